@@ -1,0 +1,1 @@
+"""Records drawn as plotly or altair figures; no torch, no streamlit."""

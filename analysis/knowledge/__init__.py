@@ -1,0 +1,1 @@
+"""What a model knows: questions, statement templates, scores, mastery and their statistics."""

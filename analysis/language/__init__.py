@@ -1,0 +1,1 @@
+"""Running language models: loading, greedy decoding, verification, token divergence. transformers comes lazily."""

@@ -1,0 +1,341 @@
+"""The vocabulary: what the rooms of Palimpsest hand to each other. Imports nothing of ours but the errors.
+
+Conventions: `base`, `tuned`, `restored` name the three states of a model; a suffix `_percent` is 0-100,
+`_fraction` is 0-1, `_nats` is in natural-log units, `_bytes` and `seconds` are what they say. Sequences are
+tuples, so that a record can be hashed, compared and shared between threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+from analysis.errors import Cancelled, SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+Region = Literal["transformer", "embedding", "attention", "mlp", "all"]
+Arithmetic = Literal["exact", "paper"]
+Scope = Literal["global", "tensor"]
+Strategy = Literal["relative-top", "relative-bottom", "random"]
+Domain = Literal["in", "out"]
+Split = Literal["train", "dev", "test"]
+ScoreName = Literal["contains", "contains_word", "contains_first_line", "exact_match"]
+Stopped = Literal["eos", "length", "scores"]
+Level = Literal["error", "warning", "info"]
+
+REGIONS: tuple[Region, ...] = get_args(Region)
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+PAPER_PERCENTS: tuple[float, ...] = (1, 3, 5, 10, 20, 40, 60)
+MASTERY_LEVELS = (0, 1, 2, 3, 4)
+IN_DOMAIN = ("P17", "P19", "P20", "P36", "P69", "P131", "P159", "P276", "P495", "P740")
+OUT_OF_DOMAIN = (
+    *("P26", "P40", "P50", "P106", "P112", "P127", "P136"),
+    *("P170", "P175", "P176", "P264", "P407", "P413", "P800"),
+)
+
+
+# --- checking a pair -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing `check` noticed, with the tensors (or files) it is about."""
+
+    level: Level
+    code: str
+    message: str
+    tensors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the headers of a pair say, before any weight is read."""
+
+    comparable: bool
+    findings: tuple[Finding, ...]
+    parameters: int
+    region_parameters: dict[Region, int]
+    dtype: dict[str, str]  # {"base": "bfloat16", "tuned": "bfloat16"}
+    seconds: float
+
+
+# --- restoring -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RestoreSpec:
+    """Which parameters go back to their base values: the recipe of one slider position.
+
+    `percent` in [0, 100] is the share of the region's parameters; `layers` (sorted layer numbers) narrows the
+    region to those layers, None means all; `seed` orders ties and draws the random control.
+    """
+
+    percent: float
+    strategy: Strategy = "relative-top"
+    region: Region = "transformer"
+    scope: Scope = "global"
+    layers: tuple[int, ...] | None = None
+    arithmetic: Arithmetic = "exact"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (isinstance(self.percent, int | float) and 0 <= self.percent <= 100):
+            problems.append(f"percent is {self.percent!r}: give a number from 0 to 100")
+        for name, allowed in (
+            ("strategy", STRATEGIES),
+            ("region", REGIONS),
+            ("scope", get_args(Scope)),
+            ("arithmetic", get_args(Arithmetic)),
+        ):
+            if getattr(self, name) not in allowed:
+                problems.append(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        if problems:
+            raise SpecError("This restoration cannot be done as asked.", items=problems)
+
+
+@dataclass(frozen=True)
+class RestoreCount:
+    """How many parameters a spec restores and where they lie; what the slider shows before any evaluation.
+
+    `threshold` is the smallest key value restored (relative change r for relative-top), None where the strategy
+    has none. `ties_restored` of `ties` parameters exactly at the threshold are restored. `effective_percent` is
+    the share of the region whose value really changes by this restoration (restored and s != p).
+    """
+
+    spec: RestoreSpec
+    region_parameters: int
+    count: int
+    threshold: float | None
+    ties: int
+    ties_restored: int
+    effective_count: int
+    changed_count: int  # of the region: parameters with s != p, the most any restoration can change
+    by_layer: dict[int, int]
+    by_module: dict[str, int]
+
+    @property
+    def effective_percent(self) -> float:
+        """Share of the region's parameters that this restoration really changes, 0-100."""
+        return 100.0 * self.effective_count / self.region_parameters if self.region_parameters else 0.0
+
+
+# --- questions and answers -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Question:
+    """One closed-book question; `answers` are the gold answer and its aliases, never empty."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    relation: str | None = None
+    subject: str | None = None
+    level: int | None = None  # mastery of the fact by the base, 0-4
+    domain: Domain | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a model answered: greedy token ids without EOS, their text, why it stopped, and the four scores."""
+
+    id: str
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    output: str
+    stopped: Stopped
+    correct: dict[ScoreName, bool]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """`correct` of `n`; an accuracy that knows its sample size. n = 0 is unscored (NaN), never 0."""
+
+    n: int
+    correct: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share correct, 0-1; NaN when nothing was scored."""
+        return self.correct / self.n if self.n else math.nan
+
+
+@dataclass(frozen=True)
+class DomainAccuracy:
+    """Accuracy over the questions of one domain.
+
+    `macro` is the paper's headline: the plain mean of the accuracies of the levels present (None without levels),
+    `macro95` its 95% percentile interval from a seeded bootstrap within levels.
+    """
+
+    n: int
+    accuracy: dict[ScoreName, float]
+    levels: dict[int, Tally]  # of the primary score, contains
+    macro: float | None
+    macro95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model state asked one question set in one prompt: every answer, and the numbers over them."""
+
+    n: int
+    prompt: str  # the prompt's name or template, as given
+    dtype: str
+    rows: tuple[Answered, ...]
+    correct: dict[ScoreName, int]
+    accuracy: dict[ScoreName, float]
+    wilson95: dict[ScoreName, tuple[float, float]]
+    by_domain: dict[Domain, DomainAccuracy]
+    seconds: float
+    engine: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PartialEvaluation:
+    """What is known while an evaluation runs: over the rows done, in an order drawn at random."""
+
+    done: int
+    total: int
+    accuracy: float  # contains, 0-1
+    interval95: tuple[float, float]  # valid at any time (without-replacement confidence sequence)
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Questions whose answer changed side between two evaluations of the same questions (score: contains)."""
+
+    fixed: int  # wrong before, right after
+    broken: int  # right before, wrong after
+    still_right: int
+    still_wrong: int
+    mcnemar_p: float  # exact two-sided
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A slider position with its result."""
+
+    spec: RestoreSpec
+    count: RestoreCount
+    evaluation: Evaluation
+    versus_tuned: Flips
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of a model's likeliest next tokens."""
+
+    id: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class TokenDivergence:
+    """Disagreement of the two models when PREDICTING this token (None at position 0, which nothing predicts).
+
+    kl_full_nats = KL(tuned || base) over the whole vocabulary, >= 0. kl_top_nats is the paper's: the tuned model's
+    `top` largest logits and the base's logits of the same tokens, each softmaxed on its own, >= 0.
+    """
+
+    text: str
+    id: int
+    position: int
+    special: bool
+    kl_full_nats: float | None
+    kl_top_nats: float | None
+    base_logprob_nats: float | None = None  # of the actual token
+    tuned_logprob_nats: float | None = None
+    base_top: tuple[Alternative, ...] = ()
+    tuned_top: tuple[Alternative, ...] = ()
+    part: Literal["prompt", "answer"] = "prompt"
+
+
+@dataclass(frozen=True)
+class PromptDivergence:
+    """One text, token by token."""
+
+    id: str
+    tokens: tuple[TokenDivergence, ...]
+
+
+@dataclass(frozen=True)
+class DivergenceReport:
+    """Per-token divergence over texts; the means leave out special tokens and position 0 and count what they left."""
+
+    prompts: tuple[PromptDivergence, ...]
+    top: int
+    direction: Literal["tuned-base", "base-tuned"]
+    mean_kl_full_nats: float
+    mean_kl_top_nats: float
+    tokens_counted: int
+    special_hidden: int
+    seconds: float
+
+
+# --- the two protocols: whatever remembers, whatever takes long -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ResultKey:
+    """What identifies a result: a kind, the version of the algorithm behind it, and everything that changes it."""
+
+    kind: str
+    version: int
+    parts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A result as it lies in the store: one JSON document, named tables (parquet), named arrays (safetensors)."""
+
+    document: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+class ResultStore(Protocol):
+    """Results by key; a `put` is seen whole or not at all, by this process and by others."""
+
+    def get(self, key: ResultKey) -> Stored | None: ...
+    def put(self, key: ResultKey, result: Stored) -> None: ...
+    def lock(self, key: ResultKey) -> AbstractContextManager[None]: ...
+
+
+class Progress(Protocol):
+    """Where long work says how far it is, and learns that nobody wants it any more."""
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None: ...
+    def cancelled(self) -> bool: ...
+
+
+class Silent:
+    """A Progress that nobody watches."""
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Say nothing."""
+
+    def cancelled(self) -> bool:
+        """Nobody cancels."""
+        return False
+
+
+def check_cancelled(progress: Progress) -> None:
+    """Raise `Cancelled` when the work is no longer wanted; called between batches, chunks and tensors."""
+    if progress.cancelled():
+        raise Cancelled("Cancelled.")
+
+
+Work = Callable[[Progress], Any]

@@ -1,0 +1,1 @@
+"""Findings gathered into one file that needs no network."""

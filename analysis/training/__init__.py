@@ -1,0 +1,1 @@
+"""Supervised fine-tuning with the paper's prompt, and the experiments over it."""

@@ -1,0 +1,1 @@
+"""What has been computed is remembered here, and what is being computed runs here."""
