@@ -230,7 +230,41 @@ class Stop:
     versus_tuned: Flips
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The stop chosen on one half of the questions and reported on the other.
+
+    `optimism` is the best stop's accuracy on the choosing half minus its accuracy on the reporting half.
+    """
+
+    choose_n: int
+    choose_best_percent: float
+    report_n: int
+    report_accuracy: float
+    optimism: float
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """Every stop of a sweep beside base and tuned asked the same."""
+
+    stops: tuple[Stop, ...]
+    base: Evaluation
+    tuned: Evaluation
+    choice: Choice | None
+
+
 # --- tokens ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to look at token by token: plain `text`, or a `prompt` and the `answer` that follows it."""
+
+    id: str
+    text: str | None = None
+    prompt: str | None = None
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
