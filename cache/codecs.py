@@ -1,0 +1,63 @@
+"""Records as they lie in the store, and back: summaries as JSON, rows as tables, the score bits as arrays."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from analysis.records import SCORES, Answered, DivergenceReport, Evaluation, Stored
+
+
+def evaluation_to_stored(evaluation: Evaluation) -> Stored:
+    """An evaluation: its numbers in the document, a row an answer in the table, the `contains` bits as an array."""
+    summary = msgspec.to_builtins(_without_rows(evaluation))
+    rows = pd.DataFrame(
+        {
+            "id": [row.id for row in evaluation.rows],
+            "output": [row.output for row in evaluation.rows],
+            "stopped": [row.stopped for row in evaluation.rows],
+            "prompt_ids": [list(row.prompt_ids) for row in evaluation.rows],
+            "token_ids": [list(row.token_ids) for row in evaluation.rows],
+            **{score: [row.correct[score] for row in evaluation.rows] for score in SCORES},
+        }
+    )
+    bits = np.array([row.correct["contains"] for row in evaluation.rows], dtype=np.uint8)
+    return Stored(document=summary, tables={"rows": rows}, arrays={"contains": bits})
+
+
+def evaluation_summary(document: dict[str, Any]) -> Evaluation:
+    """The numbers of a stored evaluation, without its rows."""
+    return msgspec.convert(document, Evaluation, strict=False)
+
+
+def evaluation_from_stored(stored: Stored) -> Evaluation:
+    """The whole evaluation."""
+    table = stored.tables["rows"]
+    rows = tuple(
+        Answered(
+            id=row["id"],
+            prompt_ids=tuple(int(token) for token in row["prompt_ids"]),
+            token_ids=tuple(int(token) for token in row["token_ids"]),
+            output=row["output"],
+            stopped=row["stopped"],
+            correct={score: bool(row[score]) for score in SCORES},
+        )
+        for row in table.to_dict("records")
+    )
+    return replace(evaluation_summary(dict(stored.document)), rows=rows)
+
+
+def divergence_to_stored(report: DivergenceReport) -> Stored:
+    """A divergence report, whole, as one document."""
+    return Stored(document=msgspec.to_builtins(report))
+
+
+def divergence_from_stored(stored: Stored) -> DivergenceReport:
+    """The report again."""
+    return msgspec.convert(stored.document, DivergenceReport, strict=False)
+
+
+def _without_rows(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, rows=())
