@@ -1,7 +1,8 @@
-"""The pairs looked at lately: a small JSON file, newest first, replaced whole."""
+"""The pairs and questions used lately: small JSON files, newest first, replaced whole."""
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -9,21 +10,21 @@ KEEP = 20
 
 
 class Recent:
-    """Reads and adds pairs under the home folder; a damaged file counts as empty."""
+    """Reads and adds entries of one file under the home folder; a damaged file counts as empty."""
 
-    def __init__(self, home: Path) -> None:
-        self._file = home / "recent.json"
+    def __init__(self, home: Path, name: str = "recent.json") -> None:
+        self._file = home / name
         self._lock = threading.Lock()
 
-    def read(self) -> list[dict[str, str]]:
-        """The pairs, newest first, at most 20."""
+    def read(self) -> list[dict[str, Any]]:
+        """The entries, newest first, at most 20."""
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=list[dict[str, str]])
+            return msgspec.json.decode(self._file.read_bytes(), type=list[dict[str, Any]])
         except (OSError, msgspec.MsgspecError):
             return []
 
-    def add(self, pair: dict[str, str]) -> None:
-        """Put a pair at the head."""
+    def add(self, pair: dict[str, Any]) -> None:
+        """Put an entry at the head."""
         with self._lock:
             pairs = [pair, *(other for other in self.read() if other != pair)][:KEEP]
             self._file.parent.mkdir(parents=True, exist_ok=True)

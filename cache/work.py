@@ -100,6 +100,7 @@ class Workspace:
         self.jobs = JobManager()
         self._identity = IdentityMemory(self.home)
         self._recent = Recent(self.home)
+        self._askings = Recent(self.home, "questions.json")
         self._pool = ModelPool()
         self._profiles: dict[str, UpdateProfile] = {}
         self._summaries: dict[str, Stop] = {}
@@ -305,6 +306,14 @@ class Workspace:
     def remember(self, comparison: Comparison) -> None:
         """Put a pair at the head of the recent ones."""
         self._recent.add(asdict(comparison))
+
+    def askings(self) -> tuple[Asking, ...]:
+        """Questions and prompts used before, newest first."""
+        return tuple(Asking(**asking) for asking in self._askings.read())
+
+    def remember_asking(self, asking: Asking) -> None:
+        """Put these questions at the head of the recent ones."""
+        self._askings.add(asdict(asking))
 
     def start(self, title: str, method: str, *args: Any, watcher: str, page: str = "jobs", **kwargs: Any) -> str:
         """Run a method of this workspace in the background; returns the job's id (see cache.jobs for who cancels it)."""

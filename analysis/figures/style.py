@@ -1,0 +1,67 @@
+"""One visual language for every figure: the colours of the three models, type sizes, and the two papers they lie on.
+
+Colours are from Okabe and Ito's palette for colour-blind readers, each at least 3:1 against both backgrounds. A figure
+leaves text and grid to the page, so one specification reads in light and in dark; `on_paper` fixes both for a file.
+Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
+"""
+
+from typing import Any, Literal
+
+import altair as alt
+
+Paper = Literal["light", "dark"]
+Figure = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart
+
+BASE = "#0072B2"
+TUNED = "#D55E00"
+RESTORED = "#009E73"
+RANDOM = "#8A8A8A"
+BOTTOM = "#B5739D"
+COLOURS = {"base": BASE, "tuned": TUNED, "restored": RESTORED, "random": RANDOM}
+STRATEGY_COLOURS = {"relative-top": RESTORED, "relative-bottom": BOTTOM, "random": RANDOM}
+SEQUENTIAL = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
+PAPERS: dict[Paper, dict[str, str]] = {
+    "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
+    "dark": {"background": "#14171C", "text": "#E6E8EB", "faint": "#9BA3AE", "grid": "#2C323B"},
+}
+FIGURE_HEIGHT = 300  # pixels
+SLIM_HEIGHT = 190
+
+
+def state_scale(*states: str) -> alt.Scale:
+    """The fixed colour of each model state, in the order given."""
+    return alt.Scale(domain=list(states), range=[COLOURS[state] for state in states])
+
+
+def finish(figure: Any, title: str, subtitle: str | list[str] = "") -> Any:
+    """The figure with its title (which names the unit), a quiet subtitle and the house configuration."""
+    text = alt.TitleParams(text=title, subtitle=subtitle or [], anchor="start")
+    return figure.properties(title=text).configure(**_config())
+
+
+def on_paper(figure: Any, paper: Paper = "light") -> Any:
+    """A copy for a file: the same figure with the text, grid and background of that paper, 720 pixels wide."""
+    tones = PAPERS[paper]
+    copy = figure.copy(deep=True)
+    for axis_part in ("labelColor", "titleColor"):
+        copy.config.axis[axis_part] = tones["text"]
+        copy.config.legend[axis_part] = tones["text"]
+    copy.config.axis.update(gridColor=tones["grid"], domainColor=tones["faint"], tickColor=tones["faint"])
+    copy.config.title.update(color=tones["text"], subtitleColor=tones["faint"])
+    copy.config.text = {"color": tones["text"]}
+    copy.config.background = tones["background"]
+    copy.config.view = {**copy.config.view, "continuousWidth": 720}
+    return copy
+
+
+def _config() -> dict[str, Any]:
+    return {
+        "background": "transparent",
+        "view": {"stroke": None},
+        "font": "Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif",
+        "title": {"fontSize": 15, "fontWeight": 600, "subtitleFontSize": 12, "subtitlePadding": 4, "offset": 12},
+        "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8},
+        "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top", "titleFontWeight": "normal"},
+        "line": {"strokeWidth": 2.25},
+        "point": {"size": 60, "filled": True},
+    }
