@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from analysis.knowledge.questions import QuestionSet
     from analysis.weights.pair import CheckpointPair
     from analysis.weights.profile import UpdateProfile
+    from analysis.weights.write import WriteReport
 
 LONG_WORK = ("sweep", "prepare_demo")
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
@@ -150,6 +151,16 @@ class Workspace:
             raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
         return profile.count(spec)
 
+    def write_restored(
+        self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None
+    ) -> WriteReport:
+        """Write the restored checkpoint into a new folder, whole or not at all."""
+        from analysis.weights.write import write_restored
+
+        progress = progress or Silent()
+        profile = self.profile(comparison, spec.arithmetic, progress)
+        return write_restored(self._pair(comparison), profile, spec, out, progress)
+
     # --- knowledge -----------------------------------------------------------------------------------------
 
     def question_set(self, asking: Asking) -> QuestionSet:
@@ -183,6 +194,25 @@ class Workspace:
             return None
         key = self._evaluation_key(comparison, state, asking)
         return self._evaluation(_Keyed(digest(asdict(key)), key)) if self.store.folder(key).exists() else None
+
+    def evaluation_of(self, source: str, asking: Asking, progress: Progress | None = None) -> Evaluation:
+        """Ask one checkpoint on its own; the same result as that checkpoint's as base or tuned of a pair."""
+        from analysis.knowledge.evaluation import evaluate
+        from analysis.language.load import load_model
+        from analysis.weights.checkpoint import open_checkpoint
+        from analysis.weights.identity import content_id
+
+        progress = progress or Silent()
+        questions = self.question_set(asking)
+        identity = content_id(open_checkpoint(source), self._identity, progress)
+        key = _evaluation_key({"checkpoint": identity}, source, questions.id, asking)
+        stored = self.store.get(key)
+        if stored is not None:
+            return evaluation_from_stored(stored)
+        lm = load_model(source, dtype=asking.dtype)
+        result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
+        self.store.put(key, evaluation_to_stored(result))
+        return result
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
@@ -316,7 +346,7 @@ class Workspace:
         self._askings.add(asdict(asking))
 
     def start(self, title: str, method: str, *args: Any, watcher: str, page: str = "jobs", **kwargs: Any) -> str:
-        """Run a method of this workspace in the background; returns the job's id (see cache.jobs for who cancels it)."""
+        """Run a method of this workspace in the background; returns the job's id (cache.jobs: who cancels it)."""
         work = getattr(self, method)
         lane: Lane = "long" if method in LONG_WORK else "quick"
         return self.jobs.submit(
@@ -373,17 +403,8 @@ class Workspace:
         return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": asdict(state)}
 
     def _evaluation_key(self, comparison: Comparison, state: State, asking: Asking) -> ResultKey:
-        from analysis.knowledge.prompts import resolve_prompt
-        from analysis.language.load import companions_id, resolve_dtype
-
-        return make_key(
-            "evaluation",
-            weights=self._weights_part(comparison, state),
-            companions=companions_id(comparison.tuned),
-            questions=self.question_set(asking).id,
-            prompt=resolve_prompt(asking.prompt).template,
-            dtype=resolve_dtype(comparison.tuned, asking.dtype),
-        )
+        questions = self.question_set(asking).id
+        return _evaluation_key(self._weights_part(comparison, state), comparison.tuned, questions, asking)
 
     def _divergence_key(self, comparison: Comparison, texts: Sequence[Text], **asked: Any) -> ResultKey:
         from analysis.language.load import companions_id, resolve_dtype
@@ -453,6 +474,20 @@ def _arithmetic(state: State) -> Arithmetic:
 
 def _profile_key(base_id: str, tuned_id: str, arithmetic: Arithmetic) -> ResultKey:
     return make_key("profile", base=base_id, tuned=tuned_id, arithmetic=arithmetic)
+
+
+def _evaluation_key(weights: dict[str, Any], source: str, questions: str, asking: Asking) -> ResultKey:
+    from analysis.knowledge.prompts import resolve_prompt
+    from analysis.language.load import companions_id, resolve_dtype
+
+    return make_key(
+        "evaluation",
+        weights=weights,
+        companions=companions_id(source),
+        questions=questions,
+        prompt=resolve_prompt(asking.prompt).template,
+        dtype=resolve_dtype(source, asking.dtype),
+    )
 
 
 def _sweep_specs(

@@ -1,0 +1,371 @@
+"""The command line: every page's work without a browser, over the same store.
+
+The composition root below the pages: the one file of analysis/ that knows cache/. `--json` prints one object on
+standard output; progress and warnings go to standard error. Exit 0 done, 2 refused or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import click
+import msgspec
+import typer
+
+from analysis import terminal
+from analysis.errors import Cancelled, PalimpsestError, SpecError
+from analysis.records import (
+    Arithmetic,
+    Region,
+    RestoreSpec,
+    Scope,
+    Split,
+    Stop,
+    Strategy,
+)
+
+if TYPE_CHECKING:
+    from cache.work import Asking, Comparison, Workspace
+
+app = typer.Typer(
+    name="palimpsest",
+    help="See what fine-tuning wrote over in a language model, and scrape it back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Base = Annotated[str, typer.Argument(help="the base: a local folder or a Hugging Face id")]
+Tuned = Annotated[str, typer.Argument(help="the fine-tuned model: a local folder or a Hugging Face id")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object on standard output")]
+Questions = Annotated[str, typer.Option(help="EntityQuestions (zip or folder) or JSON lines")]
+Mastery = Annotated[str | None, typer.Option(help="the base's mastery of each fact (parquet)")]
+Prompt = Annotated[str, typer.Option(help="paper, qa, chat, or a text with {question}")]
+SplitOption = Annotated[Split, typer.Option("--split", help="which split of the dataset")]
+DomainOption = Annotated[
+    Literal["in", "out", "both"], typer.Option("--domain", help="relations about places, others, both")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="ask only this many, balanced over relations and levels")]
+Seed = Annotated[int, typer.Option(help="of every random choice, stored with the result")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")]
+RegionOption = Annotated[Region, typer.Option("--region", help="which parameters are ranked")]
+ArithmeticOption = Annotated[Arithmetic, typer.Option("--arithmetic", help="exact, or the authors' script's")]
+Percents = Annotated[str, typer.Option(help="percentages, comma-separated, 0-100")]
+
+
+def main() -> None:
+    """The console script: errors of ours become exit 2 (with an object under --json), an interrupt 130."""
+    as_json = "--json" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (KeyboardInterrupt, click.Abort, Cancelled):
+        terminal.say("Interrupted; what was finished is stored.")
+        sys.exit(130)
+    except click.ClickException as error:
+        _refuse(PalimpsestError(error.format_message(), code="usage"), as_json)
+    except PalimpsestError as error:
+        _refuse(error, as_json)
+
+
+def _refuse(error: PalimpsestError, as_json: bool) -> None:
+    if as_json:
+        terminal.show({"error": {"code": error.code, "message": error.message, "items": list(error.items)}})
+    else:
+        terminal.say(f"palimpsest: {error}")
+    sys.exit(2)
+
+
+@app.command()
+def check(base: Base, tuned: Tuned, as_json: Json = False) -> None:
+    """Compare the headers of a pair, before any weight is read; exit 2 when it is not comparable."""
+    del as_json  # the object is printed always
+    report = _workspace().check(base, tuned)
+    terminal.show(msgspec.to_builtins(report))
+    raise typer.Exit(0 if report.comparable else 2)
+
+
+@app.command()
+def profile(
+    base: Base,
+    tuned: Tuned,
+    region: RegionOption = "transformer",
+    arithmetic: ArithmeticOption = "exact",
+    percents: Percents = "1,3,5,10,20,40,60",
+    as_json: Json = False,
+) -> None:
+    """One pass over the pair: how much changed, where, and the threshold of every percentage."""
+    asked = _numbers(percents)
+    pair = _comparison(base, tuned)
+    found = _workspace().profile(pair, arithmetic, terminal.progress())
+    _workspace().remember(pair)
+    answer = {
+        "region": region,
+        "arithmetic": arithmetic,
+        **msgspec.to_builtins(found.region_summary(region)),
+        "percents": msgspec.to_builtins(found.percent_rows(region, asked)),
+        "layers": msgspec.to_builtins(found.layers(region, asked)),
+        "modules": msgspec.to_builtins(found.modules(region, asked)),
+        "tensors": msgspec.to_builtins(found.tensor_rows(region, asked)),
+        "seconds": found.seconds,
+        "bytes_read": found.bytes_read,
+        "peak_rss_bytes": found.peak_rss_bytes,
+    }
+    terminal.answer(answer, as_json, table="percents")
+
+
+@app.command()
+def restore(
+    base: Base,
+    tuned: Tuned,
+    out: Annotated[Path, typer.Argument(help="a new folder for the restored checkpoint")],
+    percent: Annotated[float, typer.Option(help="how much of the region goes back to the base, 0-100")],
+    strategy: Annotated[Strategy, typer.Option(help="which parameters")] = "relative-top",
+    region: RegionOption = "transformer",
+    scope: Annotated[Scope, typer.Option(help="rank all together, or inside each tensor")] = "global",
+    layers: Annotated[str | None, typer.Option(help="only these layers: 0-3 or 0,5,7")] = None,
+    arithmetic: ArithmeticOption = "exact",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Write a complete checkpoint with the most-changed percentage restored to the base."""
+    spec = RestoreSpec(percent, strategy, region, scope, _layers(layers), arithmetic, seed)
+    written = _workspace().write_restored(_comparison(base, tuned), spec, out, terminal.progress())
+    terminal.answer({**_spec_fields(spec), **msgspec.to_builtins(written), "out": str(out)}, as_json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="a local folder or a Hugging Face id")],
+    questions: Questions,
+    domain: DomainOption = "both",
+    mastery: Mastery = None,
+    prompt: Prompt = "paper",
+    split: SplitOption = "test",
+    limit: Limit = None,
+    seed: Seed = 0,
+    dtype: Dtype = "auto",
+    outputs: Annotated[Path | None, typer.Option(help="write every answer to this file, JSON lines")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a model every question, greedily, and score the answers."""
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    found = _workspace().evaluation_of(model, asking, terminal.progress())
+    if outputs is not None:
+        terminal.write_lines(outputs, _answer_lines(asking, found))
+    terminal.answer(_without_rows(found), as_json)
+
+
+@app.command()
+def sweep(
+    base: Base,
+    tuned: Tuned,
+    questions: Questions,
+    percents: Percents = "0,1,3,5,10,20,40,60,100",
+    strategies: Annotated[str, typer.Option(help="comma-separated")] = "relative-top,random",
+    seeds: Annotated[str, typer.Option(help="of the random control, comma-separated")] = "0",
+    region: RegionOption = "transformer",
+    scope: Annotated[Scope, typer.Option(help="rank all together, or inside each tensor")] = "global",
+    layers: Annotated[str | None, typer.Option(help="only these layers: 0-3 or 0,5,7")] = None,
+    arithmetic: ArithmeticOption = "exact",
+    domain: DomainOption = "both",
+    mastery: Mastery = None,
+    prompt: Prompt = "paper",
+    split: SplitOption = "test",
+    limit: Limit = None,
+    seed: Seed = 0,
+    dtype: Dtype = "auto",
+    as_json: Json = False,
+) -> None:
+    """Restore and evaluate every percentage; choose on one half of the questions, report on the other."""
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    names: list[Any] = [name.strip() for name in strategies.split(",")]
+    template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic)
+    for name in names:
+        replace(template, strategy=name)  # refused here, before any work
+    report = _workspace().sweep(
+        _comparison(base, tuned),
+        asking,
+        _numbers(percents),
+        names,
+        [int(number) for number in _numbers(seeds, "seeds", 0, 2**31)],
+        template=template,
+        progress=terminal.progress(),
+    )
+    answer = {
+        "stops": [_stop_fields(stop) for stop in report.stops],
+        "base": _without_rows(report.base),
+        "tuned": _without_rows(report.tuned),
+        "choice": msgspec.to_builtins(report.choice),
+    }
+    terminal.answer(answer, as_json, table="stops")
+
+
+@app.command()
+def divergence(
+    base: Base,
+    tuned: Tuned,
+    prompts: Annotated[Path, typer.Option(help='JSON lines: {"text"} or {"prompt", "answer"}')],
+    top: Annotated[int, typer.Option(min=1, help="of the paper's KL: the tuned model's largest logits")] = 10,
+    direction: Annotated[Literal["tuned-base", "base-tuned"], typer.Option(help="KL(first || second)")] = "tuned-base",
+    dtype: Dtype = "auto",
+    as_json: Json = False,
+) -> None:
+    """How far the tuned model's prediction of each token is from the base's, in nats."""
+    from analysis.knowledge.texts import read_texts
+
+    report = _workspace().divergence(
+        _comparison(base, tuned),
+        read_texts(prompts),
+        top=top,
+        direction=direction,
+        dtype=dtype,
+        progress=terminal.progress(),
+    )
+    terminal.answer(msgspec.to_builtins(report), as_json)
+
+
+@app.command()
+def demo(
+    prepare: Annotated[bool, typer.Option("--prepare", help="make the demo pair, do not open the page")] = False,
+    rebuild_base: Annotated[
+        Path | None, typer.Option(help="train the demo's base again into this new folder (hours)")
+    ] = None,
+    port: Annotated[int, typer.Option(help="of the page")] = 8501,
+    as_json: Json = False,
+) -> None:
+    """Make the demo pair (about a minute the first time) and open the dashboard on it."""
+    if rebuild_base is not None:
+        from analysis.demo.rebuild import rebuild_base as rebuild
+
+        rebuild(rebuild_base, terminal.progress())
+        return
+    world = _workspace().prepare_demo(terminal.progress())
+    if prepare:
+        terminal.answer(msgspec.to_builtins(world), as_json)
+        return
+    from analysis.serving import serve_dashboard
+
+    serve_dashboard(port, open_browser=True)
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(help="on 127.0.0.1")] = 8501) -> None:
+    """Serve the dashboard on this machine."""
+    from analysis.serving import serve_dashboard
+
+    serve_dashboard(port, open_browser=False)
+
+
+# --- from words to records, from records to fields --------------------------------------------------------------
+
+
+@cache
+def _workspace() -> Workspace:
+    from cache.work import Workspace
+
+    return Workspace()
+
+
+def _comparison(base: str, tuned: str) -> Comparison:
+    from cache.work import Comparison
+
+    return Comparison(base, tuned)
+
+
+def _asking(
+    questions: str,
+    prompt: str,
+    split: Split,
+    domain: str,
+    mastery: str | None,
+    limit: int | None,
+    seed: int,
+    dtype: str,
+) -> Asking:
+    from cache.work import Asking
+
+    return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+
+
+def _numbers(text: str, name: str = "percents", low: float = 0, high: float = 100) -> tuple[float, ...]:
+    """Comma-separated numbers inside [low, high]; every offender named at once."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not _is_number(part) or not low <= float(part) <= high]
+    if wrong or not parts:
+        raise SpecError(
+            f"{name} wants comma-separated numbers from {low:g} to {high:g}.", items=wrong or ["nothing given"]
+        )
+    return tuple(float(part) for part in parts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _layers(text: str | None) -> tuple[int, ...] | None:
+    """`0-3` or `0,5,7` or a mixture, as sorted layer numbers."""
+    if text is None:
+        return None
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise SpecError(f"layers is {text!r}: write 0-3, or 0,5,7.")
+        numbers.update(range(int(first), int(last if dash else first) + 1))
+    return tuple(sorted(numbers))
+
+
+def _spec_fields(spec: RestoreSpec) -> dict[str, Any]:
+    return asdict(spec)
+
+
+def _without_rows(evaluation: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(replace(evaluation, rows=()))
+    del fields["rows"]
+    return fields
+
+
+def _stop_fields(stop: Stop) -> dict[str, Any]:
+    evaluation = _without_rows(stop.evaluation)
+    return {
+        "strategy": stop.spec.strategy,
+        "seed": stop.spec.seed,
+        "percent": stop.spec.percent,
+        "effective_percent": stop.count.effective_percent,
+        "count": stop.count.count,
+        "threshold": stop.count.threshold,
+        **{name: evaluation[name] for name in ("n", "accuracy", "wilson95", "by_domain")},
+        "fixed": stop.versus_tuned.fixed,
+        "broken": stop.versus_tuned.broken,
+        "mcnemar_p": stop.versus_tuned.mcnemar_p,
+        "verified_rows": evaluation["engine"].get("verified_rows"),
+        "decoded_rows": evaluation["engine"].get("decoded_rows"),
+        "seconds": evaluation["seconds"],
+    }
+
+
+def _answer_lines(asking: Asking, evaluation: Any) -> list[dict[str, Any]]:
+    questions = {question.id: question for question in _workspace().question_set(asking).questions}
+    return [
+        {
+            "id": row.id,
+            "question": questions[row.id].question,
+            "answers": questions[row.id].answers,
+            **{name: value for name, value in msgspec.to_builtins(row).items() if name != "id"},
+        }
+        for row in evaluation.rows
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Reading texts to look at token by token: JSON lines with `text`, or `prompt` and `answer`."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from analysis.errors import LanguageError
+from analysis.records import Text
+
+
+def read_texts(path: Path) -> tuple[Text, ...]:
+    """Every line of the file as a Text; all unusable lines are named at once.
+
+    Raises LanguageError for a missing or empty file, a line that is no JSON object, or one without text.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LanguageError(f"The prompts file {path} cannot be read: {error.strerror}.", code="prompts") from error
+    return parse_texts(content, str(path))
+
+
+def parse_texts(content: bytes, name: str) -> tuple[Text, ...]:
+    """The same from bytes already read; `name` is what messages call them."""
+    texts: list[Text] = []
+    problems = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            texts.append(_text(msgspec.json.decode(line), number))
+        except (msgspec.MsgspecError, UnicodeDecodeError, LanguageError) as error:
+            problems.append(f"line {number}: {error}")
+    if problems or not texts:
+        raise LanguageError(
+            f'{name} is not usable: write an object a line, {{"text": "..."}} or {{"prompt": "...", "answer": "..."}}.',
+            code="prompts",
+            items=problems or ["the file holds no line"],
+        )
+    return tuple(texts)
+
+
+def _text(fields: Any, number: int) -> Text:
+    if not isinstance(fields, dict):
+        raise LanguageError("not an object")
+    values = {name: fields.get(name) for name in ("text", "prompt", "answer")}
+    wrong = [name for name, value in values.items() if value is not None and not isinstance(value, str)]
+    if wrong:
+        raise LanguageError(f"{', '.join(wrong)} is not a text")
+    if not (values["text"] or values["prompt"]):
+        raise LanguageError("neither text nor prompt, or empty")
+    return Text(id=str(fields.get("id", number)), **values)
