@@ -1,0 +1,232 @@
+"""Loads a causal language model and its tokenizer from safetensors: no remote code, no pickles, no network for folders.
+
+Knows dtype, device and which tokens end a text; does not know pairs, questions or prompts. Follows transformers 5.23,
+whose `from_pretrained` takes the stored dtype unless told otherwise and fills missing weights at random, unasked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import LanguageError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DTYPES = {"float32": "float32", "fp32": "float32", "bfloat16": "bfloat16", "bf16": "bfloat16"} | dict.fromkeys(
+    ("float16", "fp16"), "float16"
+)
+MEMORY_SHARE = 0.7  # of what is free: the rest is for activations, caches and the file cache
+WANTED_FILES = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A model ready to be asked: in eval mode, on `device`, its weights and arithmetic in `dtype`.
+
+    `eos_ids` end a text: what the model's generation settings and its tokenizer name, together.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: str
+    dtype: str
+    source: Path
+    eos_ids: frozenset[int]
+
+
+def load_model(source: str | Path, *, dtype: str = "auto", device: str = "auto") -> LanguageModel:
+    """The model and tokenizer in a folder (or of a Hugging Face id), read from safetensors.
+
+    `dtype` "auto" is float32 where that fits in the device's free memory, else bfloat16; `device` "auto" is the first
+    accelerator, else the CPU. Raises LanguageError with every reason it found.
+    """
+    folder = find_folder(source)
+    config = _check_folder(folder)
+    device = choose_device(device)
+    dtype = choose_dtype(dtype, parameters=count_parameters(folder), free_bytes=free_memory_bytes(device))
+    tokenizer = load_tokenizer(folder)
+    model = _load_weights(folder, dtype, config).to(device).eval()
+    model.requires_grad_(False)
+    return LanguageModel(model, tokenizer, device, dtype, folder, find_eos(model, tokenizer))
+
+
+def find_folder(source: str | Path) -> Path:
+    """The local folder of a model: the folder itself, that of a given .safetensors file, or a downloaded snapshot."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        return path.parent
+    name = str(source)
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise LanguageError(f"There is no folder {name!r}: give a model's folder or its Hugging Face id.")
+    return _download(name)
+
+
+def choose_device(device: str) -> str:
+    """The device asked for, or the best there is; LanguageError for one this machine does not have."""
+    import torch
+
+    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if have[name])
+    if not have.get(device.split(":")[0], False):
+        there = ", ".join(name for name, present in have.items() if present)
+        raise LanguageError(f"There is no device {device!r} on this machine: choose auto or one of {there}.")
+    return device
+
+
+def choose_dtype(dtype: str, *, parameters: int, free_bytes: int) -> str:
+    """The dtype asked for by name, or float32 where `parameters` fit in `free_bytes`, else bfloat16."""
+    if dtype == "auto":
+        return "float32" if 4 * parameters <= MEMORY_SHARE * free_bytes else "bfloat16"
+    if dtype not in DTYPES:
+        raise LanguageError(f"The dtype {dtype!r} is not known: choose auto, float32, bfloat16 or float16.")
+    return DTYPES[dtype]
+
+
+def free_memory_bytes(device: str) -> int:
+    """Memory free for a model on this device, in bytes."""
+    import torch
+
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def count_parameters(folder: Path) -> int:
+    """Numbers stored in the folder's safetensors files, from their headers."""
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        total += sum(_size(entry["shape"]) for name, entry in _header(file).items() if name != "__metadata__")
+    return total
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The folder's tokenizer; LanguageError where there is none or it cannot be read."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+    if not any((folder / name).exists() for name in TOKENIZER_FILES):
+        raise LanguageError(
+            f"{folder} has no tokenizer: copy tokenizer.json and tokenizer_config.json of the base model into it."
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise LanguageError(f"The tokenizer in {folder} cannot be read: {_first_line(error)}") from error
+    assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    return tokenizer
+
+
+def find_eos(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Every token id that ends a text, by the generation settings and the tokenizer; may be empty."""
+    named: set[int] = set()
+    for holder in (model.generation_config or model.config, tokenizer):
+        value: Any = getattr(holder, "eos_token_id", None)
+        named.update([value] if isinstance(value, int) else value or ())
+    return frozenset(named)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """torch's own object for one of our dtype names."""
+    import torch
+
+    dtype = getattr(torch, name)
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def _check_folder(folder: Path) -> dict[str, Any]:
+    problems = []
+    if not any(folder.glob("*.safetensors")):
+        pickles = [file.name for kind in ("*.bin", "*.pt", "*.pth") for file in sorted(folder.glob(kind))]
+        way = f"only pickled weights ({', '.join(pickles[:3])}), which are never loaded: " if pickles else ""
+        problems.append(f"no .safetensors file in it; {way}save it with model.save_pretrained(folder)")
+    config: dict[str, Any] = {}
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except FileNotFoundError:
+        problems.append("no config.json in it: copy the base model's")
+    except ValueError as error:
+        problems.append(f"config.json is not JSON: {_first_line(error)}")
+    if problems:
+        raise LanguageError(f"{folder} is not a model that can be loaded.", items=problems)
+    return config
+
+
+def _load_weights(folder: Path, dtype: str, config: dict[str, Any]) -> PreTrainedModel:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch_dtype(dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        kind = config.get("model_type", "no model_type")
+        raise LanguageError(
+            f"The model in {folder} ({kind}) cannot be loaded: {_first_line(error)}", items=_remote_code(config)
+        ) from error
+    missing = sorted(told["missing_keys"])
+    if missing:
+        raise LanguageError(f"{folder} lacks {len(missing)} of its model's tensors.", items=missing)
+    return model
+
+
+def _remote_code(config: dict[str, Any]) -> tuple[str, ...]:
+    if "auto_map" not in config:
+        return ()
+    return ("its config.json asks for code shipped with the checkpoint (auto_map), which is never run",)
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES)))
+    except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+        raise LanguageError(
+            f"{name!r} is no folder here, and no model of that name could be fetched: {_first_line(error)}"
+        ) from error
+
+
+def _header(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(min(length, file.stat().st_size)))
+    except (struct.error, ValueError) as error:
+        raise LanguageError(f"{file} is not a whole safetensors file: fetch or write it again.") from error
+    assert isinstance(header, dict)
+    return header
+
+
+def _size(shape: list[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
