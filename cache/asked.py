@@ -1,0 +1,33 @@
+"""What a person asks for: a pair, and the questions put to it. Hashable, so that they can be part of keys and memos."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.records import Domain, Split
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The pair a person looks at: two local folders or hub ids, as given."""
+
+    base: str
+    tuned: str
+
+    @property
+    def name(self) -> str:
+        """Short, for titles: the last parts of both names."""
+        return f"{Path(self.base).name} → {Path(self.tuned).name}"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked and how: the questions and the prompt, part of every evaluation's key."""
+
+    questions: str
+    prompt: str = "paper"
+    split: Split = "test"
+    domain: Domain | str = "both"
+    mastery: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    dtype: str = "auto"

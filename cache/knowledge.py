@@ -1,0 +1,238 @@
+"""Work on what a pair knows: evaluations, slider stops and sweeps, each stored under the weights it used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.records import (
+    PAPER_PERCENTS,
+    Evaluation,
+    Progress,
+    RestoreSpec,
+    ResultKey,
+    Silent,
+    Stop,
+    Strategy,
+    SweepReport,
+    check_cancelled,
+)
+from cache.asked import Asking, Comparison
+from cache.codecs import evaluation_from_stored, evaluation_to_stored
+from cache.keys import digest, make_key
+from cache.models import State
+from cache.pairs import PairWork, arithmetic_of
+
+if TYPE_CHECKING:
+    from analysis.knowledge.questions import QuestionSet
+
+DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
+
+
+class KnowledgeWork(PairWork):
+    """What is asked of a pair, over one store."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self._summaries: dict[str, Stop] = {}
+        self._drafts: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._question_set = lru_cache(maxsize=8)(_load_questions)
+        self._evaluation = lru_cache(maxsize=16)(self._read_evaluation)
+
+    def question_set(self, asking: Asking) -> QuestionSet:
+        """The questions of this asking; read once."""
+        return self._question_set(asking)
+
+    def evaluation(
+        self, comparison: Comparison, state: State, asking: Asking, progress: Progress | None = None
+    ) -> Evaluation:
+        """Ask the pair, in this state, every question; stored under the hash of the weights used."""
+        from analysis.knowledge.evaluation import evaluate
+
+        progress = progress or Silent()
+        known = self.known_evaluation(comparison, state, asking)
+        if known is not None:
+            return known
+        self.profile(comparison, arithmetic_of(state), progress)
+        key = self._evaluation_key(comparison, state, asking)
+        questions = self.question_set(asking)
+        memory = self._drafts.setdefault(digest([comparison, asking]), {})
+        with self._lease(comparison, asking.dtype, progress) as model:
+            model.enter(state)
+            result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=dict(memory))
+        memory.update({row.id: row.token_ids for row in result.rows})
+        self.store.put(key, evaluation_to_stored(result))
+        return result
+
+    def known_evaluation(self, comparison: Comparison, state: State, asking: Asking) -> Evaluation | None:
+        """The stored answers of this state, or None."""
+        if self.known_profile(comparison, arithmetic_of(state)) is None:
+            return None
+        key = self._evaluation_key(comparison, state, asking)
+        return self._evaluation(_Keyed(digest(asdict(key)), key)) if self.store.folder(key).exists() else None
+
+    def evaluation_of(self, source: str, asking: Asking, progress: Progress | None = None) -> Evaluation:
+        """Ask one checkpoint on its own; the same result as that checkpoint's as base or tuned of a pair."""
+        from analysis.knowledge.evaluation import evaluate
+        from analysis.language.load import load_model
+        from analysis.weights.checkpoint import open_checkpoint
+        from analysis.weights.identity import content_id
+
+        progress = progress or Silent()
+        questions = self.question_set(asking)
+        identity = content_id(open_checkpoint(source), self._identity, progress)
+        key = _evaluation_key({"checkpoint": identity}, source, questions.id, asking)
+        stored = self.store.get(key)
+        if stored is not None:
+            return evaluation_from_stored(stored)
+        lm = load_model(source, dtype=asking.dtype)
+        result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
+        self.store.put(key, evaluation_to_stored(result))
+        return result
+
+    def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
+        """A slider position with its result, measured against the tuned model on the same questions."""
+        from analysis.knowledge.evaluation import compare
+
+        tuned = self.evaluation(comparison, "tuned", asking, progress)
+        restored = self.evaluation(comparison, spec, asking, progress)
+        self.profile(comparison, spec.arithmetic, progress)
+        return Stop(spec, self.count(comparison, spec), restored, compare(tuned, restored))
+
+    def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
+        """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
+        from analysis.knowledge.evaluation import compare
+
+        tuned = self.known_evaluation(comparison, "tuned", asking)
+        if tuned is None:
+            return ()
+        found = []
+        for spec in self._evaluated_specs(comparison, asking):
+            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison)])
+            if name not in self._summaries:
+                evaluation = self.known_evaluation(comparison, spec, asking)
+                if evaluation is None or self.known_profile(comparison, spec.arithmetic) is None:
+                    continue
+                flips = compare(tuned, evaluation)
+                self._summaries[name] = Stop(spec, self.count(comparison, spec), replace(evaluation, rows=()), flips)
+            found.append(self._summaries[name])
+        return tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
+
+    def sweep(
+        self,
+        comparison: Comparison,
+        asking: Asking,
+        percents: Sequence[float] = DEFAULT_SWEEP,
+        strategies: Sequence[Strategy] = ("relative-top", "random"),
+        seeds: Sequence[int] = (0,),
+        template: RestoreSpec | None = None,
+        progress: Progress | None = None,
+    ) -> SweepReport:
+        """Every percentage of every strategy; seeds beyond the first only for the random control.
+
+        `template` carries region, scope, layers and arithmetic. A cancelled sweep keeps the stops it finished.
+        """
+        from analysis.knowledge.choice import choose_stop
+
+        progress = progress or Silent()
+        specs = list(_sweep_specs(template or RestoreSpec(0), percents, strategies, seeds))
+        base = self.evaluation(comparison, "base", asking, _Part(progress, 0, len(specs) + 2))
+        tuned = self.evaluation(comparison, "tuned", asking, _Part(progress, 1, len(specs) + 2))
+        stops = []
+        for number, spec in enumerate(specs):
+            check_cancelled(progress)
+            part = _Part(progress, number + 2, len(specs) + 2, f"{spec.strategy}, {spec.percent:g}%")
+            stops.append(self.stop(comparison, spec, asking, part))
+        progress.report(len(specs) + 2, len(specs) + 2, "done")
+        ranked = {stop.spec.percent: stop.evaluation for stop in stops if stop.spec.strategy == strategies[0]}
+        return SweepReport(tuple(stops), base, tuned, choose_stop(ranked))
+
+    def _evaluation_key(self, comparison: Comparison, state: State, asking: Asking) -> ResultKey:
+        questions = self.question_set(asking).id
+        return _evaluation_key(self._weights_part(comparison, state), comparison.tuned, questions, asking)
+
+    def _read_evaluation(self, keyed: _Keyed) -> Evaluation | None:
+        stored = self.store.get(keyed.key)
+        return evaluation_from_stored(stored) if stored else None
+
+    def _evaluated_specs(self, comparison: Comparison, asking: Asking) -> Iterator[RestoreSpec]:
+        ids = self._ids(comparison)
+        if ids is None:
+            return
+        asked = {**self._evaluation_key(comparison, "tuned", asking).parts}
+        del asked["weights"]
+        for entry in self.store.entries("evaluation"):
+            weights = entry.parts["weights"]
+            rest = {name: part for name, part in entry.parts.items() if name != "weights"}
+            if "spec" in weights and (weights["base"], weights["tuned"]) == ids and rest == asked:
+                layers = weights["spec"]["layers"]
+                yield RestoreSpec(**{**weights["spec"], "layers": tuple(layers) if layers is not None else None})
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """A key that can be remembered by its digest."""
+
+    name: str
+    key: ResultKey
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and other.name == self.name
+
+
+class _Part:
+    """One of several equal parts of a longer work, seen as a Progress of its own."""
+
+    def __init__(self, whole: Progress, number: int, parts: int, note: str = "") -> None:
+        self._whole, self._number, self._parts, self._note = whole, number, parts, note
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Pass on, scaled to this part."""
+        share = done / total if total else 0.0
+        self._whole.report(self._number + share, self._parts, self._note or note, partial)
+
+    def cancelled(self) -> bool:
+        """Whether the whole is cancelled."""
+        return self._whole.cancelled()
+
+
+def _evaluation_key(weights: dict[str, Any], source: str, questions: str, asking: Asking) -> ResultKey:
+    from analysis.knowledge.prompts import resolve_prompt
+    from analysis.language.load import companions_id, resolve_dtype
+
+    return make_key(
+        "evaluation",
+        weights=weights,
+        companions=companions_id(source),
+        questions=questions,
+        prompt=resolve_prompt(asking.prompt).template,
+        dtype=resolve_dtype(source, asking.dtype),
+    )
+
+
+def _sweep_specs(
+    template: RestoreSpec, percents: Sequence[float], strategies: Sequence[Strategy], seeds: Sequence[int]
+) -> Iterator[RestoreSpec]:
+    for strategy in strategies:
+        for seed in seeds if strategy == "random" else seeds[:1]:
+            for percent in percents:
+                yield replace(template, percent=percent, strategy=strategy, seed=seed)
+
+
+def _load_questions(asking: Asking) -> QuestionSet:
+    from analysis.knowledge.questions import load_questions
+
+    return load_questions(
+        asking.questions,
+        split=asking.split,
+        domain=asking.domain,
+        mastery=asking.mastery,
+        limit=asking.limit,
+        seed=asking.seed,
+    )

@@ -1,0 +1,132 @@
+"""Work on a pair of checkpoints: check, profile, count, write; and the lease of the one resident model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import PalimpsestError
+from analysis.records import Arithmetic, CheckReport, Progress, RestoreCount, RestoreSpec, ResultKey, Silent
+from cache.asked import Comparison
+from cache.identity import IdentityMemory
+from cache.keys import digest, make_key
+from cache.models import ModelPool, PairModel, State
+from cache.store import Store
+
+if TYPE_CHECKING:
+    from analysis.weights.pair import CheckpointPair
+    from analysis.weights.profile import UpdateProfile
+    from analysis.weights.write import WriteReport
+
+PROFILES_HELD = 8
+
+
+class PairWork:
+    """What is done with the weights of a pair, over one store."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.store = Store(home)
+        self._identity = IdentityMemory(home)
+        self._pool = ModelPool()
+        self._profiles: dict[str, UpdateProfile] = {}
+
+    def check(self, base: str, tuned: str) -> CheckReport:
+        """What the headers say of a pair; never raises for what a user may have given."""
+        from analysis.weights.pair import check_pair
+
+        return check_pair(base, tuned)
+
+    def profile(
+        self, comparison: Comparison, arithmetic: Arithmetic = "exact", progress: Progress | None = None
+    ) -> UpdateProfile:
+        """The one pass over a pair: every threshold, histogram and content hash."""
+        from analysis.weights.profile import profile_pair
+
+        known = self.known_profile(comparison, arithmetic)
+        if known is not None:
+            return known
+        pair = self._pair(comparison)
+        profile = profile_pair(pair, arithmetic=arithmetic, memory=self._identity, progress=progress or Silent())
+        self.store.put(_profile_key(profile.base_id, profile.tuned_id, arithmetic), profile.to_stored())
+        return self._keep_profile(profile)
+
+    def known_profile(self, comparison: Comparison, arithmetic: Arithmetic = "exact") -> UpdateProfile | None:
+        """The stored profile of this pair as its files are now, or None."""
+        from analysis.weights.profile import UpdateProfile
+
+        ids = self._ids(comparison)
+        if ids is None:
+            return None
+        held = self._profiles.get(digest([*ids, arithmetic]))
+        if held is not None:
+            return held
+        stored = self.store.get(_profile_key(*ids, arithmetic))
+        return self._keep_profile(UpdateProfile.from_stored(stored)) if stored else None
+
+    def count(self, comparison: Comparison, spec: RestoreSpec) -> RestoreCount:
+        """How many parameters a spec restores and where they lie, from the stored profile alone."""
+        profile = self.known_profile(comparison, spec.arithmetic)
+        if profile is None:
+            raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
+        return profile.count(spec)
+
+    def write_restored(
+        self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None
+    ) -> WriteReport:
+        """Write the restored checkpoint into a new folder, whole or not at all."""
+        from analysis.weights.write import write_restored
+
+        progress = progress or Silent()
+        profile = self.profile(comparison, spec.arithmetic, progress)
+        return write_restored(self._pair(comparison), profile, spec, out, progress)
+
+    def _pair(self, comparison: Comparison) -> CheckpointPair:
+        from analysis.weights.pair import open_pair
+
+        return open_pair(comparison.base, comparison.tuned)
+
+    def _ids(self, comparison: Comparison) -> tuple[str, str] | None:
+        from analysis.weights.identity import known_pair_ids
+
+        return known_pair_ids(comparison.base, comparison.tuned, self._identity)
+
+    def _keep_profile(self, profile: UpdateProfile) -> UpdateProfile:
+        if len(self._profiles) >= PROFILES_HELD:
+            self._profiles.pop(next(iter(self._profiles)))
+        self._profiles[digest([profile.base_id, profile.tuned_id, profile.arithmetic])] = profile
+        return profile
+
+    @contextmanager
+    def _lease(self, comparison: Comparison, dtype: str, progress: Progress) -> Iterator[PairModel]:
+        from analysis.language.load import load_model
+
+        def load() -> PairModel:
+            progress.report(0, 1, "loading the model")
+            lm = load_model(comparison.tuned, dtype=dtype)
+            return PairModel(lm, self._pair(comparison), lambda arithmetic: self.profile(comparison, arithmetic))
+
+        with self._pool.lease(digest([comparison, self._ids(comparison), dtype]), load, progress) as model:
+            yield model
+
+    def _weights_part(self, comparison: Comparison, state: State) -> dict[str, Any]:
+        from analysis.weights.restore import state_id
+
+        profile = self.known_profile(comparison, arithmetic_of(state))
+        assert profile is not None  # callers profile first
+        identity = state_id(profile, state)
+        if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
+            return {"checkpoint": identity}
+        return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": asdict(state)}
+
+
+def arithmetic_of(state: State) -> Arithmetic:
+    """The arithmetic a state was ranked in; base and tuned need none and use `exact`."""
+    return state.arithmetic if isinstance(state, RestoreSpec) else "exact"
+
+
+def _profile_key(base_id: str, tuned_id: str, arithmetic: Arithmetic) -> ResultKey:
+    return make_key("profile", base=base_id, tuned=tuned_id, arithmetic=arithmetic)

@@ -1,0 +1,74 @@
+"""Work on tokens: how far a state's predictions are from the base's, text by text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from analysis.records import DivergenceReport, Progress, ResultKey, Silent, Text
+from cache.asked import Comparison
+from cache.codecs import divergence_from_stored, divergence_to_stored
+from cache.keys import digest, make_key
+from cache.models import State
+from cache.pairs import PairWork, arithmetic_of
+
+
+class TokenWork(PairWork):
+    """What is seen of a pair token by token, over one store."""
+
+    def divergence(
+        self,
+        comparison: Comparison,
+        texts: tuple[Text, ...],
+        *,
+        top: int = 10,
+        state: State = "tuned",
+        direction: str = "tuned-base",
+        dtype: str = "auto",
+        progress: Progress | None = None,
+    ) -> DivergenceReport:
+        """Token by token, how far this state's predictions are from the base's."""
+        from analysis.language.divergence import diverge
+
+        progress = progress or Silent()
+        asked = {"top": top, "state": state, "direction": direction, "dtype": dtype}
+        known = self.known_divergence(comparison, texts, **asked)
+        if known is not None:
+            return known
+        self.profile(comparison, arithmetic_of(state), progress)
+        with self._lease(comparison, dtype, progress) as model:
+            report = diverge(model, texts, top=top, direction=direction, state=state, progress=progress)
+        self.store.put(self._divergence_key(comparison, texts, **asked), divergence_to_stored(report))
+        return report
+
+    def known_divergence(
+        self,
+        comparison: Comparison,
+        texts: tuple[Text, ...],
+        *,
+        top: int = 10,
+        state: State = "tuned",
+        direction: str = "tuned-base",
+        dtype: str = "auto",
+    ) -> DivergenceReport | None:
+        """The stored report for these texts, or None."""
+        if self.known_profile(comparison, arithmetic_of(state)) is None:
+            return None
+        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=dtype)
+        stored = self.store.get(key)
+        return divergence_from_stored(stored) if stored else None
+
+    def _divergence_key(self, comparison: Comparison, texts: Sequence[Text], **asked: Any) -> ResultKey:
+        from analysis.language.load import companions_id, resolve_dtype
+
+        return make_key(
+            "divergence",
+            base=self._weights_part(comparison, "base"),
+            weights=self._weights_part(comparison, asked["state"]),
+            companions=companions_id(comparison.tuned),
+            texts=digest([asdict(text) for text in texts]),
+            top=asked["top"],
+            direction=asked["direction"],
+            dtype=resolve_dtype(comparison.tuned, asked["dtype"]),
+        )
