@@ -295,6 +295,17 @@ class TokenDivergence:
     base_top: tuple[Alternative, ...] = ()
     tuned_top: tuple[Alternative, ...] = ()
     part: Literal["prompt", "answer"] = "prompt"
+    template: bool = False  # inside a format marker such as <|answer|>, where that is no special token of its own
+
+    @property
+    def counted(self) -> bool:
+        """Whether this token is part of means, scales and rankings."""
+        return self.position > 0 and not self.special and not self.template
+
+    @property
+    def flipped(self) -> bool | None:
+        """Whether the two models' first choices differ here; None where nothing predicts."""
+        return self.base_top[0].id != self.tuned_top[0].id if self.base_top and self.tuned_top else None
 
 
 @dataclass(frozen=True)
@@ -307,16 +318,21 @@ class PromptDivergence:
 
 @dataclass(frozen=True)
 class DivergenceReport:
-    """Per-token divergence over texts; the means leave out special tokens and position 0 and count what they left."""
+    """Per-token divergence over texts.
+
+    The means (None when nothing is left to average) leave out special and template tokens and position 0, and the
+    report counts what they left out.
+    """
 
     prompts: tuple[PromptDivergence, ...]
     top: int
     direction: Literal["tuned-base", "base-tuned"]
-    mean_kl_full_nats: float
-    mean_kl_top_nats: float
+    mean_kl_full_nats: float | None
+    mean_kl_top_nats: float | None
     tokens_counted: int
     special_hidden: int
     seconds: float
+    template_hidden: int = 0
 
 
 # --- the two protocols: whatever remembers, whatever takes long -------------------------------------------------
