@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,14 @@ from analysis.records import (
 )
 from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
-from cache.keys import digest, make_key
+from cache.keys import digest, key_digest, make_key
 from cache.models import State
 from cache.pairs import PairWork, arithmetic_of
 
 if TYPE_CHECKING:
     from analysis.knowledge.questions import QuestionSet
 
+EVALUATIONS_HELD = 16
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
 
 
@@ -40,7 +41,7 @@ class KnowledgeWork(PairWork):
         self._summaries: dict[str, Stop] = {}
         self._drafts: dict[str, dict[str, tuple[int, ...]]] = {}
         self._question_set = lru_cache(maxsize=8)(_load_questions)
-        self._evaluation = lru_cache(maxsize=16)(self._read_evaluation)
+        self._evaluations: dict[str, Evaluation] = {}
 
     def question_set(self, asking: Asking) -> QuestionSet:
         """The questions of this asking; read once."""
@@ -56,14 +57,16 @@ class KnowledgeWork(PairWork):
         known = self.known_evaluation(comparison, state, asking)
         if known is not None:
             return known
-        self.profile(comparison, arithmetic_of(state), progress)
-        key = self._evaluation_key(comparison, state, asking)
+        profile = self.profile(comparison, arithmetic_of(state), progress)
+        dtype = self._decide_dtype(profile.tuned_id, comparison.tuned, asking.dtype)
         questions = self.question_set(asking)
-        memory = self._drafts.setdefault(digest([comparison, asking]), {})
-        with self._lease(comparison, asking.dtype, progress) as model:
+        with self._lease(comparison, dtype, progress) as model:
             model.enter(state)
-            result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=dict(memory))
-        memory.update({row.id: row.token_ids for row in result.rows})
+            drafts = self._drafts_of(comparison, asking, dtype)
+            result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=drafts)
+            drafts.update({row.id: row.token_ids for row in result.rows})
+        weights = self._weights_part(comparison, state)
+        key = _evaluation_key(weights, comparison.tuned, questions.id, asking.prompt, dtype)
         self.store.put(key, evaluation_to_stored(result))
         return result
 
@@ -71,8 +74,8 @@ class KnowledgeWork(PairWork):
         """The stored answers of this state, or None."""
         if self.known_profile(comparison, arithmetic_of(state)) is None:
             return None
-        key = self._evaluation_key(comparison, state, asking)
-        return self._evaluation(_Keyed(digest(asdict(key)), key)) if self.store.folder(key).exists() else None
+        key = self._known_key(self._weights_part(comparison, state), comparison, asking)
+        return self._read_evaluation(key) if key else None
 
     def evaluation_of(self, source: str, asking: Asking, progress: Progress | None = None) -> Evaluation:
         """Ask one checkpoint on its own; the same result as that checkpoint's as base or tuned of a pair."""
@@ -84,18 +87,19 @@ class KnowledgeWork(PairWork):
         progress = progress or Silent()
         questions = self.question_set(asking)
         identity = content_id(open_checkpoint(source), self._identity, progress)
-        key = _evaluation_key({"checkpoint": identity}, source, questions.id, asking)
+        dtype = self._decide_dtype(identity, source, asking.dtype)
+        key = _evaluation_key({"checkpoint": identity}, source, questions.id, asking.prompt, dtype)
         stored = self.store.get(key)
         if stored is not None:
             return evaluation_from_stored(stored)
-        lm = load_model(source, dtype=asking.dtype)
+        lm = load_model(source, dtype=dtype)
         result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
         self.store.put(key, evaluation_to_stored(result))
         return result
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
-        from analysis.knowledge.evaluation import compare
+        from analysis.knowledge.statistics import compare
 
         tuned = self.evaluation(comparison, "tuned", asking, progress)
         restored = self.evaluation(comparison, spec, asking, progress)
@@ -104,7 +108,7 @@ class KnowledgeWork(PairWork):
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
-        from analysis.knowledge.evaluation import compare
+        from analysis.knowledge.statistics import compare
 
         tuned = self.known_evaluation(comparison, "tuned", asking)
         if tuned is None:
@@ -150,40 +154,45 @@ class KnowledgeWork(PairWork):
         ranked = {stop.spec.percent: stop.evaluation for stop in stops if stop.spec.strategy == strategies[0]}
         return SweepReport(tuple(stops), base, tuned, choose_stop(ranked))
 
-    def _evaluation_key(self, comparison: Comparison, state: State, asking: Asking) -> ResultKey:
-        questions = self.question_set(asking).id
-        return _evaluation_key(self._weights_part(comparison, state), comparison.tuned, questions, asking)
+    def _known_key(self, weights: dict[str, Any], comparison: Comparison, asking: Asking) -> ResultKey | None:
+        """The key of an asking whose dtype is decided; None before the model ever ran."""
+        profile = self.known_profile(comparison)
+        dtype = self._known_dtype(profile.tuned_id, asking.dtype) if profile else None
+        if dtype is None:
+            return None
+        return _evaluation_key(weights, comparison.tuned, self.question_set(asking).id, asking.prompt, dtype)
 
-    def _read_evaluation(self, keyed: _Keyed) -> Evaluation | None:
-        stored = self.store.get(keyed.key)
-        return evaluation_from_stored(stored) if stored else None
+    def _drafts_of(self, comparison: Comparison, asking: Asking, dtype: str) -> dict[str, tuple[int, ...]]:
+        """Earlier outputs to verify first; none in low precision, where a draft's layout could change an answer."""
+        if dtype != "float32":
+            return {}
+        return self._drafts.setdefault(digest([comparison, asking]), {})
+
+    def _read_evaluation(self, key: ResultKey) -> Evaluation | None:
+        name = key_digest(key)
+        if name not in self._evaluations:
+            stored = self.store.get(key)
+            if stored is None:
+                return None
+            if len(self._evaluations) >= EVALUATIONS_HELD:
+                self._evaluations.pop(next(iter(self._evaluations)))
+            self._evaluations[name] = evaluation_from_stored(stored)
+        return self._evaluations[name]
 
     def _evaluated_specs(self, comparison: Comparison, asking: Asking) -> Iterator[RestoreSpec]:
         ids = self._ids(comparison)
         if ids is None:
             return
-        asked = {**self._evaluation_key(comparison, "tuned", asking).parts}
-        del asked["weights"]
+        key = self._known_key({}, comparison, asking)
+        if key is None:
+            return
+        asked = {name: part for name, part in key.parts.items() if name != "weights"}
         for entry in self.store.entries("evaluation"):
             weights = entry.parts["weights"]
             rest = {name: part for name, part in entry.parts.items() if name != "weights"}
             if "spec" in weights and (weights["base"], weights["tuned"]) == ids and rest == asked:
                 layers = weights["spec"]["layers"]
                 yield RestoreSpec(**{**weights["spec"], "layers": tuple(layers) if layers is not None else None})
-
-
-@dataclass(frozen=True)
-class _Keyed:
-    """A key that can be remembered by its digest."""
-
-    name: str
-    key: ResultKey
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and other.name == self.name
 
 
 class _Part:
@@ -202,17 +211,17 @@ class _Part:
         return self._whole.cancelled()
 
 
-def _evaluation_key(weights: dict[str, Any], source: str, questions: str, asking: Asking) -> ResultKey:
+def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt: str, dtype: str) -> ResultKey:
     from analysis.knowledge.prompts import resolve_prompt
-    from analysis.language.load import companions_id, resolve_dtype
+    from analysis.language.companions import companions_id
 
     return make_key(
         "evaluation",
         weights=weights,
         companions=companions_id(source),
         questions=questions,
-        prompt=resolve_prompt(asking.prompt).template,
-        dtype=resolve_dtype(source, asking.dtype),
+        prompt=resolve_prompt(prompt).template,
+        dtype=dtype,
     )
 
 

@@ -100,6 +100,27 @@ class PairWork:
         self._profiles[digest([profile.base_id, profile.tuned_id, profile.arithmetic])] = profile
         return profile
 
+    def _known_dtype(self, checkpoint_id: str, asked: str) -> str | None:
+        """The dtype this model is asked in; `auto` is decided once, where the model first runs, and remembered."""
+        from analysis.language.load import DTYPES
+
+        if asked != "auto":
+            return DTYPES.get(asked, asked)
+        decided = self._identity.get(f"dtype of {checkpoint_id}")
+        return str(decided["dtype"]) if decided else None
+
+    def _decide_dtype(self, checkpoint_id: str, source: str, asked: str) -> str:
+        from analysis.language.load import choose_device, choose_dtype, free_memory_bytes
+        from analysis.weights.checkpoint import open_checkpoint
+
+        known = self._known_dtype(checkpoint_id, asked)
+        if known is not None:
+            return known
+        free = free_memory_bytes(choose_device("auto"))
+        decided = choose_dtype(asked, parameters=open_checkpoint(source).parameters, free_bytes=free)
+        self._identity.put(f"dtype of {checkpoint_id}", {"dtype": decided})
+        return decided
+
     @contextmanager
     def _lease(self, comparison: Comparison, dtype: str, progress: Progress) -> Iterator[PairModel]:
         from analysis.language.load import load_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.records import DivergenceReport, Progress, ResultKey, Silent, Text
 from cache.asked import Comparison
@@ -12,6 +12,9 @@ from cache.codecs import divergence_from_stored, divergence_to_stored
 from cache.keys import digest, make_key
 from cache.models import State
 from cache.pairs import PairWork, arithmetic_of
+
+if TYPE_CHECKING:
+    from analysis.language.divergence import Direction
 
 
 class TokenWork(PairWork):
@@ -24,7 +27,7 @@ class TokenWork(PairWork):
         *,
         top: int = 10,
         state: State = "tuned",
-        direction: str = "tuned-base",
+        direction: Direction = "tuned-base",
         dtype: str = "auto",
         progress: Progress | None = None,
     ) -> DivergenceReport:
@@ -32,14 +35,15 @@ class TokenWork(PairWork):
         from analysis.language.divergence import diverge
 
         progress = progress or Silent()
-        asked = {"top": top, "state": state, "direction": direction, "dtype": dtype}
-        known = self.known_divergence(comparison, texts, **asked)
+        known = self.known_divergence(comparison, texts, top=top, state=state, direction=direction, dtype=dtype)
         if known is not None:
             return known
-        self.profile(comparison, arithmetic_of(state), progress)
-        with self._lease(comparison, dtype, progress) as model:
+        profile = self.profile(comparison, arithmetic_of(state), progress)
+        decided = self._decide_dtype(profile.tuned_id, comparison.tuned, dtype)
+        with self._lease(comparison, decided, progress) as model:
             report = diverge(model, texts, top=top, direction=direction, state=state, progress=progress)
-        self.store.put(self._divergence_key(comparison, texts, **asked), divergence_to_stored(report))
+        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
+        self.store.put(key, divergence_to_stored(report))
         return report
 
     def known_divergence(
@@ -49,18 +53,20 @@ class TokenWork(PairWork):
         *,
         top: int = 10,
         state: State = "tuned",
-        direction: str = "tuned-base",
+        direction: Direction = "tuned-base",
         dtype: str = "auto",
     ) -> DivergenceReport | None:
         """The stored report for these texts, or None."""
-        if self.known_profile(comparison, arithmetic_of(state)) is None:
+        profile = self.known_profile(comparison, arithmetic_of(state))
+        decided = self._known_dtype(profile.tuned_id, dtype) if profile else None
+        if decided is None:
             return None
-        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=dtype)
+        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
         stored = self.store.get(key)
         return divergence_from_stored(stored) if stored else None
 
     def _divergence_key(self, comparison: Comparison, texts: Sequence[Text], **asked: Any) -> ResultKey:
-        from analysis.language.load import companions_id, resolve_dtype
+        from analysis.language.companions import companions_id
 
         return make_key(
             "divergence",
@@ -70,5 +76,5 @@ class TokenWork(PairWork):
             texts=digest([asdict(text) for text in texts]),
             top=asked["top"],
             direction=asked["direction"],
-            dtype=resolve_dtype(comparison.tuned, asked["dtype"]),
+            dtype=asked["dtype"],
         )
