@@ -9,13 +9,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.records import Domain, DomainAccuracy, Evaluation
+from analysis.knowledge.statistics import wilson
+from analysis.records import Domain, DomainAccuracy, Evaluation, Tally
 
 Scope = Literal["all", "in", "out"]
 SCOPE_NAMES: dict[Scope, str] = {"all": "all questions", "in": "in-domain", "out": "out-of-domain"}
 LEVEL_MEAN = "mean over mastery levels"
 SHARE_RIGHT = "share of questions right"
-NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,13 @@ def headline(evaluation: Evaluation, scope: Scope) -> Headline:
     if domain.macro is not None:
         return Headline(domain.macro, domain.macro95, domain.n, LEVEL_MEAN)
     value = domain.accuracy.get("contains", math.nan)
-    return Headline(value, wilson95(value, domain.n), domain.n, SHARE_RIGHT)
+    interval = wilson(round(value * domain.n), domain.n) if domain.n else None
+    return Headline(value, interval, domain.n, SHARE_RIGHT)
 
 
-def level_accuracies(evaluation: Evaluation, scope: Scope) -> dict[int, Headline]:
-    """Accuracy per mastery level 0-4, each with its Wilson interval; empty without levels."""
-    if scope == "all":
-        return {}
-    levels = _in_domain(evaluation, scope).levels
-    return {
-        level: Headline(tally.accuracy, wilson95(tally.accuracy, tally.n), tally.n, SHARE_RIGHT)
-        for level, tally in sorted(levels.items())
-    }
-
-
-def wilson95(fraction: float, n: int) -> tuple[float, float] | None:
-    """Wilson's 95% score interval of a share seen in n draws; None for n = 0."""
-    if not n or math.isnan(fraction):
-        return None
-    z2 = NORMAL_95**2
-    centre = (fraction + z2 / (2 * n)) / (1 + z2 / n)
-    half = NORMAL_95 / (1 + z2 / n) * math.sqrt(fraction * (1 - fraction) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def levels(evaluation: Evaluation, scope: Scope) -> dict[int, Tally]:
+    """Right answers of all asked, per mastery level 0-4; empty without levels."""
+    return {} if scope == "all" else dict(sorted(_in_domain(evaluation, scope).levels.items()))
 
 
 def _in_domain(evaluation: Evaluation, domain: Domain) -> DomainAccuracy:

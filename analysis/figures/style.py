@@ -5,12 +5,12 @@ leaves text and grid to the page, so one specification reads in light and in dar
 Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import altair as alt
 
 Paper = Literal["light", "dark"]
-Figure = alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart | alt.FacetChart
+Figure = alt.Chart | alt.LayerChart | alt.FacetChart
 
 BASE = "#0072B2"
 TUNED = "#D55E00"
@@ -33,13 +33,13 @@ def state_scale(*states: str) -> alt.Scale:
     return alt.Scale(domain=list(states), range=[COLOURS[state] for state in states])
 
 
-def finish(figure: Any, title: str, subtitle: str | list[str] = "") -> Any:
+def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure:
     """The figure with its title (which names the unit), a quiet subtitle and the house configuration."""
     text = alt.TitleParams(text=title, subtitle=subtitle or [], anchor="start")
-    return figure.properties(title=text).configure(**_config())
+    return cast("Figure", figure.properties(title=text).configure(**_config()))
 
 
-def on_paper(figure: Any, paper: Paper = "light") -> Any:
+def on_paper(figure: Figure, paper: Paper = "light") -> Figure:
     """A copy for a file: the same figure with the text, grid and background of that paper, 720 pixels wide."""
     tones = PAPERS[paper]
     copy = figure.copy(deep=True)

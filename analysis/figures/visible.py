@@ -1,0 +1,55 @@
+"""Token text made visible: what has no glyph, or would act on the page around it, is shown as a mark.
+
+A space is a middle dot, a newline an arrow (and still breaks the line), a tab an arrow to a bar; control characters
+are their Unicode pictures; format characters (bidirectional overrides, joiners, byte-order marks), lone surrogates
+and unassigned code points are U+XXXX; bytes that are no whole character are hexadecimal. Knows no record.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import groupby
+
+NEWLINE_MARK = "↵\n"
+MARKS = {" ": "·", "\n": NEWLINE_MARK, "\r": "␍", "\t": "⇥", "\x7f": "␡"}
+SPELLED = ("Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn")  # Unicode categories without a glyph of their own
+BYTES = re.compile(r"((?:<0x[0-9A-F]{2}>)+)")
+DOTTED_CIRCLE = "\u25cc"
+
+
+def visible(text: str) -> tuple[str, ...]:
+    """The text in pieces: even ones to be shown as they are, odd ones marks that stand for something unseen.
+
+    "" comes out as ("", "∅"), so that every token has something to point at.
+    """
+    letters = [piece for part in BYTES.split(text) for piece in _letters(part)]
+    pieces: list[str] = []
+    for is_mark, run in groupby(letters, key=lambda letter: letter[0]):
+        if is_mark and not pieces:
+            pieces.append("")
+        pieces.append("".join(piece for _, piece in run))
+    if pieces and unicodedata.combining(pieces[0][:1] or " "):
+        pieces[0] = DOTTED_CIRCLE + pieces[0]
+    return tuple(pieces) or ("", "∅")
+
+
+def spoken(text: str) -> str:
+    """The visible form in one line, for tables and labels."""
+    return "".join(visible(text)).replace("\n", "")
+
+
+def _letters(part: str) -> list[tuple[bool, str]]:
+    if BYTES.fullmatch(part):
+        return [(True, " ".join(part[at + 3 : at + 5] for at in range(0, len(part), 6)))]
+    return [_mark(letter) for letter in part]
+
+
+def _mark(letter: str) -> tuple[bool, str]:
+    if letter in MARKS:
+        return True, MARKS[letter]
+    if ord(letter) < 0x20:
+        return True, chr(0x2400 + ord(letter))
+    if unicodedata.category(letter) in SPELLED:
+        return True, f"U+{ord(letter):04X}"
+    return False, letter

@@ -1,0 +1,66 @@
+"""The frame around every page: the browser tab, the navigation, the active pair, what is running."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components import progress, selection
+from pages.components.words import plain
+
+PAGES = {
+    "The pair": [
+        ("compare.py", "Compare", ":material/difference:"),
+        ("overview.py", "Overview", ":material/insights:"),
+    ],
+    "What fine-tuning wrote": [
+        ("updates.py", "Updates", ":material/grid_on:"),
+        ("tokens.py", "Tokens", ":material/text_fields:"),
+    ],
+    "What the model knows": [
+        ("restore.py", "Restore", ":material/tune:"),
+        ("samples.py", "Samples", ":material/fact_check:"),
+    ],
+    "Work": [("jobs.py", "Jobs", ":material/pending_actions:")],
+}
+
+
+def _navigation() -> dict[str, list[st.Page]]:
+    home = st.Page("home.py", title="Palimpsest", default=True, visibility="hidden")
+    sections = {
+        title: [st.Page(file, title=name, icon=icon) for file, name, icon in pages if _exists(file)]
+        for title, pages in PAGES.items()
+    }
+    return {"": [home], **sections}
+
+
+def _exists(file: str) -> bool:
+    return (Path(__file__).parent / file).exists()
+
+
+def _sidebar() -> None:
+    pair = selection.comparison()
+    with st.sidebar:
+        if pair is None:
+            st.caption("No pair loaded.")
+        else:
+            st.markdown(f":blue[●] base  \n**{plain(Path(pair.base).name)}**", help=plain(pair.base))
+            st.markdown(f":orange[●] tuned  \n**{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
+        progress.sidebar_indicator()
+
+
+def _say_missing(missing: list[str]) -> None:
+    for what in missing:
+        st.warning(
+            f"This link names {'a pair' if what == 'pair' else 'questions'} that this store has not seen. "
+            "Load it on Compare, or open the link where it was made.",
+            icon=":material/link_off:",
+        )
+
+
+st.set_page_config(page_title="Palimpsest", page_icon="📜", layout="wide")
+missing = selection.follow_address()
+page = st.navigation(_navigation())
+_sidebar()
+_say_missing(missing)
+st.session_state["last_page"] = page.url_path or st.session_state.get("last_page")
+page.run()

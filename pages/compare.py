@@ -1,0 +1,153 @@
+"""Compare: which two models? Pick base and tuned, check their headers, load the pair."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from analysis.figures import numbers
+from analysis.figures.checks import findings_table, region_table
+from analysis.records import CheckReport
+from cache.memo import workspace
+from cache.work import Asking, Comparison
+from pages.components import charts, progress, questions, selection
+from pages.components.notices import shown_errors
+from pages.components.words import PAPER_LINK, plain
+
+ICONS = {"error": "⛔", "warning": "⚠️", "info": "ℹ️"}
+
+
+def load(pair: Comparison, asking: Asking | None = None) -> None:
+    """Make a pair the active one and learn it in the background: its profile, then what both models answer."""
+    selection.choose(pair, asking)
+    selection.start_profile(pair)
+    asked = selection.asking()
+    if asked is not None:
+        for state in ("tuned", "base"):
+            selection.start_evaluation(pair, state, asked, page="samples")
+
+
+def active_pair() -> None:
+    pair = selection.comparison()
+    if pair is None:
+        return
+    with st.container(border=True):
+        st.markdown(f"**Active pair** &nbsp; :blue[●] {plain(pair.base)} &nbsp; :orange[●] {plain(pair.tuned)}")
+        with shown_errors():
+            busy = progress.watch(st.session_state.get("profile_job"), key="profile")
+            if busy:
+                return
+            if workspace().known_profile(pair) is None:
+                st.button("Read its weights", type="primary", on_click=load, args=(pair,), icon=":material/play_arrow:")
+                return
+            with st.container(horizontal=True):
+                st.page_link("overview.py", label="Overview", icon=":material/insights:")
+                st.page_link("restore.py", label="Restore", icon=":material/tune:")
+                st.page_link("updates.py", label="Updates", icon=":material/grid_on:")
+
+
+def demo_pairs() -> None:
+    st.subheader("The demo world")
+    st.caption("A small LLaMA that learned made-up people, towns and works, and models fine-tuned from it here.")
+    demo = workspace().demo()
+    if demo is None:
+        prepare_demo()
+        return
+    for name, path in demo.tuned.items():
+        words, button = st.columns([3, 1], vertical_alignment="center")
+        words.markdown(f":orange[●] **{plain(name)}**")
+        button.button(
+            "Load",
+            key=f"demo-{name}",
+            on_click=load,
+            args=(Comparison(str(demo.base), str(path)), questions.demo_asking()),
+            width="stretch",
+        )
+
+
+def prepare_demo() -> None:
+    if progress.watch(st.session_state.get("demo_job"), key="demo"):
+        return
+    st.markdown("The base is shipped; its fine-tuned models are made on this machine, in about a minute.")
+    st.button("Prepare the demo", type="primary", on_click=start_demo, icon=":material/science:")
+
+
+def start_demo() -> None:
+    st.session_state["demo_job"] = workspace().start(
+        "Prepare the demo", "prepare_demo", watcher=selection.watcher("demo"), page="compare"
+    )
+
+
+def recent_pairs() -> None:
+    st.subheader("Recent pairs")
+    recent = workspace().recent()
+    if not recent:
+        st.caption("Pairs you load are listed here.")
+    for pair in recent[:8]:
+        words, button = st.columns([3, 1], vertical_alignment="center")
+        words.markdown(f"{plain(Path(pair.base).name)} → **{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
+        button.button("Load", key=f"recent-{selection.identity(pair)}", on_click=load, args=(pair,), width="stretch")
+
+
+def own_pair() -> None:
+    st.subheader("Your own pair")
+    st.caption("A local folder of safetensors, a single file, or a Hugging Face id such as `org/model`.")
+    with st.form("own"):
+        left, right = st.columns(2)
+        base = left.text_input(":blue[●] Base", placeholder="/models/llama-3-8b", key="own_base")
+        tuned = right.text_input(":orange[●] Tuned", placeholder="/models/llama-3-8b-sft", key="own_tuned")
+        if st.form_submit_button("Check the headers", type="primary", icon=":material/rule:"):
+            check(base.strip(), tuned.strip())
+    report, pair = st.session_state.get("check_report"), st.session_state.get("checked_pair")
+    if report is not None and pair is not None:
+        show_report(report, pair)
+
+
+def check(base: str, tuned: str) -> None:
+    """Read both headers and keep the report for this session."""
+    if not (base and tuned):
+        st.warning("Give both a base and a tuned model.", icon=":material/edit:")
+        return
+    with shown_errors(), st.spinner("Reading headers …"):
+        st.session_state["check_report"] = workspace().check(base, tuned)
+        st.session_state["checked_pair"] = Comparison(base, tuned)
+
+
+def show_report(report: CheckReport, pair: Comparison) -> None:
+    verdict, action = st.columns([4, 1], vertical_alignment="center")
+    if report.comparable:
+        words = (
+            f"{numbers.short_count(report.parameters)} parameters, base {plain(report.dtype.get('base', '?'))}, tuned "
+        )
+        words += f"{plain(report.dtype.get('tuned', '?'))}; checked in {numbers.duration(report.seconds)}."
+        verdict.success(f"**This pair can be compared.** {words}", icon=":material/check_circle:")
+        action.button("Load this pair", type="primary", on_click=load, args=(pair,), width="stretch")
+    else:
+        verdict.error(
+            "**This pair cannot be compared.** What is wrong, and the way out, is listed below.",
+            icon=":material/error:",
+        )
+    if report.findings:
+        charts.table(findings_table(report, ICONS), key="findings", width="stretch")
+    if report.comparable:
+        with st.expander("Parameters by region"):
+            charts.table(region_table(report), key="regions", width="stretch")
+
+
+st.title("Compare two models")
+st.markdown(
+    "See what fine-tuning wrote over in a language model, and scrape it back. "
+    f"The method is that of {PAPER_LINK}: rank every parameter by its relative change, restore the most changed to "
+    "their base values, and ask again."
+)
+active_pair()
+left, right = st.columns(2, gap="large")
+with left, shown_errors():
+    demo_pairs()
+with right:
+    recent_pairs()
+own_pair()
+with st.expander("Questions to ask them", expanded=selection.asking() is None and selection.comparison() is not None):
+    with shown_errors():
+        if selection.asking() is not None:
+            st.caption(questions.summary(selection.asking()))
+    questions.form(key="compare")

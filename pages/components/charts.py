@@ -1,0 +1,57 @@
+"""A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
+
+import io
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.figures import style
+
+EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
+
+
+def show(figure: Any, *, key: str, alt: str, exports: bool = True, **options: Any) -> Any:
+    """Draw a figure in the page's theme; `alt` states its message; `options` go to st.altair_chart."""
+    event = st.altair_chart(figure, theme="streamlit", key=key, alt=alt, **options)
+    if exports:
+        _exports(figure, key)
+    return event
+
+
+def _exports(figure: Any, key: str) -> None:
+    with st.popover("Save figure", type="tertiary", icon=":material/download:", key=f"save-{key}"):
+        paper = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
+        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+            st.download_button(
+                kind.upper(),
+                lambda kind=kind: picture(figure, kind, paper or "light"),
+                file_name=f"palimpsest-{key}.{kind}",
+                mime=mime,
+                on_click="ignore",
+                key=f"{kind}-{key}",
+            )
+
+
+def picture(figure: Any, kind: str, paper: style.Paper) -> bytes:
+    """The figure as a PNG or SVG file on that paper, made without a browser."""
+    target = io.BytesIO() if kind == "png" else io.StringIO()
+    style.on_paper(figure, paper).save(target, format=kind, scale_factor=EXPORT_SCALE)
+    content = target.getvalue()
+    return content if isinstance(content, bytes) else content.encode()
+
+
+def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
+    event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
+    st.download_button(
+        "CSV",
+        lambda: frame.to_csv(index=False).encode(),
+        file_name=f"palimpsest-{key}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+        key=f"csv-{key}",
+    )
+    return event

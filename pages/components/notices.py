@@ -1,0 +1,57 @@
+"""What a page says when something is missing or wrong: what it is, and the way out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from analysis.errors import PalimpsestError
+from cache.work import Comparison
+from pages.components import progress, selection
+from pages.components.words import plain
+
+
+def show_error(error: PalimpsestError) -> None:
+    """An error of ours, with every offender on its own line; nothing of it is read as Markdown."""
+    lines = [plain(error.message), *(f"- {plain(item)}" for item in error.items)]
+    st.error("\n".join(lines), icon=":material/error:")
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Show an error of ours in place of what was to be drawn; defects of ours stay loud."""
+    try:
+        yield
+    except PalimpsestError as error:
+        show_error(error)
+
+
+def empty(title: str, words: str, *, page: str, label: str, icon: str = ":material/arrow_forward:") -> None:
+    """An empty state: what is not here yet, why, and the link that changes it."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.markdown(f"#### {title}", text_alignment="center")
+        st.markdown(words, text_alignment="center", width=560)
+        st.page_link(page, label=label, icon=icon)
+
+
+def needs_pair() -> Comparison:
+    """The active pair; without one, say so, link to Compare and end the page."""
+    pair = selection.comparison()
+    if pair is None:
+        empty(
+            "No pair is loaded",
+            "Pick a base model and the model fine-tuned from it; their headers are checked in a second.",
+            page="compare.py",
+            label="Choose a pair",
+        )
+        st.stop()
+    return pair
+
+
+def needs_profile(pair: Comparison) -> None:
+    """The active pair's weights have not been read (or changed since): offer to read them, show how far it is, end."""
+    if not progress.watch(st.session_state.get("profile_job"), key="needs-profile"):
+        with st.container(border=True):
+            st.markdown(f"**{plain(pair.name)}**: its weights have not been read yet (or have changed since).")
+            st.button("Read them now", type="primary", on_click=selection.start_profile, args=(pair,))
+    st.stop()

@@ -1,0 +1,92 @@
+"""Background work as a person sees it: a bar that moves, the time left, a button that stops it. Polls while it runs."""
+
+import streamlit as st
+
+from analysis.figures import numbers
+from analysis.records import PartialEvaluation
+from cache.jobs import JobView
+from cache.memo import workspace
+from pages.components.words import plain
+
+POLL_SECONDS = 0.3
+SIDEBAR_SECONDS = 1.0
+
+
+def watch(job_id: str | None, *, key: str) -> bool:
+    """Show a job until it ends, then run the page again once; returns whether it is still under way.
+
+    A failed job shows its error, a cancelled one says so; None and forgotten jobs show nothing.
+    """
+    job = workspace().jobs.view(job_id) if job_id else None
+    if job is None:
+        return False
+    if not job.active:
+        show_ending(job)
+        return False
+    st.fragment(_poll, run_every=POLL_SECONDS)(job.id, key)
+    return True
+
+
+def show_ending(job: JobView) -> None:
+    """What is left to say of a job that has ended: its error, or that it was cancelled; nothing when it went well."""
+    if job.state == "failed":
+        first, *rest = (job.error or "It gave no reason.").splitlines()
+        st.error(f"**{plain(job.title)}** failed. {plain(first)}", icon=":material/error:")
+        if rest:
+            with st.expander("Details"):
+                st.code("\n".join(rest), language=None, wrap_lines=True)
+    elif job.state == "cancelled":
+        st.caption(f"{plain(job.title)}: cancelled.")
+
+
+def _poll(job_id: str, key: str) -> None:
+    job = workspace().jobs.view(job_id)
+    if job is None or not job.active:
+        st.rerun()
+    with st.container(border=True, key=f"progress-{key}"):
+        bar, stop = st.columns([6, 1], vertical_alignment="center")
+        bar.progress(job.fraction, text=f"{plain(job.title)} · {plain(state_words(job))}")
+        stop.button("Cancel", key=f"cancel-{key}", on_click=workspace().jobs.cancel, args=(job.id,), width="stretch")
+        if isinstance(job.partial, PartialEvaluation):
+            st.markdown(_partial_words(job.partial))
+
+
+def _partial_words(partial: PartialEvaluation) -> str:
+    bounds = numbers.interval(partial.interval95)
+    return (
+        f"So far **{numbers.share(partial.accuracy)}** right (between {bounds} in the end,"
+        f" 95%, valid at any time) · {numbers.count(partial.done)} of {numbers.count(partial.total)} questions"
+    )
+
+
+def state_words(job: JobView) -> str:
+    """Where a job stands, in a few words: 'waiting', 'loading the model · 12 s left'."""
+    if job.state != "running":
+        return {"queued": "waiting", "done": f"done in {numbers.duration(job.seconds)}"}.get(job.state, job.state)
+    left = f"{numbers.duration(job.eta_seconds)} left" if job.eta_seconds else f"{numbers.duration(job.seconds)} so far"
+    return " · ".join(part for part in (job.note, left) if part)
+
+
+def sidebar_indicator() -> None:
+    """The running jobs, small, on every page; polls only while there are some, and says when one has ended."""
+    active = [job for job in workspace().jobs.all() if job.active]
+    st.fragment(_indicator, run_every=SIDEBAR_SECONDS if active else None)(frozenset(job.id for job in active))
+
+
+def _indicator(drawn: frozenset[str]) -> None:
+    active = [job for job in workspace().jobs.all() if job.active]
+    if {job.id for job in active} != drawn:
+        _toast_endings(drawn - {job.id for job in active})
+        st.rerun()
+    for job in active[:2]:
+        st.progress(job.fraction, text=f"{plain(job.title)}")
+    if len(active) > 2:
+        st.caption(f"and {len(active) - 2} more")
+
+
+def _toast_endings(ended: frozenset[str]) -> None:
+    icons = {"done": ":material/check:", "failed": ":material/error:", "cancelled": ":material/block:"}
+    for job_id in ended:
+        job = workspace().jobs.view(job_id)
+        if job is not None:
+            st.toast(f"{plain(job.title)}: {job.state}", icon=icons[job.state])

@@ -1,0 +1,90 @@
+"""The question set of this session: what is asked, in which prompt, shown in one line and changed in one form."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from analysis.figures import numbers
+from cache.memo import workspace
+from cache.work import Asking
+from pages.components import selection
+from pages.components.notices import shown_errors
+from pages.components.words import MASTERY, plain
+
+PROMPTS = {"paper": "the paper's", "qa": "plain Q and A", "chat": "the tokenizer's chat template", "own": "my own text"}
+SPLITS = ("test", "dev", "train")
+DOMAINS = {"both": "in- and out-of-domain", "in": "in-domain", "out": "out-of-domain"}
+OWN_EXAMPLE = "Question: {question}\nAnswer:"
+
+
+def demo_asking() -> Asking | None:
+    """The demo's questions with its mastery table, as many as answer while one waits; None before it is prepared."""
+    demo = workspace().demo()
+    if demo is None:
+        return None
+    return Asking(str(demo.questions), mastery=str(demo.mastery), limit=selection.DEMO_LIMIT)
+
+
+def bar() -> Asking | None:
+    """The active questions in one line, with the form that changes them in a popover; returns them, or None."""
+    asking = selection.asking()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        with st.popover("Questions", icon=":material/quiz:"):
+            form(key="bar")
+        with shown_errors():
+            st.caption(summary(asking) if asking else "No questions chosen yet: pick some to see what the models know.")
+    return asking
+
+
+def summary(asking: Asking) -> str:
+    """'500 questions from questions.jsonl · test · in- and out-of-domain · prompt: the paper's', escaped."""
+    found = workspace().question_set(asking)
+    parts = (
+        f"{numbers.count(len(found.questions))} questions from {Path(asking.questions).name}",
+        asking.split,
+        DOMAINS.get(asking.domain, asking.domain),
+        f"prompt: {PROMPTS.get(asking.prompt, asking.prompt)}",
+    )
+    return plain(" · ".join(parts))
+
+
+def form(*, key: str) -> None:
+    """Choose questions and prompt; on success they become the session's, and the page runs again."""
+    start = selection.asking() or demo_asking() or Asking(questions="")
+    with st.form(f"questions-{key}", border=False):
+        source = st.text_input(
+            "Questions",
+            value=start.questions,
+            placeholder="/data/entityquestions or questions.jsonl",
+            help="The EntityQuestions zip or folder, or JSON lines with question and answers.",
+        )
+        mastery = st.text_input("Mastery table (optional)", value=start.mastery or "", help=MASTERY)
+        left, right = st.columns(2)
+        split = left.selectbox("Split", SPLITS, index=SPLITS.index(start.split))
+        domain = right.selectbox(
+            "Domain", list(DOMAINS), index=list(DOMAINS).index(start.domain), format_func=DOMAINS.get
+        )
+        limit = left.number_input("At most (0: all)", min_value=0, value=start.limit or 0, step=100)
+        seed = right.number_input("Seed of the draw", min_value=0, value=start.seed)
+        named = start.prompt if start.prompt in PROMPTS else "own"
+        prompt = st.selectbox("Prompt", list(PROMPTS), index=list(PROMPTS).index(named), format_func=PROMPTS.get)
+        own = st.text_area(
+            "My own text (used with 'my own text'; must hold {question})",
+            value=start.prompt if named == "own" else OWN_EXAMPLE,
+            height=80,
+        )
+        if not st.form_submit_button("Use these questions", type="primary"):
+            return
+    chosen = Asking(
+        questions=source.strip(),
+        prompt=own if prompt == "own" else prompt,
+        split=split,
+        domain=domain,
+        mastery=mastery.strip() or None,
+        limit=int(limit) or None,
+        seed=int(seed),
+    )
+    with shown_errors():
+        workspace().question_set(chosen)
+        selection.ask(chosen)
+        st.rerun()

@@ -1,0 +1,104 @@
+"""What this session looks at: the pair, the questions and the restored stop, in the session and in the address.
+
+The address holds digests only, looked up among what this store has seen: a link never makes the server open a path.
+"""
+
+import uuid
+
+import streamlit as st
+
+from analysis.records import RestoreSpec
+from cache.keys import digest
+from cache.memo import workspace
+from cache.models import State
+from cache.work import Asking, Comparison
+
+SCHEMA = "1"
+ID_LENGTH = 16
+DEMO_LIMIT = 500
+
+
+def comparison() -> Comparison | None:
+    """The active pair, or None before one is loaded."""
+    return st.session_state.get("comparison")
+
+
+def asking() -> Asking | None:
+    """The active questions and prompt, or None before some are chosen."""
+    return st.session_state.get("asking")
+
+
+def restored_spec() -> RestoreSpec | None:
+    """The stop the slider stands on, or None before it was used."""
+    return st.session_state.get("restored_spec")
+
+
+def watcher(purpose: str) -> str:
+    """Who asks for background work: this session, for this purpose; the latest request of one purpose wins."""
+    session = st.session_state.setdefault("session_id", uuid.uuid4().hex)
+    return f"{session}:{purpose}"
+
+
+def choose(pair: Comparison, questions: Asking | None = None) -> None:
+    """Make a pair (and, if given, its questions) the active ones."""
+    workspace().remember(pair)
+    st.session_state["comparison"] = pair
+    st.session_state.pop("restored_spec", None)
+    if questions is not None:
+        ask(questions)
+    _write_address()
+
+
+def ask(questions: Asking) -> None:
+    """Make these questions the active ones."""
+    workspace().remember_asking(questions)
+    st.session_state["asking"] = questions
+    _write_address()
+
+
+def start_profile(pair: Comparison) -> None:
+    """Read the pair's weights in the background; a callback."""
+    st.session_state["profile_job"] = workspace().start(
+        f"Profile {pair.name}", "profile", pair, watcher=watcher("profile"), page="overview"
+    )
+
+
+def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page: str) -> str:
+    """Ask one state of the pair these questions in the background; returns the job's id."""
+    purpose = watcher(f"evaluate {state}")
+    return workspace().start(f"Ask {state}", "evaluation", pair, state, questions, watcher=purpose, page=page)
+
+
+def follow_address() -> list[str]:
+    """Take over what the address names; returns what this store does not have of it. Once a run, by the shell."""
+    missing = [
+        *_follow("pair", "comparison", workspace().recent()),
+        *_follow("questions", "asking", workspace().askings()),
+    ]
+    _write_address()
+    return missing
+
+
+def _follow(parameter: str, name: str, known: tuple[Comparison | Asking, ...]) -> list[str]:
+    wanted = st.query_params.get(parameter)
+    if wanted is None or wanted == identity(st.session_state.get(name)):
+        return []
+    found = next((candidate for candidate in known if identity(candidate) == wanted), None)
+    if found is None:
+        return [parameter]
+    st.session_state[name] = found
+    return []
+
+
+def _write_address() -> None:
+    for parameter, name in (("pair", "comparison"), ("questions", "asking")):
+        current = identity(st.session_state.get(name))
+        if current and st.query_params.get(parameter) != current:
+            st.query_params[parameter] = current
+    if comparison() and st.query_params.get("v") != SCHEMA:
+        st.query_params["v"] = SCHEMA
+
+
+def identity(chosen: Comparison | Asking | None) -> str:
+    """The short digest that stands for a pair or for questions in an address."""
+    return digest(chosen)[:ID_LENGTH] if chosen else ""

@@ -1,0 +1,87 @@
+"""Updates: which weights did fine-tuning change, and how unevenly?"""
+
+import streamlit as st
+
+from analysis.figures import numbers, updates
+from analysis.records import REGIONS
+from cache.memo import workspace
+from pages.components import charts, notices
+from pages.components.words import CONCENTRATION, PAPER_LINK, RELATIVE_CHANGE
+
+GRID = "grid"
+TENSOR_COLUMNS = {
+    "parameters": st.column_config.NumberColumn(format="localized"),
+    "mean_relative": st.column_config.NumberColumn("mean r", format="%.4g", help=RELATIVE_CHANGE),
+    "mean_absolute": st.column_config.NumberColumn("mean |d|", format="%.3g"),
+    "l2": st.column_config.NumberColumn("L2", format="%.4g"),
+    "changed_fraction": st.column_config.NumberColumn("changed", format="percent"),
+    "infinite": st.column_config.NumberColumn("p = 0 ≠ s", help="Weights whose base value is 0: r is infinite."),
+}
+SHARE_COLUMNS = {
+    "percent": st.column_config.NumberColumn("most changed", format="%g%%"),
+    "share_relative": st.column_config.NumberColumn("hold of r", format="percent"),
+    "share_null": st.column_config.NumberColumn("null", format="percent"),
+    "share_absolute": st.column_config.NumberColumn("hold of |d|", format="percent"),
+    "paper": st.column_config.NumberColumn("r in the paper (LLaMA-3-8B)", format="percent"),
+}
+
+
+def clicked_cell() -> tuple[str | None, str | None]:
+    """Layer and module of the cell that was clicked, or (None, None)."""
+    picked = (st.session_state.get(GRID) or {}).get("selection", {}).get(updates.CELL_CLICK) or [{}]
+    return picked[0].get("layer"), picked[0].get("module")
+
+
+st.title("Updates")
+pair = notices.needs_pair()
+with notices.shown_errors():
+    profile = workspace().known_profile(pair)
+    if profile is None:
+        notices.needs_profile(pair)
+    left, right = st.columns([3, 2])
+    measure = left.segmented_control(
+        "Measure",
+        list(updates.MEASURES),
+        default="mean_relative",
+        required=True,
+        format_func=lambda name: updates.MEASURES[name].title,
+        key="measure",
+        bind="query-params",
+        persist_state="session",
+    )
+    region = right.selectbox("Region", REGIONS, key="updates_region", bind="query-params", persist_state="session")
+    rows = profile.tensor_rows(region, ())
+    curve = profile.concentration(region)
+
+    cells = st.columns(4)
+    cells[0].metric("Parameters in the region", numbers.short_count(profile.region_parameters(region)))
+    cells[1].metric("Changed by fine-tuning", numbers.share(profile.changed_fraction(region)))
+    cells[2].metric("Read", f"{numbers.short_count(profile.bytes_read)}B", help="Both checkpoints, once.")
+    cells[3].metric("In", numbers.duration(profile.seconds), help="One streaming pass; stored, never repeated.")
+    for finding in profile.findings:
+        if finding.level != "info":
+            st.warning(finding.message, icon=":material/warning:")
+
+    charts.show(
+        updates.layer_module_grid(rows, measure),
+        key=GRID,
+        alt=updates.grid_words(rows, measure),
+        on_select="rerun",
+        selection_mode=updates.CELL_CLICK,
+    )
+    st.caption(f"{updates.grid_words(rows, measure)} {updates.MEASURES[measure].help} Click a cell for its tensors.")
+
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        charts.show(updates.concentration_curve(curve), key="concentration", alt=updates.concentration_words(curve))
+    with right:
+        st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
+        st.markdown(updates.concentration_words(curve).replace("|", "\\|"))
+        charts.table(updates.concentration_table(curve), key="shares", columns=SHARE_COLUMNS, width="stretch")
+        st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
+
+    layer, module = clicked_cell()
+    where = "all of the region" if layer is None else f"{module}, layer {layer}"
+    st.subheader("Tensors")
+    st.text(where)
+    charts.table(updates.tensor_table(rows, layer, module), key="tensors", columns=TENSOR_COLUMNS, width="stretch")
