@@ -1,7 +1,7 @@
 """Token text made visible: what has no glyph, or would act on the page around it, is shown as a mark.
 
 A space is a middle dot, a newline an arrow (and still breaks the line), a tab an arrow to a bar; control characters
-are their Unicode pictures; format characters (bidirectional overrides, joiners, byte-order marks), lone surrogates
+are their ASCII names; format characters (bidirectional overrides, joiners, byte-order marks), lone surrogates
 and unassigned code points are U+XXXX; bytes that are no whole character are hexadecimal. Knows no record.
 """
 
@@ -12,7 +12,11 @@ import unicodedata
 from itertools import groupby
 
 NEWLINE_MARK = "↵\n"
-MARKS = {" ": "·", "\n": NEWLINE_MARK, "\r": "␍", "\t": "⇥", "\x7f": "␡"}
+CONTROLS = (
+    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI"),
+    *("DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US"),
+)
+MARKS = {" ": "·", "\n": NEWLINE_MARK, "\t": "⇥", "\x7f": "DEL"}
 SPELLED = ("Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn")  # Unicode categories without a glyph of their own
 BYTES = re.compile(r"((?:<0x[0-9A-F]{2}>)+)")
 DOTTED_CIRCLE = "\u25cc"
@@ -49,7 +53,7 @@ def _mark(letter: str) -> tuple[bool, str]:
     if letter in MARKS:
         return True, MARKS[letter]
     if ord(letter) < 0x20:
-        return True, chr(0x2400 + ord(letter))
+        return True, CONTROLS[ord(letter)]
     if unicodedata.category(letter) in SPELLED:
         return True, f"U+{ord(letter):04X}"
     return False, letter

@@ -117,7 +117,7 @@ class TokenTexts:
         self._anchor, self._anchor_text = _anchor(tokenizer)
 
     def __call__(self, token: int) -> str:
-        """The token's text, its leading space kept; bytes that are no whole character as `\\xf0\\x9f`."""
+        """The token's text, its leading space kept; bytes that are no whole character as `<0xF0><0x9F>`."""
         if token not in self._known:
             self._known[token] = self._text(token)
         return self._known[token]
@@ -136,7 +136,7 @@ class TokenTexts:
         if REPLACEMENT not in text and text:
             return text
         held = _bytes_of(str(piece))
-        return text or str(piece) if held is None else held.decode("utf-8", "backslashreplace")
+        return text or str(piece) if held is None else _spelled(held)
 
     def _decode(self, ids: list[int]) -> str:
         decoded = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -160,6 +160,11 @@ def _bytes_of(piece: str) -> bytes | None:
         return bytes([int(match.group(1), 16)])
     table = _byte_of_letter()
     return bytes(table[letter] for letter in piece) if all(letter in table for letter in piece) else None
+
+
+def _spelled(held: bytes) -> str:
+    text = held.decode("utf-8", "surrogateescape")
+    return "".join(f"<0x{ord(letter) - 0xDC00:02X}>" if 0xDC80 <= ord(letter) <= 0xDCFF else letter for letter in text)
 
 
 @lru_cache(maxsize=1)
