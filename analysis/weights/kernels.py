@@ -1,0 +1,294 @@
+"""The compiled inner loops: decode, rank key, histogram, tie hash, select. One block of values at a time, in cache.
+
+The rank key of a weight is a non-negative float64.
+- `exact`: |s - p| / |p| in float64 from the stored values, both rounded once; 0 where s = p; +inf where p = 0 != s.
+  Float64 and not float32, because then a plain float64 sort of whole tensors gives the same sets: with float32 weights
+  two ratios that differ in float64 often share a float32, and the order between them would be ours alone.
+- `paper`: |s - p| / (|p| + 1e-8), each step rounded to the stored dtype as torch does it on the CPU: in bfloat16 the
+  epsilon itself is rounded to bfloat16 first.
+
+A key's bin is the top 16 bits of its float32 rounding (sign dropped): rounding is monotone, so bins are ordered as
+keys are, each 2^-8 wide in relative terms; bin 0 is r = 0, the unchanged. Ties are broken by a hash of (seed, tensor
+name, index), smallest first, then by index: independent of files, chunks and threads.
+
+All kernels release the GIL and are cached on disk beside this file after the first call.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+BLOCK = 4096
+BINS = 65536
+INFINITE_BIN = 0x7F800000 >> 15
+COLUMNS = 4  # of a histogram table: count, sum r, sum |d|, sum d^2
+BF16, F16, F32 = 0, 1, 2
+EXACT, PAPER = 0, 1
+TOP, BOTTOM, RANDOM = 1, -1, 0
+
+_LARGEST = np.float32(np.finfo(np.float32).max)
+_F16_SCALE = np.float32(2.0**112)  # shifts a half's exponent bias (15) to a single's (127)
+_EPSILON = np.float32(1e-8)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+_compiled: Callable[..., Callable[..., Any]] = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_compiled
+def tie_hash(tensor_key: Any, index: Any) -> Any:
+    """64-bit hash of an element: splitmix64 of the tensor's key and the index in it (one to one within a tensor)."""
+    x = np.uint64(tensor_key) + np.uint64(index) * _GOLDEN
+    x = (x ^ (x >> np.uint64(30))) * _MIX_1
+    x = (x ^ (x >> np.uint64(27))) * _MIX_2
+    return x ^ (x >> np.uint64(31))
+
+
+@_compiled
+def _decode(raw: Any, code: int, start: int, count: int, out: Any) -> None:
+    """float32 values of `count` stored ones; exact for all three dtypes."""
+    bits = out.view(np.uint32)
+    if code == 2:
+        words = raw.view(np.uint32)
+        for j in range(count):
+            bits[j] = words[start + j]
+    elif code == 0:
+        halves = raw.view(np.uint16)
+        for j in range(count):
+            bits[j] = np.uint32(halves[start + j]) << np.uint32(16)
+    else:
+        halves = raw.view(np.uint16)
+        for j in range(count):
+            bits[j] = np.uint32(halves[start + j] & np.uint16(0x7FFF)) << np.uint32(13)
+        for j in range(count):
+            infinite = (halves[start + j] & np.uint16(0x7C00)) == np.uint16(0x7C00)
+            out[j] = np.float32(out[j] * _F16_SCALE)  # exact, subnormal halves included
+            sign = np.uint32(halves[start + j] & np.uint16(0x8000)) << np.uint32(16)
+            bits[j] = bits[j] | sign | (np.uint32(0x7F800000) if infinite else np.uint32(0))
+
+
+@_compiled
+def _round_bf16(values: Any, count: int) -> None:
+    """Round float32 to bfloat16 in place, to nearest even (finite values)."""
+    bits = values.view(np.uint32)
+    for j in range(count):
+        odd = (bits[j] >> np.uint32(16)) & np.uint32(1)
+        bits[j] = (bits[j] + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)
+
+
+@_compiled
+def _keys_exact(p: Any, s: Any, count: int, change: Any, key: Any) -> None:
+    for j in range(count):
+        base = np.float64(p[j])
+        delta = abs(np.float64(s[j]) - base)
+        ratio = delta / abs(base)
+        change[j] = delta
+        key[j] = ratio if delta != 0.0 else 0.0
+
+
+@_compiled
+def _keys_paper(p: Any, s: Any, count: int, code: int, change: Any, key: Any, scratch: Any) -> None:
+    delta, size, epsilon = scratch[0], scratch[1], scratch[2]
+    epsilon[0] = _EPSILON
+    for j in range(count):
+        delta[j] = np.float32(s[j] - p[j])
+    if code == 0:
+        _round_bf16(epsilon, 1)
+        _round_bf16(delta, count)
+    for j in range(count):
+        size[j] = np.float32(abs(p[j]) + epsilon[0])
+    if code == 0:
+        _round_bf16(size, count)
+    for j in range(count):
+        change[j] = np.float64(abs(delta[j]))
+        size[j] = np.float32(abs(delta[j]) / size[j])
+    if code == 0:
+        _round_bf16(size, count)
+    for j in range(count):
+        key[j] = np.float64(size[j])
+
+
+@_compiled
+def _keys(p: Any, s: Any, count: int, code: int, arithmetic: int, change: Any, key: Any, scratch: Any) -> None:
+    if arithmetic == 0:
+        _keys_exact(p, s, count, change, key)
+    else:
+        _keys_paper(p, s, count, code, change, key, scratch)
+
+
+@_compiled
+def _bins(key: Any, count: int, single: Any, bins: Any) -> None:
+    for j in range(count):
+        single[j] = np.float32(key[j])
+    bits = single.view(np.uint32)
+    for j in range(count):
+        bins[j] = (bits[j] & np.uint32(0x7FFFFFFF)) >> np.uint32(15)
+
+
+@_compiled
+def _not_finite(values: Any, count: int) -> int:
+    bad = 0
+    for j in range(count):
+        bad += 0 if abs(values[j]) <= _LARGEST else 1
+    return bad
+
+
+@_compiled
+def compute_keys(base: Any, tuned: Any, base_code: int, tuned_code: int, arithmetic: int, count: int, out: Any) -> None:
+    """Rank keys (float64) of `count` pairs of stored values."""
+    p, s = np.empty(4096, np.float32), np.empty(4096, np.float32)
+    change, scratch = np.empty(4096), np.empty((3, 4096), np.float32)
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        _decode(base, base_code, start, n, p)
+        _decode(tuned, tuned_code, start, n, s)
+        _keys(p, s, n, tuned_code, arithmetic, change, out[start:], scratch)
+
+
+@_compiled
+def _tabulate(key: Any, change: Any, bins: Any, n: int, where: Any, table: Any) -> None:
+    """Add the changed values of a block to the table; the unchanged are only counted (they would serialise bin 0)."""
+    changed = 0
+    for j in range(n):
+        where[changed] = j
+        changed += 1 if bins[j] != 0 else 0
+    table[0, 0] += n - changed
+    for i in range(changed):
+        j = where[i]
+        b = bins[j]
+        table[b, 0] += 1.0
+        table[b, 1] += key[j]
+        table[b, 2] += change[j]
+        table[b, 3] += change[j] * change[j]
+
+
+@_compiled
+def _tabulate_null(p: Any, change: Any, n: int, offset: int, arithmetic: int, single: Any, table: Any) -> None:
+    """The same changes set against other weights of the block (rotated by `offset`): what r would be by chance."""
+    epsilon = 0.0 if arithmetic == 0 else 1e-8
+    for j in range(n):
+        k = j + offset
+        k = k - n if k >= n else k
+        ratio = change[k] / (np.float64(abs(p[j])) + epsilon)
+        single[j] = np.float32(ratio if change[k] != 0.0 else 0.0)
+    bits = single.view(np.uint32)
+    for j in range(n):
+        b = (bits[j] & np.uint32(0x7FFFFFFF)) >> np.uint32(15)
+        table[b, 0] += 1.0
+        table[b, 1] += np.float64(single[j])
+
+
+@_compiled
+def tabulate(
+    base: Any,
+    tuned: Any,
+    base_code: int,
+    tuned_code: int,
+    arithmetic: int,
+    count: int,
+    first: int,
+    tensor_key: Any,
+    null_every: int,
+    table: Any,
+    null_table: Any,
+) -> tuple[int, int]:
+    """Histogram `count` pairs, the `first`-th of their tensor onward, into `table` (BINS x 4), `null_table` (BINS x 2).
+
+    One block of 4,096 in `null_every`, drawn by hash, also feeds the null. Returns NaN or Inf seen in base, in tuned.
+    """
+    p, s, single = np.empty(4096, np.float32), np.empty(4096, np.float32), np.empty(4096, np.float32)
+    change, key, scratch = np.empty(4096), np.empty(4096), np.empty((3, 4096), np.float32)
+    bins, where = np.empty(4096, np.int64), np.empty(4096, np.int64)
+    bad_base, bad_tuned = 0, 0
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        _decode(base, base_code, start, n, p)
+        _decode(tuned, tuned_code, start, n, s)
+        bad_base += _not_finite(p, n)
+        bad_tuned += _not_finite(s, n)
+        _keys(p, s, n, tuned_code, arithmetic, change, key, scratch)
+        _bins(key, n, single, bins)
+        _tabulate(key, change, bins, n, where, table)
+        draw = tie_hash(tensor_key, first + start) >> np.uint64(11)
+        if n > 1 and draw % np.uint64(null_every) == np.uint64(0):
+            offset = 1 + np.int64((draw >> np.uint64(8)) % np.uint64(n - 1))
+            _tabulate_null(p, change, n, offset, arithmetic, single, null_table)
+    return bad_base, bad_tuned
+
+
+@_compiled
+def gather_bins(key: Any, count: int, wanted: Any, out: Any) -> int:
+    """Copy the keys whose bin is wanted (uint8 per bin) to `out`; returns how many."""
+    single, bins = np.empty(4096, np.float32), np.empty(4096, np.int64)
+    found = 0
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        block = key[start : start + n]
+        _bins(block, n, single, bins)
+        for j in range(n):
+            if wanted[bins[j]]:
+                out[found] = block[j]
+                found += 1
+    return found
+
+
+@_compiled
+def gather_ties(
+    key: Any, count: int, threshold: float, everything: bool, tensor_key: Any, first: int, low: Any, high: Any, out: Any
+) -> tuple[int, int, int]:
+    """Hashes of the elements at the threshold (or of all): those in [low, high] go to `out` with their changed flag.
+
+    out: (2, >= count) uint64, row 0 hash, row 1 whether the value changed.
+    Returns how many are in `out`, how many lie below `low`, and how many of the latter changed.
+    """
+    inside, below, below_changed = 0, 0, 0
+    for j in range(count):
+        if everything or key[j] == threshold:
+            code = tie_hash(tensor_key, first + j)
+            changed = 1 if key[j] != 0.0 else 0
+            if code < low:
+                below += 1
+                below_changed += changed
+            elif code <= high:
+                out[0, inside] = code
+                out[1, inside] = np.uint64(changed)
+                inside += 1
+    return inside, below, below_changed
+
+
+@_compiled
+def mark(
+    key: Any, count: int, direction: int, threshold: float, ties: bool, last: Any, tensor_key: Any, first: int, out: Any
+) -> None:
+    """out[j] = 1 where the element is restored: better than the threshold, or a tie whose hash is at most `last`."""
+    for j in range(count):
+        better = (direction == 1 and key[j] > threshold) or (direction == -1 and key[j] < threshold)
+        tied = direction == 0 or key[j] == threshold
+        if tied and ties:
+            better = tie_hash(tensor_key, first + j) <= last
+        out[j] = better
+
+
+@_compiled
+def to_single(raw: Any, code: int, count: int, out: Any) -> None:
+    """Decode `count` stored values to float32."""
+    _decode(raw, code, 0, count, out)
+
+
+@_compiled
+def to_bf16(values: Any, count: int, out: Any) -> None:
+    """Round float32 values (which are overwritten) to bfloat16 words."""
+    _round_bf16(values, count)
+    bits = values.view(np.uint32)
+    for j in range(count):
+        out[j] = np.uint16(bits[j] >> np.uint32(16))
+
+
+@_compiled
+def blend(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
+    """Copy base where the mask is set and tuned elsewhere, bit for bit (views of unsigned words)."""
+    for j in range(count):
+        out[j] = base[j] if mask[j] else tuned[j]

@@ -1,0 +1,104 @@
+"""From a parameter's name to its place in a transformer: layer, module kind, regions.
+
+Knows the names that transformers writes for LLaMA, Mistral, Qwen, Gemma, Phi, GPT-2, GPT-NeoX, OPT, Falcon and
+Mixtral. Does not know shapes or values. The regions are the paper's (Ye et al., 2025): `transformer` is every tensor
+of the numbered layers but the norms ("layers" in the name, "norm" not); `embedding` the input embeddings; the output
+head is in `all` only.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from analysis.records import Region
+
+# torch.compile, DataParallel / DDP and PEFT put these before the model's own names, in any nesting.
+_WRAPPERS = ("_orig_mod.", "module.", "base_model.model.", "_fsdp_wrapped_module.")
+# What from_pretrained itself adds or leaves out, depending on the class that saved the file.
+_BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.")
+_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
+
+_MODULES = {
+    **dict.fromkeys(("q_proj",), "q"),
+    **dict.fromkeys(("k_proj",), "k"),
+    **dict.fromkeys(("v_proj",), "v"),
+    **dict.fromkeys(("o_proj", "out_proj"), "o"),
+    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn"), "qkv"),
+    **dict.fromkeys(("gate_proj", "w1"), "gate"),
+    **dict.fromkeys(("up_proj", "c_fc", "fc1", "dense_h_to_4h", "w3"), "up"),
+    **dict.fromkeys(("down_proj", "fc2", "dense_4h_to_h", "w2"), "down"),
+    **dict.fromkeys(("gate_up_proj",), "gate_up"),
+    **dict.fromkeys(("gate", "router", "shared_expert_gate"), "router"),
+    **dict.fromkeys(("embed_tokens", "wte", "embed_in", "word_embeddings"), "embed"),
+    **dict.fromkeys(("embed_positions", "wpe"), "position"),
+    **dict.fromkeys(("lm_head", "embed_out"), "head"),
+}
+_NORM = re.compile(r"norm|(?:^|\.)ln_")
+_ATTENTION = frozenset({"q", "k", "v", "o", "qkv"})
+_MLP = frozenset({"gate", "up", "down", "gate_up", "router"})
+_EMBEDDING = frozenset({"embed", "position"})
+# Constants of the architecture that older files carry; they are not trained and are never ranked.
+_BUFFER = re.compile(r"rotary_emb\.inv_freq$|attn\.masked_bias$|(?:^|\.)attn\.bias$|attention\.(?:masked_)?bias$")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor sits: layer number (None outside the layers), module kind, and the regions it counts in."""
+
+    layer: int | None
+    module: str
+    regions: frozenset[Region]
+
+
+def canonical(name: str) -> str:
+    """The name without the wrappers that training tools put before it, in any nesting."""
+    while wrapper := next((w for w in _WRAPPERS if name.startswith(w)), None):
+        name = name[len(wrapper) :]
+    return name
+
+
+def bare(name: str) -> str:
+    """The canonical name without the backbone's prefix: equal for `model.layers.0.x` and `layers.0.x`."""
+    name = canonical(name)
+    while prefix := next((b for b in _BACKBONES if name.startswith(b)), None):
+        name = name[len(prefix) :]
+    return name
+
+
+def is_buffer(name: str) -> bool:
+    """Whether a tensor is a constant of the architecture, saved but never trained."""
+    return _BUFFER.search(name) is not None
+
+
+@lru_cache(maxsize=65536)
+def place(name: str) -> Place:
+    """Layer, module kind and regions of a parameter; a kind the table does not know is its own last component."""
+    found = _LAYER.search(name)
+    layer = int(found.group(1)) if found else None
+    module = _module(name)
+    return Place(layer, module, _regions(layer, module))
+
+
+def _module(name: str) -> str:
+    if _NORM.search(name):
+        return "norm"
+    parts = name.split(".")
+    owner = parts[-2] if len(parts) > 1 and parts[-1] in ("weight", "bias") else parts[-1]
+    if owner == "c_proj":  # GPT-2 calls both output projections so
+        return "o" if ".attn." in name else "down"
+    if owner == "dense":  # GPT-NeoX, Falcon and Phi: the attention's output projection
+        return "o"
+    return _MODULES.get(owner, owner)
+
+
+def _regions(layer: int | None, module: str) -> frozenset[Region]:
+    regions: set[Region] = {"all"}
+    if layer is not None and module != "norm":
+        regions.add("transformer")
+        if module in _ATTENTION:
+            regions.add("attention")
+        if module in _MLP:
+            regions.add("mlp")
+    if layer is None and module in _EMBEDDING:
+        regions.add("embedding")
+    return frozenset(regions)

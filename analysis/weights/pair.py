@@ -1,0 +1,223 @@
+"""Base and tuned beside each other: which tensors belong together, and whether the pair can be compared at all.
+
+Reads headers only. `check_pair` tells everything as findings and never raises for what a user may have given;
+`open_pair` raises on the first finding of level error, with all of them inside.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from analysis.errors import CheckpointError, PairError
+from analysis.records import REGIONS, CheckReport, Finding, Region
+from analysis.weights.checkpoint import Checkpoint, open_checkpoint
+from analysis.weights.headers import TensorEntry
+from analysis.weights.names import Place, bare, place
+
+_ARCHITECTURE = (
+    *("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
+    *("intermediate_size", "vocab_size"),
+)
+
+
+@dataclass(frozen=True)
+class PairedTensor:
+    """One parameter in both models; `name` is the tuned side's canonical name."""
+
+    name: str
+    base: TensorEntry
+    tuned: TensorEntry
+
+    @cached_property
+    def place(self) -> Place:
+        """Layer, module kind and regions."""
+        return place(self.name)
+
+    @property
+    def elements(self) -> int:
+        """Number of values, the same on both sides."""
+        return self.tuned.elements
+
+
+@dataclass(frozen=True)
+class CheckpointPair:
+    """Two comparable checkpoints, their tensors matched one to one and sorted by name."""
+
+    base: Checkpoint
+    tuned: Checkpoint
+    tensors: tuple[PairedTensor, ...]
+    findings: tuple[Finding, ...]
+    copies: tuple[PairedTensor, ...] = ()  # output heads stored again though tied: counted once, written alike
+
+    @property
+    def parameters(self) -> int:
+        """Number of values that can be compared."""
+        return sum(tensor.elements for tensor in self.tensors)
+
+
+@dataclass(frozen=True)
+class _Matching:
+    tensors: tuple[PairedTensor, ...]
+    findings: tuple[Finding, ...]
+    copies: tuple[PairedTensor, ...] = ()
+
+
+def open_pair(base: str | Path, tuned: str | Path) -> CheckpointPair:
+    """Both checkpoints, matched. Raises CheckpointError when a side cannot be read, PairError when they do not fit."""
+    opened = open_checkpoint(base), open_checkpoint(tuned)
+    matching = _match(*opened)
+    errors = [finding for finding in matching.findings if finding.level == "error"]
+    if errors:
+        raise PairError(
+            f"{base} and {tuned} cannot be compared.",
+            code=errors[0].code,
+            items=[_line(finding) for finding in errors],
+        )
+    return CheckpointPair(*opened, matching.tensors, matching.findings, matching.copies)
+
+
+def check_pair(base: str | Path, tuned: str | Path) -> CheckReport:
+    """What the headers say of a pair: comparable or not, every finding, parameters by region, dtypes."""
+    started = time.perf_counter()
+    sides: dict[str, Checkpoint] = {}
+    findings: list[Finding] = []
+    for side, source in (("base", base), ("tuned", tuned)):
+        try:
+            sides[side] = open_checkpoint(source)
+        except CheckpointError as error:
+            message = "; ".join((error.message, *error.items))
+            findings.append(Finding("error", f"{side}-{error.code}", f"{side}: {message}"))
+    matching = _match(sides["base"], sides["tuned"]) if len(sides) == 2 else _Matching((), ())
+    findings += matching.findings
+    return CheckReport(
+        comparable=not any(finding.level == "error" for finding in findings),
+        findings=tuple(findings),
+        parameters=sum(tensor.elements for tensor in matching.tensors),
+        region_parameters=region_parameters(matching.tensors),
+        dtype={side: checkpoint.dtype for side, checkpoint in sides.items()},
+        seconds=time.perf_counter() - started,
+    )
+
+
+def region_parameters(tensors: Iterable[PairedTensor]) -> dict[Region, int]:
+    """How many values each region holds."""
+    totals: dict[Region, int] = dict.fromkeys(REGIONS, 0)
+    for tensor in tensors:
+        for region in tensor.place.regions:
+            totals[region] += tensor.elements
+    return totals
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.message}: {', '.join(finding.tensors)}" if finding.tensors else finding.message
+
+
+def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
+    findings: list[Finding] = [*_architecture(base, tuned)]
+    base_names, base_doubles = _by_bare_name(base, "base")
+    tuned_names, tuned_doubles = _by_bare_name(tuned, "tuned")
+    findings += base_doubles + tuned_doubles
+    findings += _reconcile_tied(base, tuned, base_names, tuned_names)
+    copies = _tied_copies(base, tuned, base_names, tuned_names)
+    if copies:
+        message = "the output head is stored again though it is tied to the embedding: it is counted once"
+        findings.append(Finding("info", "tied-copy", message, tuple(copy.tuned.stored_name for copy in copies)))
+    shared = [key for key in tuned_names if key in base_names]
+    tensors = tuple(
+        PairedTensor(tuned_names[key], base.tensors[base_names[key]], tuned.tensors[tuned_names[key]])
+        for key in sorted(shared, key=lambda key: tuned_names[key])
+    )
+    findings += _missing(base_names, tuned_names) + _shapes(tensors) + _dtypes(base, tuned, tensors)
+    same_files = {shard.path for shard in base.files} == {shard.path for shard in tuned.files}
+    if same_files:
+        findings.append(Finding("warning", "identical", "base and tuned are the same files: nothing has changed"))
+    if not any(tensor.place.layer is not None for tensor in tensors) and tensors:
+        findings.append(Finding("warning", "no-layers", "no numbered layers found: only region all is left"))
+    return _Matching(tensors, tuple(findings), copies)
+
+
+def _by_bare_name(checkpoint: Checkpoint, side: str) -> tuple[dict[str, str], list[Finding]]:
+    """Bare name -> canonical name; two tensors that become one when their prefixes go are an error."""
+    names: dict[str, str] = {}
+    doubles = []
+    for name in checkpoint.tensors:
+        key = bare(name)
+        if key in names:
+            doubles += [names[key], name]
+        names[key] = name
+    if not doubles:
+        return names, []
+    message = f"{side} holds tensors whose names differ by a prefix only, so that none can be told from the other"
+    return names, [Finding("error", "ambiguous-names", message, tuple(doubles))]
+
+
+def _architecture(base: Checkpoint, tuned: Checkpoint) -> list[Finding]:
+    differing = [
+        f"{entry} is {base.config[entry]} in base, {tuned.config[entry]} in tuned"
+        for entry in _ARCHITECTURE
+        if entry in base.config and entry in tuned.config and base.config[entry] != tuned.config[entry]
+    ]
+    if not differing:
+        return []
+    return [Finding("error", "architecture", f"the configs describe different architectures: {'; '.join(differing)}")]
+
+
+def _reconcile_tied(
+    base: Checkpoint, tuned: Checkpoint, base_names: dict[str, str], tuned_names: dict[str, str]
+) -> list[Finding]:
+    """A head that one side stores and the other shares with its embedding: compared by what is stored, counted once."""
+    findings = []
+    for key in sorted((set(base_names) ^ set(tuned_names)) & {"lm_head.weight", "embed_out.weight"}):
+        side, other = ("base", tuned) if key in base_names else ("tuned", base)
+        if not other.tied:
+            continue
+        (base_names if side == "base" else tuned_names).pop(key)
+        message = f"only {side} stores an output head; the other shares it with its embedding, so the head is left out"
+        findings.append(Finding("warning", "tied-on-one-side", message, (key,)))
+    return findings
+
+
+def _tied_copies(
+    base: Checkpoint, tuned: Checkpoint, base_names: dict[str, str], tuned_names: dict[str, str]
+) -> tuple[PairedTensor, ...]:
+    """Heads that both sides store though their configs tie them: taken out of the names, kept as copies."""
+    copies = []
+    embedding = next((key for key in tuned_names if place(key).module == "embed"), None)
+    for key in ("lm_head.weight", "embed_out.weight"):
+        if not (base.tied and tuned.tied and key in base_names and key in tuned_names and embedding in base_names):
+            continue
+        base_names.pop(key)
+        stored = tuned.tensors[tuned_names.pop(key)]
+        copies.append(PairedTensor(tuned_names[embedding], base.tensors[base_names[embedding]], stored))
+    return tuple(copies)
+
+
+def _missing(base_names: dict[str, str], tuned_names: dict[str, str]) -> list[Finding]:
+    findings = []
+    for side, names, others in (("base", base_names, tuned_names), ("tuned", tuned_names, base_names)):
+        absent = tuple(sorted(others[key] for key in set(others) - set(names)))
+        if absent:
+            findings.append(Finding("error", f"missing-in-{side}", f"{len(absent)} tensors are not in {side}", absent))
+    return findings
+
+
+def _shapes(tensors: Iterable[PairedTensor]) -> list[Finding]:
+    differing = tuple(
+        f"{t.name} {list(t.base.shape)} against {list(t.tuned.shape)}" for t in tensors if t.base.shape != t.tuned.shape
+    )
+    if not differing:
+        return []
+    return [Finding("error", "shape", f"{len(differing)} tensors differ in shape (base against tuned)", differing)]
+
+
+def _dtypes(base: Checkpoint, tuned: Checkpoint, tensors: Iterable[PairedTensor]) -> list[Finding]:
+    mixed = tuple(tensor.name for tensor in tensors if tensor.base.dtype != tensor.tuned.dtype)
+    if not mixed:
+        return []
+    message = (
+        f"base is stored in {base.dtype}, tuned in {tuned.dtype}: rounding alone looks like change in {len(mixed)} "
+        "tensors; restored values are written in the tuned dtype"
+    )
+    return [Finding("warning", "dtype", message, mixed)]

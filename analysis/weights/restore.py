@@ -1,0 +1,189 @@
+"""Puts a resident model into a state of its pair: base, tuned, or restored by a spec.
+
+Values are chosen in the stored dtype, bit for bit, and then cast to the parameter's dtype, so that a written checkpoint
+gives the same numbers. Needs no memory beyond the threads' buffers. torch is imported only here, inside the functions
+that touch a live parameter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from analysis.errors import PairError
+from analysis.records import Progress, RestoreSpec, Silent
+from analysis.weights.cuts import Cut, TensorCut, tensor_key
+from analysis.weights.headers import ITEM_BYTES
+from analysis.weights.names import bare
+from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.sources import ARITHMETIC_CODES, DTYPE_CODES
+from analysis.weights.stream import CHUNK, Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
+
+if TYPE_CHECKING:
+    import torch
+
+    from analysis.weights.profile import UpdateProfile
+
+State = Literal["base", "tuned"] | RestoreSpec
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a pair a state takes from base: a cut's tensors by name, or everything."""
+
+    spec: RestoreSpec | None
+    cut: Cut | None
+    everything: bool = False
+
+    def of(self, tensor: PairedTensor) -> TensorCut | None:
+        """The tensor's cut; None where it stays as it is on one side."""
+        return self.cut.tensors.get(tensor.name) if self.cut else None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`dtype` values from the `first` on, as stored bytes in a buffer that the next piece overwrites."""
+
+    first: int
+    count: int
+    dtype: str
+    data: Bytes
+
+
+def state_id(profile: UpdateProfile, state: State) -> str:
+    """What identifies the weights of a state: a checkpoint's id, or a hash of both ids and the spec.
+
+    0% is the tuned model, 100% of `all` the base where both sides hold the same tensors in the same dtype.
+    """
+    if state == "base":
+        return profile.base_id
+    if state == "tuned" or state.percent == 0:
+        return profile.tuned_id
+    whole = state.region == "all" and state.layers is None and state.percent == 100
+    if whole and not any(finding.code in ("dtype", "tied-on-one-side") for finding in profile.findings):
+        return profile.base_id
+    spec = asdict(state) | {"percent": float(state.percent)}
+    text = json.dumps([profile.base_id, profile.tuned_id, spec], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def select(pair: CheckpointPair, profile: UpdateProfile, state: State, progress: Progress | None = None) -> Selection:
+    """Resolve a state into what is taken from base."""
+    if state == "base":
+        return Selection(None, None, everything=True)
+    if state == "tuned":
+        return Selection(None, None)
+    return Selection(state, profile.cut(state, progress, pair=pair))
+
+
+def pieces(reader: FileReader, buffers: Buffers, segment: Segment, selection: Selection) -> Iterator[Piece]:
+    """A segment's values in a state: stored bytes of the side they come from, restored ones in the tuned dtype."""
+    if selection.spec is None or selection.of(segment.tensor) is None:
+        yield from _one_side(reader, buffers, segment, base=selection.everything)
+        return
+    for chunk in chunks(reader, buffers, segment):
+        yield Piece(chunk.first, chunk.count, segment.tensor.tuned.dtype, _blended(chunk, segment, selection, buffers))
+
+
+def _one_side(reader: FileReader, buffers: Buffers, segment: Segment, *, base: bool) -> Iterator[Piece]:
+    entry = segment.tensor.base if base else segment.tensor.tuned
+    item = ITEM_BYTES[entry.dtype]
+    for first in range(segment.first, segment.first + segment.count, CHUNK):
+        count = min(CHUNK, segment.first + segment.count - first)
+        data = buffers.get("side", count * item)
+        reader.read(entry, first * item, data)
+        yield Piece(first, count, entry.dtype, data)
+
+
+def _blended(chunk: Chunk, segment: Segment, selection: Selection, buffers: Buffers) -> Bytes:
+    from analysis.weights import kernels
+
+    tensor, cut, spec = segment.tensor, selection.of(segment.tensor), selection.spec
+    assert cut is not None and spec is not None and selection.cut is not None
+    codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
+    keys = buffers.get("keys", chunk.count * 8).view(np.float64)
+    kernels.compute_keys(chunk.base, chunk.tuned, *codes, ARITHMETIC_CODES[spec.arithmetic], chunk.count, keys)
+    mask = buffers.get("mask", chunk.count)
+    key, last = np.uint64(tensor_key(spec.seed, tensor.name)), np.uint64(cut.last)
+    kernels.mark(keys, chunk.count, selection.cut.direction, cut.threshold, cut.ties, last, key, chunk.first, mask)
+    base = _in_dtype(chunk.base, tensor.base.dtype, tensor.tuned.dtype, chunk.count, buffers)
+    word = np.uint32 if tensor.tuned.dtype == "F32" else np.uint16
+    out = buffers.get("blended", chunk.tuned.nbytes)
+    kernels.blend(base.view(word), chunk.tuned.view(word), mask, chunk.count, out.view(word))
+    return out
+
+
+def _in_dtype(raw: Bytes, dtype: str, wanted: str, count: int, buffers: Buffers) -> Bytes:
+    """Stored values of one dtype as stored values of another, rounded to nearest even."""
+    if dtype == wanted:
+        return raw
+    from analysis.weights import kernels
+
+    single = buffers.get("single", count * 4).view(np.float32)
+    kernels.to_single(raw, DTYPE_CODES[dtype], count, single)
+    if wanted == "F32":
+        return single.view(np.uint8)
+    out = buffers.get("converted", count * 2)
+    if wanted == "BF16":
+        kernels.to_bf16(single, count, out.view(np.uint16))
+    else:
+        out.view(np.float16)[:] = single
+    return out
+
+
+def apply_state(
+    parameters: Mapping[str, torch.Tensor],
+    pair: CheckpointPair,
+    profile: UpdateProfile,
+    state: State,
+    *,
+    threads: int | None = None,
+) -> None:
+    """Write a state's values into live parameters, in place; names as the loaded model gives them.
+
+    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors.
+    """
+    targets = _targets(parameters, pair)
+    selection = select(pair, profile, state)
+    buffers = Buffers()
+    with FileReader() as reader:
+
+        def work(segment: Segment) -> None:
+            for piece in pieces(reader, buffers, segment, selection):
+                _store(targets[segment.tensor.name], piece)
+
+        run_units(segments(pair.tensors), work, threads=threads, progress=Silent(), weight=lambda unit: unit.count)
+
+
+def _store(target: torch.Tensor, piece: Piece) -> None:
+    import torch
+
+    dtypes = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+    values = torch.from_numpy(piece.data).view(dtypes[piece.dtype])
+    target[piece.first : piece.first + piece.count].copy_(values)
+
+
+def _targets(parameters: Mapping[str, torch.Tensor], pair: CheckpointPair) -> dict[str, torch.Tensor]:
+    """Pair name -> flat view of the live parameter."""
+    live = {bare(name): parameter for name, parameter in parameters.items()}
+    wanted = {bare(tensor.name): tensor for tensor in pair.tensors}
+    held = {parameter.data_ptr() for name, parameter in live.items() if name in wanted}
+    problems = [f"{tensor.name} is not in the loaded model" for name, tensor in wanted.items() if name not in live]
+    for name, parameter in live.items():
+        if name not in wanted:
+            if parameter.data_ptr() not in held:  # a tied head shares its embedding's memory
+                problems.append(f"{name} of the loaded model is not in the pair")
+        elif tuple(parameter.shape) != wanted[name].tuned.shape:
+            problems.append(
+                f"{name} is {list(parameter.shape)} in the loaded model, {list(wanted[name].tuned.shape)} stored"
+            )
+        elif not parameter.is_contiguous():
+            problems.append(f"{name} is not contiguous in memory")
+    if problems:
+        raise PairError("The loaded model does not hold the tensors of this pair.", items=problems)
+    return {tensor.name: live[name].detach().view(-1) for name, tensor in wanted.items()}

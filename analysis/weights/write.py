@@ -1,0 +1,283 @@
+"""Writes a restored checkpoint: the tuned side's files with only the restored bytes changed, whole or not at all.
+
+Every shard keeps its name, header, order and dtype; tokenizer, config and all other files are copied from the tuned
+side. Written into a hidden folder beside OUT, synced, then renamed. Never writes to an input. Pickled weights and
+optimiser states beside the checkpoint are left out and named in the report.
+"""
+
+import errno
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from analysis.errors import CheckpointError, StoreError
+from analysis.records import Progress, RestoreCount, RestoreSpec, Silent
+from analysis.weights.checkpoint import INDEX, Checkpoint
+from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
+from analysis.weights.identity import id_of, join_digests
+from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.profile import UpdateProfile, peak_rss_bytes
+from analysis.weights.restore import Selection, pieces, select, state_id
+from analysis.weights.stream import CHUNK, SEGMENT, Buffers, FileReader, Segment, run_units
+
+RECIPE = "palimpsest.json"
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5", ".msgpack", ".onnx", ".distcp")
+_SPARE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What was written: the spec's numbers, the folder, the new checkpoint's content id."""
+
+    strategy: str
+    percent: float
+    count: int
+    threshold: float | None
+    ties_restored: int
+    effective_percent: float
+    out: str
+    content_id: str
+    left_out: tuple[str, ...]  # files of the tuned folder that hold other weights or optimiser states
+    bytes_written: int
+    seconds: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stretch of one stored tensor: restored where `paired`, copied as it is otherwise."""
+
+    entry: TensorEntry
+    paired: PairedTensor | None
+    first: int
+    count: int
+
+
+def write_restored(
+    pair: CheckpointPair,
+    profile: UpdateProfile,
+    spec: RestoreSpec,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+) -> WriteReport:
+    """Write the restored checkpoint to the new folder `out`.
+
+    Raises CheckpointError where `out` exists, lies in an input, or cannot be written; StoreError where the disk is too
+    small; Cancelled. Nothing is left behind then.
+    """
+    started = time.perf_counter()
+    out = Path(out).expanduser().absolute()
+    others, left_out = _other_files(pair.tuned)
+    _check_target(pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others))
+    selection = select(pair, profile, spec, progress)
+    count = profile.count(spec)
+    with _whole_or_nothing(out) as folder:
+        hashes = _write_shards(pair, selection, folder, progress or Silent(), threads)
+        content_id = id_of(pair.tuned, hashes)
+        for file in others:
+            _copy(file, folder / file.relative_to(pair.tuned.folder))
+        recipe = _recipe(pair, profile, count, content_id)
+        (folder / RECIPE).write_text(json.dumps(recipe, indent=2) + "\n")
+        written = _sync(folder)
+    return WriteReport(
+        strategy=spec.strategy,
+        percent=spec.percent,
+        count=count.count,
+        threshold=count.threshold,
+        ties_restored=count.ties_restored,
+        effective_percent=count.effective_percent,
+        out=str(out),
+        content_id=content_id,
+        left_out=tuple(left_out),
+        bytes_written=written,
+        seconds=time.perf_counter() - started,
+        peak_rss_bytes=peak_rss_bytes(),
+    )
+
+
+def _check_target(pair: CheckpointPair, out: Path, needed: int) -> None:
+    if out.exists() or out.is_symlink():
+        raise CheckpointError(f"{out} exists already.", code="out-exists", items=["Give the name of a new folder."])
+    for side, checkpoint in (("base", pair.base), ("tuned", pair.tuned)):
+        if out.resolve().is_relative_to(checkpoint.folder.resolve()):
+            items = ["The inputs are never written to: give a folder elsewhere."]
+            raise CheckpointError(f"{out} lies inside the {side} model's folder.", code="out-inside-input", items=items)
+    home = next(parent for parent in out.parents if parent.exists())
+    if not home.is_dir():
+        raise CheckpointError(f"{home} is a file, so {out} cannot be made in it.", code="out-parent")
+    free = shutil.disk_usage(home).free
+    if free < needed + _SPARE_BYTES:
+        raise StoreError(
+            f"The disk of {home} is too small: {needed:,} bytes are needed, {free:,} are free.",
+            code="disk-full",
+            items=["Free some space, or give a folder on another disk."],
+        )
+
+
+@contextmanager
+def _whole_or_nothing(out: Path) -> Iterator[Path]:
+    """A hidden folder beside `out` that becomes `out` when the block ends well, and is removed when it does not."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    except OSError as error:
+        raise CheckpointError(f"{out} cannot be made: {error.strerror}.", code="out-unwritable") from error
+    try:
+        yield folder
+        folder.chmod(0o777 & ~_umask())
+        folder.rename(out)
+        _sync_path(out.parent)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        message = f"{out} could not be written: {error.strerror}."
+        raise (
+            StoreError(message, code="disk-full") if full else CheckpointError(message, code="out-unwritable")
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _other_files(tuned: Checkpoint) -> tuple[list[Path], list[str]]:
+    """Files to copy beside the weights, and the names of those left out."""
+    own = {shard.path for shard in tuned.files}
+    copied, left_out = [], []
+    for file in sorted(tuned.folder.rglob("*")):
+        name = str(file.relative_to(tuned.folder))
+        if not file.is_file() or file in own or name == RECIPE:
+            continue
+        foreign_index = file.name.endswith(".index.json") and name != INDEX
+        if file.suffix in _WEIGHTS or foreign_index or any(part.startswith(".") for part in Path(name).parts):
+            left_out.append(name)
+        else:
+            copied.append(file)
+    return copied, left_out
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _write_shards(
+    pair: CheckpointPair, selection: Selection, folder: Path, progress: Progress, threads: int | None
+) -> dict[str, str]:
+    """Write every shard; returns the new tensor hashes by stored name."""
+    paired = {tensor.tuned: tensor for tensor in (*pair.tensors, *pair.copies)}
+    outputs = {shard.path: _start_shard(shard, folder) for shard in pair.tuned.files}
+    parts = [part for shard in pair.tuned.files for entry in shard.tensors for part in _parts(entry, paired.get(entry))]
+    buffers = Buffers()
+    try:
+        with FileReader() as reader:
+            digests = run_units(
+                parts,
+                lambda part: _write_part(part, reader, buffers, selection, outputs[part.entry.file]),
+                threads=threads,
+                progress=progress,
+                weight=lambda part: part.count,
+                note="writing the restored checkpoint",
+            )
+    finally:
+        for descriptor in outputs.values():
+            os.close(descriptor)
+    joined: dict[str, list[bytes]] = {}
+    for part, digest in zip(parts, digests, strict=True):
+        joined.setdefault(part.entry.stored_name, []).append(digest)
+    return {name: join_digests(held) for name, held in joined.items()}
+
+
+def _start_shard(shard: ShardFile, folder: Path) -> int:
+    """Create the shard with its header copied byte for byte and its full size reserved."""
+    with shard.path.open("rb") as source:
+        header = source.read(shard.data_start)
+    descriptor = os.open(folder / shard.path.name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    os.ftruncate(descriptor, shard.size)
+    _write_all(descriptor, memoryview(header), 0)
+    return descriptor
+
+
+def _parts(entry: TensorEntry, paired: PairedTensor | None) -> list[_Part]:
+    return [
+        _Part(entry, paired, first, min(SEGMENT, entry.elements - first)) for first in range(0, entry.elements, SEGMENT)
+    ]
+
+
+def _write_part(part: _Part, reader: FileReader, buffers: Buffers, selection: Selection, descriptor: int) -> bytes:
+    item = ITEM_BYTES[part.entry.dtype]
+    running = xxhash.xxh3_128()
+    for first, data in _part_bytes(part, reader, buffers, selection):
+        running.update(data)
+        _write_all(descriptor, data, part.entry.offset + first * item)
+    return running.digest()
+
+
+def _part_bytes(
+    part: _Part, reader: FileReader, buffers: Buffers, selection: Selection
+) -> Iterator[tuple[int, memoryview]]:
+    if part.paired is not None:
+        for piece in pieces(reader, buffers, Segment(part.paired, part.first, part.count), selection):
+            yield piece.first, piece.data.data
+        return
+    item = ITEM_BYTES[part.entry.dtype]
+    for first in range(part.first, part.first + part.count, CHUNK):
+        data = buffers.get("plain", min(CHUNK, part.first + part.count - first) * item)
+        reader.read(part.entry, first * item, data)
+        yield first, data.data
+
+
+def _write_all(descriptor: int, data: memoryview, position: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, position)
+        data, position = data[written:], position + written
+
+
+def _sync(folder: Path) -> int:
+    """Flush every file and folder to the disk; returns the bytes written."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in (*files, *(path for path in folder.rglob("*") if path.is_dir()), folder):
+        _sync_path(path)
+    return sum(path.stat().st_size for path in files)
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _recipe(pair: CheckpointPair, profile: UpdateProfile, count: RestoreCount, content_id: str) -> dict[str, Any]:
+    return {
+        "palimpsest": 1,
+        "state": state_id(profile, count.spec),
+        "content": content_id,
+        "base": {"id": profile.base_id, "source": pair.base.path.name},
+        "tuned": {"id": profile.tuned_id, "source": pair.tuned.path.name},
+        **asdict(count.spec),
+        "region_parameters": count.region_parameters,
+        "count": count.count,
+        "threshold": "infinity" if count.threshold == math.inf else count.threshold,  # JSON has no infinite number
+        "ties": count.ties,
+        "ties_restored": count.ties_restored,
+        "effective_percent": count.effective_percent,
+        "by_layer": {str(layer): restored for layer, restored in count.by_layer.items()},
+        "by_module": count.by_module,
+    }
