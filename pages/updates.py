@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analysis.figures import numbers, updates
+from analysis.figures import concentration, numbers, updates
 from analysis.records import REGIONS
 from cache.memo import workspace
 from pages.components import charts, notices
@@ -73,11 +73,13 @@ with notices.shown_errors():
 
     left, right = st.columns([3, 2], gap="large")
     with left:
-        charts.show(updates.concentration_curve(curve), key="concentration", alt=updates.concentration_words(curve))
+        charts.show(
+            concentration.concentration_curve(curve), key="concentration", alt=concentration.concentration_words(curve)
+        )
     with right:
         st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
-        st.markdown(updates.concentration_words(curve).replace("|", "\\|"))
-        charts.table(updates.concentration_table(curve), key="shares", columns=SHARE_COLUMNS, width="stretch")
+        st.markdown(concentration.concentration_words(curve).replace("|", "\\|"))
+        charts.table(concentration.concentration_table(curve), key="shares", columns=SHARE_COLUMNS, width="stretch")
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     layer, module = clicked_cell()

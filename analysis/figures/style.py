@@ -5,7 +5,7 @@ leaves text and grid to the page, so one specification reads in light and in dar
 Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
 """
 
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import altair as alt
 
@@ -19,7 +19,7 @@ RANDOM = "#8A8A8A"
 BOTTOM = "#B5739D"
 COLOURS = {"base": BASE, "tuned": TUNED, "restored": RESTORED, "random": RANDOM}
 STRATEGY_COLOURS = {"relative-top": RESTORED, "relative-bottom": BOTTOM, "random": RANDOM}
-SEQUENTIAL = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
+SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
 PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
     "dark": {"background": "#14171C", "text": "#E6E8EB", "faint": "#9BA3AE", "grid": "#2C323B"},

@@ -1,28 +1,25 @@
-"""Where and how strongly fine-tuning changed the weights: layer x module grid, concentration, tensors.
+"""Where and how strongly fine-tuning changed the weights: layer x module grid, tensors.
 
-Sources: relative change and its concentration, Ye et al., EMNLP 2025 (arXiv 2509.16596), section 5 and Table 3. The
-shuffled null and the share of |d| stand beside it because r is heavy-tailed by construction. Knows profile rows only.
+Source of the measure: Ye et al., EMNLP 2025 (arXiv 2509.16596), section 5. Knows a profile's rows only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers, style
-from analysis.records import PAPER_PERCENTS
 
 if TYPE_CHECKING:
-    from analysis.weights.tables import Concentration, TensorRow
+    from analysis.weights.tables import TensorRow
 
 Measure = Literal["mean_relative", "l2", "changed_fraction"]
 CELL_CLICK = "cell"
 NO_LAYER = "none"
 MODULES = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm", "head")
-PAPER_CONCENTRATION = dict(zip(PAPER_PERCENTS, (70.56, 78.50, 82.24, 86.92, 92.06, 96.26, 98.69), strict=True))
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def _cell(layer: str, module: str, rows: Sequence["TensorRow"]) -> dict[str, obj
 
 
 def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Figure:
-    """Layers up the side, modules along the bottom, colour for the measure; a click reports layer and module as `cell`."""
+    """Layers up the side, modules along the bottom, colour for the measure; a click reports the cell."""
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
     modules = sorted(table["module"].unique(), key=_module_order)
@@ -121,89 +118,20 @@ def _cell_tooltip() -> list[alt.Tooltip]:
     ]
 
 
-CURVES = {
-    "share_relative": ("relative change r", style.RESTORED),
-    "share_null": ("r, changes shuffled (null)", style.RANDOM),
-    "share_absolute": ("absolute change |d|", style.TUNED),
-}
-
-
-def concentration_table(curve: "Concentration", percents: Sequence[float] = PAPER_PERCENTS) -> pd.DataFrame:
-    """Shares (0-1) held by the most changed x% at these percentages, beside the paper's for LLaMA-3-8B, level 0."""
-    return pd.DataFrame(
-        [
-            {"percent": percent}
-            | {name: float(np.interp(percent, curve.percent, getattr(curve, name))) for name in CURVES}
-            | {"paper": PAPER_CONCENTRATION.get(percent, float("nan")) / 100}
-            for percent in percents
-        ]
-    )
-
-
-def concentration_curve(curve: "Concentration") -> style.Figure:
-    """Share of all change (0-100%) held by the most changed x% of parameters: r, its shuffled null, and |d|."""
-    parts = [
-        pd.DataFrame({"percent": curve.percent, "share": getattr(curve, name), "what": words})
-        for name, (words, _) in CURVES.items()
-    ]
-    table = pd.concat(parts, ignore_index=True).query("percent >= 0.1")
-    order = [words for words, _ in CURVES.values()]
-    colours = alt.Scale(domain=order, range=[colour for _, colour in CURVES.values()])
-    ticks = [0.1, 0.3, *PAPER_PERCENTS, 100]
-    chart = (
-        alt.Chart(table)
-        .mark_line()
-        .encode(
-            x=alt.X(
-                "percent:Q",
-                scale=alt.Scale(type="log", domain=[0.1, 100]),
-                axis=alt.Axis(values=ticks, title="Most changed parameters, % of the region", grid=False, format="~g"),
-            ),
-            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=None)),
-            color=alt.Color("what:N", scale=colours, sort=order, title=None),
-            strokeDash=alt.StrokeDash("what:N", sort=order, legend=None, scale=alt.Scale(domain=order, range=_DASHES)),
-            tooltip=[
-                alt.Tooltip("what:N", title="share of"),
-                alt.Tooltip("percent:Q", title="top, %", format=".3~g"),
-                alt.Tooltip("share:Q", title="holds", format=".1%"),
-            ],
-        )
-    )
-    figure = chart.properties(height=style.FIGURE_HEIGHT)
-    return style.finish(figure, "Share of all change held by the most changed parameters (%)", _null_words(curve))
-
-
-_DASHES = [[1, 0], [2, 3], [6, 3]]
-
-
-def _null_words(curve: "Concentration") -> str:
-    if curve.null_parameters == curve.parameters:
-        return f"{numbers.short_count(curve.parameters)} parameters"
-    drawn = numbers.short_count(curve.null_parameters)
-    return f"{numbers.short_count(curve.parameters)} parameters; null estimated from {drawn} of them"
-
-
-def concentration_words(curve: "Concentration") -> str:
-    """The concentration figure in one sentence."""
-    row = concentration_table(curve, (5,)).iloc[0]
-    return (
-        f"The most changed 5% of parameters hold {numbers.share(row['share_relative'])} of all relative change and "
-        f"{numbers.share(row['share_absolute'])} of all absolute change; shuffled changes alone would hold "
-        f"{numbers.share(row['share_null'])} of the relative change."
-    )
-
-
 def grid_words(rows: Sequence["TensorRow"], measure: Measure) -> str:
     """The grid in one sentence: where the measure is largest and smallest."""
     table = grid_table(rows)
-    most, least = (table.loc[table[measure].idxmax()], table.loc[table[measure].idxmin()])
+    if table.empty:
+        return "This region holds no parameters."
+    cells = table.sort_values(measure).to_dict("records")
+    least, most = cells[0], cells[-1]
     return (
         f"{MEASURES[measure].title.capitalize()}: largest in {_where(most)} ({numbers.significant(most[measure])}), "
         f"smallest in {_where(least)} ({numbers.significant(least[measure])})."
     )
 
 
-def _where(cell: "pd.Series[object]") -> str:
+def _where(cell: dict[Hashable, Any]) -> str:
     return (
         f"{cell['module']} outside the layers"
         if cell["layer"] == NO_LAYER

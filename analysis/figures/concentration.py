@@ -1,0 +1,90 @@
+"""How unevenly the change is spread: the share of all change held by the most changed x% of parameters.
+
+Source: Ye et al., EMNLP 2025 (arXiv 2509.16596), Table 3. The ratio r is heavy-tailed by construction, so its shuffled
+null stands beside it, and so does the share of absolute change |d|. Knows a profile's curve only.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from analysis.figures import numbers, style
+from analysis.records import PAPER_PERCENTS
+
+if TYPE_CHECKING:
+    from analysis.weights.tables import Concentration
+
+PAPER_CONCENTRATION = dict(zip(PAPER_PERCENTS, (70.56, 78.50, 82.24, 86.92, 92.06, 96.26, 98.69), strict=True))
+CURVES = {
+    "share_relative": ("relative change r", style.RESTORED),
+    "share_null": ("r, changes shuffled (null)", style.RANDOM),
+    "share_absolute": ("absolute change |d|", style.TUNED),
+}
+
+
+def concentration_table(curve: "Concentration", percents: Sequence[float] = PAPER_PERCENTS) -> pd.DataFrame:
+    """Shares (0-1) held by the most changed x% at these percentages, beside the paper's for LLaMA-3-8B, level 0."""
+    return pd.DataFrame(
+        [
+            {"percent": percent}
+            | {name: float(np.interp(percent, curve.percent, getattr(curve, name))) for name in CURVES}
+            | {"paper": PAPER_CONCENTRATION.get(percent, float("nan")) / 100}
+            for percent in percents
+        ]
+    )
+
+
+def concentration_curve(curve: "Concentration") -> style.Figure:
+    """Share of all change (0-100%) held by the most changed x% of parameters: r, its shuffled null, and |d|."""
+    parts = [
+        pd.DataFrame({"percent": curve.percent, "share": getattr(curve, name), "what": words})
+        for name, (words, _) in CURVES.items()
+    ]
+    table = pd.concat(parts, ignore_index=True).query("percent >= 0.1")
+    order = [words for words, _ in CURVES.values()]
+    colours = alt.Scale(domain=order, range=[colour for _, colour in CURVES.values()])
+    ticks = [0.1, 0.3, *PAPER_PERCENTS, 100]
+    chart = (
+        alt.Chart(table)
+        .mark_line()
+        .encode(
+            x=alt.X(
+                "percent:Q",
+                scale=alt.Scale(type="log", domain=[0.1, 100]),
+                axis=alt.Axis(values=ticks, title="Most changed parameters, % of the region", grid=False, format="~g"),
+            ),
+            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=None)),
+            color=alt.Color("what:N", scale=colours, sort=order, title=None),
+            strokeDash=alt.StrokeDash("what:N", sort=order, legend=None, scale=alt.Scale(domain=order, range=_DASHES)),
+            tooltip=[
+                alt.Tooltip("what:N", title="share of"),
+                alt.Tooltip("percent:Q", title="top, %", format=".3~g"),
+                alt.Tooltip("share:Q", title="holds", format=".1%"),
+            ],
+        )
+    )
+    figure = chart.properties(height=style.FIGURE_HEIGHT)
+    return style.finish(figure, "Share of all change held by the most changed parameters (%)", _null_words(curve))
+
+
+_DASHES = [[1, 0], [2, 3], [6, 3]]
+
+
+def _null_words(curve: "Concentration") -> str:
+    if curve.null_parameters == curve.parameters:
+        return f"{numbers.short_count(curve.parameters)} parameters"
+    drawn = numbers.short_count(curve.null_parameters)
+    return f"{numbers.short_count(curve.parameters)} parameters; null estimated from {drawn} of them"
+
+
+def concentration_words(curve: "Concentration") -> str:
+    """The concentration figure in one sentence."""
+    row = concentration_table(curve, (5,)).iloc[0]
+    return (
+        f"The most changed 5% of parameters hold {numbers.share(row['share_relative'])} of all relative change and "
+        f"{numbers.share(row['share_absolute'])} of all absolute change; shuffled changes alone would hold "
+        f"{numbers.share(row['share_null'])} of the relative change."
+    )
