@@ -7,12 +7,12 @@ standard output; progress and warnings go to standard error. Exit 0 done, 2 refu
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
-import click
 import msgspec
 import typer
 
@@ -30,6 +30,8 @@ from analysis.records import (
 
 if TYPE_CHECKING:
     from cache.work import Asking, Comparison, Workspace
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="palimpsest",
@@ -61,19 +63,24 @@ def main() -> None:
     """The console script: errors of ours become exit 2 (with an object under --json), an interrupt 130."""
     as_json = "--json" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except (KeyboardInterrupt, click.Abort, Cancelled):
-        terminal.say("Interrupted; what was finished is stored.")
-        sys.exit(130)
-    except click.ClickException as error:
-        _refuse(PalimpsestError(error.format_message(), code="usage"), as_json)
+        status = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
+        status = INTERRUPTED
+    except typer.TyperException as error:
+        _refuse(PalimpsestError(_usage_words(error), code="usage"), as_json)
     except PalimpsestError as error:
         _refuse(error, as_json)
+    if status == INTERRUPTED:
+        terminal.say("Interrupted; what was finished is stored.")
+    sys.exit(status or 0)
 
 
-def _refuse(error: PalimpsestError, as_json: bool) -> None:
+def _usage_words(error: Exception) -> str:
+    describe = getattr(error, "format_message", None)
+    return str(describe() if describe else error)
+
+
+def _refuse(error: PalimpsestError, as_json: bool) -> NoReturn:
     if as_json:
         terminal.show({"error": {"code": error.code, "message": error.message, "items": list(error.items)}})
     else:
@@ -107,11 +114,12 @@ def profile(
     answer = {
         "region": region,
         "arithmetic": arithmetic,
-        **msgspec.to_builtins(found.region_summary(region)),
+        "region_parameters": found.region_parameters(region),
+        "changed_fraction": found.changed_fraction(region),
         "percents": msgspec.to_builtins(found.percent_rows(region, asked)),
-        "layers": msgspec.to_builtins(found.layers(region, asked)),
-        "modules": msgspec.to_builtins(found.modules(region, asked)),
-        "tensors": msgspec.to_builtins(found.tensor_rows(region, asked)),
+        "layers": _rows(found.layers(region, asked)),
+        "modules": _rows(found.modules(region, asked)),
+        "tensors": _rows(found.tensor_rows(region, asked)),
         "seconds": found.seconds,
         "bytes_read": found.bytes_read,
         "peak_rss_bytes": found.peak_rss_bytes,
@@ -333,6 +341,12 @@ def _without_rows(evaluation: Any) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(replace(evaluation, rows=()))
     del fields["rows"]
     return fields
+
+
+def _rows(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows with their restored counts under percentages as people write them: "20", not "20.0"."""
+    rows = [msgspec.to_builtins(record) for record in records]
+    return [{**row, "restored": {f"{float(k):g}": count for k, count in row["restored"].items()}} for row in rows]
 
 
 def _stop_fields(stop: Stop) -> dict[str, Any]:
