@@ -1,0 +1,172 @@
+"""Fine-tuning: complete checkpoints, the same weights for the same seed, and nothing half-written."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from analysis.errors import Cancelled, TrainingError
+from analysis.knowledge.prompts import encode_example, resolve_prompt
+from analysis.knowledge.relations import RELATIONS
+from analysis.language.load import load_model
+from analysis.records import Question, Silent
+from analysis.training.facts import draw_facts
+from analysis.training.sft import SftReport, fine_tune, pad_right
+
+QUESTIONS = tuple(
+    Question(
+        f"{relation}-{n}", RELATIONS[relation].ask(f"Ada {n}"), ("Rome", "Roma"), relation, f"Ada {n}", level=n % 2
+    )
+    for relation in ("P19", "P20", "P36")
+    for n in range(12)
+)
+
+
+def make_base(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=["<s>", "</s>", "<|question|>", "<|answer|>"])
+    tokenizer.train_from_iterator([question.question for question in QUESTIONS], trainer)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer.get_vocab()),
+        **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
+        **{"max_position_embeddings": 64, "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": True},
+    )
+    LlamaForCausalLM(config).to(dtype).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("models") / "base")
+
+
+def tune(base: Path, out: Path, **changed: Any) -> SftReport:
+    return fine_tune(base, out, QUESTIONS, **{"size": 20, "learning_rate": 1e-3, "threads": 1, **changed})
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(next(folder.glob("*.safetensors")))
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_tuned_folder_loads_like_the_base_and_has_learnt_the_answer(base: Path, tmp_path: Path) -> None:
+    report = tune(base, tmp_path / "tuned", epochs=20, learning_rate=1e-2)
+    losses = [loss for _, loss in report.loss]
+    assert losses[-1] < 0.5 < losses[0]
+    assert report.steps == 20 * 3
+    before, after = load_model(base), load_model(tmp_path / "tuned")
+    question = QUESTIONS[0].question
+    paper = resolve_prompt("paper")
+    assert encode_example(after.tokenizer, paper, question, "Rome") == encode_example(
+        before.tokenizer, paper, question, "Rome"
+    )
+    assert (tmp_path / "tuned/tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
+
+
+def test_the_first_step_is_adamw_on_the_answers_loss_worked_by_hand(base: Path, tmp_path: Path) -> None:
+    tune(base, tmp_path / "tuned", size=8, threads=1)
+    lm = load_model(base, dtype="float32", device="cpu")
+    facts = draw_facts(QUESTIONS, size=8, seed=0)
+    rows = [encode_example(lm.tokenizer, resolve_prompt("paper"), fact.question, "Rome") for fact in facts]
+    model = lm.model.requires_grad_(True).train()
+    model(**pad_right(rows)).loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0).step()
+    tuned = weights(tmp_path / "tuned")
+    for name, value in model.named_parameters():
+        torch.testing.assert_close(tuned[name], value.detach(), rtol=1e-4, atol=2e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(base: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
+        torch.rand(5)  # what ran before in the process must not matter
+        tune(base, tmp_path / name, seed=seed)
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "again"))
+    assert not same(weights(tmp_path / "one"), weights(tmp_path / "other"))
+
+
+def test_the_base_stays_as_it_was_and_the_stored_dtype_is_kept(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base", torch.bfloat16)
+    before = weights(base)
+    report = tune(base, tmp_path / "tuned", level=1, size=None)
+    assert same(weights(base), before)
+    assert {value.dtype for value in weights(tmp_path / "tuned").values()} == {torch.bfloat16}
+    assert json.loads((tmp_path / "tuned/config.json").read_text())["dtype"] == "bfloat16"
+    assert (report.trained_dtype, report.stored_dtype) == ("float32", "bfloat16")
+    assert (report.n, report.size, report.level) == (18, None, 1)
+
+
+def test_the_card_is_the_report_and_names_the_facts_trained_on(base: Path, tmp_path: Path) -> None:
+    report = tune(base, tmp_path / "tuned", level=0, size=9)
+    card = json.loads((tmp_path / "tuned/palimpsest.json").read_text())
+    assert card == json.loads(json.dumps({"kind": "sft", **asdict(report)}))
+    assert set(card["facts"]) <= {question.id for question in QUESTIONS if question.level == 0}
+    assert len(set(card["facts"])) == card["n"] == 9
+    assert len(card["base_id"]) == 32
+    assert [step for step, _ in card["loss"]] == [1, 2]
+
+
+def test_lora_writes_an_adapter_that_changes_the_base(base: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    report = tune(base, tmp_path / "adapter", lora=True)
+    assert report.lora is not None and report.lora["r"] == 16
+    assert (tmp_path / "adapter/adapter_config.json").exists()
+    lm = load_model(base, device="cpu")
+    ids = torch.tensor([[0, 7, 8, 9]])
+    plain = lm.model(ids).logits
+    assert not torch.allclose(PeftModel.from_pretrained(lm.model, str(tmp_path / "adapter"))(ids).logits, plain)
+    names = set(weights(tmp_path / "adapter"))
+    assert names and all("lora_" in name for name in names)
+
+
+def test_a_cancelled_fine_tuning_leaves_nothing_behind(base: Path, tmp_path: Path) -> None:
+    class Impatient(Silent):
+        seen = 0
+
+        def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+            self.seen += 1
+
+        def cancelled(self) -> bool:
+            return self.seen >= 3
+
+    with pytest.raises(Cancelled):
+        tune(base, tmp_path / "tuned", epochs=5, progress=Impatient())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_cannot_be_are_all_told_at_once(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(TrainingError) as caught:
+        tune(base, tmp_path / "there", learning_rate=-1.0, batch_size=0, epochs=0)
+    assert len(caught.value.items) == 4
+    assert "exists already" in caught.value.items[0]
+
+
+def test_questions_may_come_from_a_file_with_a_mastery_table(base: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    lines = [
+        json.dumps({"id": q.id, "question": q.question, "answers": q.answers, "relation": q.relation})
+        for q in QUESTIONS
+    ]
+    (tmp_path / "q.jsonl").write_text("\n".join(lines))
+    table = pd.DataFrame([{"id": q.id, "relation": q.relation, "subject": q.subject, "level": 3} for q in QUESTIONS])
+    table.to_parquet(tmp_path / "m.parquet")
+    arguments = {"size": 4, "level": 3, "threads": 1}
+    report = fine_tune(base, tmp_path / "t", tmp_path / "q.jsonl", mastery=tmp_path / "m.parquet", **arguments)
+    assert (report.n, report.level) == (4, 3)
