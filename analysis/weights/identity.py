@@ -15,10 +15,11 @@ import xxhash
 
 from analysis.errors import CheckpointError
 from analysis.records import Progress, Silent
+from analysis.weights import stream
 from analysis.weights.checkpoint import Checkpoint, open_checkpoint
 from analysis.weights.headers import ITEM_BYTES, TensorEntry
 from analysis.weights.names import canonical
-from analysis.weights.stream import CHUNK, SEGMENT, Buffers, FileReader, run_units
+from analysis.weights.stream import Buffers, FileReader, run_units
 
 
 class Memory(Protocol):
@@ -50,11 +51,11 @@ def tensor_hash(reader: FileReader, buffers: Buffers, entry: TensorEntry) -> str
     """Read one tensor and hash it."""
     item = ITEM_BYTES[entry.dtype]
     digests = []
-    for start in range(0, entry.nbytes, SEGMENT * item):
+    for start in range(0, entry.nbytes, stream.SEGMENT * item):
         running = xxhash.xxh3_128()
-        end = min(start + SEGMENT * item, entry.nbytes)
-        for first in range(start, end, CHUNK * item):
-            buffer = buffers.get("hash", min(CHUNK * item, end - first))
+        end = min(start + stream.SEGMENT * item, entry.nbytes)
+        for first in range(start, end, stream.CHUNK * item):
+            buffer = buffers.get("hash", min(stream.CHUNK * item, end - first))
             reader.read(entry, first, buffer)
             running.update(buffer.data)
         digests.append(running.digest())

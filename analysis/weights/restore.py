@@ -17,12 +17,13 @@ import numpy as np
 
 from analysis.errors import PairError
 from analysis.records import Progress, RestoreSpec, Silent
+from analysis.weights import stream
 from analysis.weights.cuts import Cut, TensorCut, tensor_key
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.names import bare
 from analysis.weights.pair import CheckpointPair, PairedTensor
 from analysis.weights.sources import ARITHMETIC_CODES, DTYPE_CODES
-from analysis.weights.stream import CHUNK, Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
+from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
 
 if TYPE_CHECKING:
     import torch
@@ -93,8 +94,8 @@ def pieces(reader: FileReader, buffers: Buffers, segment: Segment, selection: Se
 def _one_side(reader: FileReader, buffers: Buffers, segment: Segment, *, base: bool) -> Iterator[Piece]:
     entry = segment.tensor.base if base else segment.tensor.tuned
     item = ITEM_BYTES[entry.dtype]
-    for first in range(segment.first, segment.first + segment.count, CHUNK):
-        count = min(CHUNK, segment.first + segment.count - first)
+    for first in range(segment.first, segment.first + segment.count, stream.CHUNK):
+        count = min(stream.CHUNK, segment.first + segment.count - first)
         data = buffers.get("side", count * item)
         reader.read(entry, first * item, data)
         yield Piece(first, count, entry.dtype, data)

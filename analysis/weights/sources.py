@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from analysis.records import Arithmetic
+from analysis.weights import stream
 from analysis.weights.cuts import KeySegment
 from analysis.weights.histogram import Array
 from analysis.weights.pair import CheckpointPair
-from analysis.weights.stream import CHUNK, Buffers, FileReader, Segment, chunks, segments
+from analysis.weights.stream import Buffers, FileReader, Segment, chunks, segments
 
 DTYPE_CODES = {"BF16": 0, "F16": 1, "F32": 2}
 ARITHMETIC_CODES: dict[Arithmetic, int] = {"exact": 0, "paper": 1}
@@ -28,8 +29,8 @@ class HeldKeys:
     def pieces(self, segment: KeySegment) -> Iterator[tuple[int, Array]]:
         """The keys, a chunk at a time."""
         keys = self._keys[segment.name]
-        for first in range(segment.first, segment.first + segment.count, CHUNK):
-            yield first, keys[first : min(first + CHUNK, segment.first + segment.count)]
+        for first in range(segment.first, segment.first + segment.count, stream.CHUNK):
+            yield first, keys[first : min(first + stream.CHUNK, segment.first + segment.count)]
 
 
 class FileKeys:

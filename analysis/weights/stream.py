@@ -117,12 +117,12 @@ def segments(tensors: Iterable[PairedTensor]) -> list[Segment]:
     ]
 
 
-def chunks(reader: FileReader, buffers: Buffers, segment: Segment, chunk: int = CHUNK) -> Iterator[Chunk]:
+def chunks(reader: FileReader, buffers: Buffers, segment: Segment) -> Iterator[Chunk]:
     """The pieces of a segment, both sides read."""
     tensor = segment.tensor
     base_item, tuned_item = ITEM_BYTES[tensor.base.dtype], ITEM_BYTES[tensor.tuned.dtype]
-    for first in range(segment.first, segment.first + segment.count, chunk):
-        count = min(chunk, segment.first + segment.count - first)
+    for first in range(segment.first, segment.first + segment.count, CHUNK):
+        count = min(CHUNK, segment.first + segment.count - first)
         base = buffers.get("base", count * base_item)
         tuned = buffers.get("tuned", count * tuned_item)
         reader.read(tensor.base, first * base_item, base)

@@ -22,13 +22,14 @@ import xxhash
 
 from analysis.errors import CheckpointError, StoreError
 from analysis.records import Progress, RestoreCount, RestoreSpec, Silent
+from analysis.weights import stream
 from analysis.weights.checkpoint import INDEX, Checkpoint
 from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
 from analysis.weights.identity import id_of, join_digests
 from analysis.weights.pair import CheckpointPair, PairedTensor
 from analysis.weights.profile import UpdateProfile, peak_rss_bytes
 from analysis.weights.restore import Selection, pieces, select, state_id
-from analysis.weights.stream import CHUNK, SEGMENT, Buffers, FileReader, Segment, run_units
+from analysis.weights.stream import Buffers, FileReader, Segment, run_units
 
 RECIPE = "palimpsest.json"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5", ".msgpack", ".onnx", ".distcp")
@@ -215,7 +216,8 @@ def _start_shard(shard: ShardFile, folder: Path) -> int:
 
 def _parts(entry: TensorEntry, paired: PairedTensor | None) -> list[_Part]:
     return [
-        _Part(entry, paired, first, min(SEGMENT, entry.elements - first)) for first in range(0, entry.elements, SEGMENT)
+        _Part(entry, paired, first, min(stream.SEGMENT, entry.elements - first))
+        for first in range(0, entry.elements, stream.SEGMENT)
     ]
 
 
@@ -236,8 +238,8 @@ def _part_bytes(
             yield piece.first, piece.data.data
         return
     item = ITEM_BYTES[part.entry.dtype]
-    for first in range(part.first, part.first + part.count, CHUNK):
-        data = buffers.get("plain", min(CHUNK, part.first + part.count - first) * item)
+    for first in range(part.first, part.first + part.count, stream.CHUNK):
+        data = buffers.get("plain", min(stream.CHUNK, part.first + part.count - first) * item)
         reader.read(part.entry, first * item, data)
         yield first, data.data
 

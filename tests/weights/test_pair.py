@@ -1,0 +1,131 @@
+"""What the headers of a pair tell."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from analysis.errors import PairError
+from analysis.weights.checkpoint import INDEX
+from analysis.weights.pair import check_pair, open_pair
+
+Pairs = dict[str, tuple[Path, Path]]
+
+
+def codes(base: Path | str, tuned: Path | str) -> dict[str, str]:
+    return {finding.code: finding.level for finding in check_pair(base, tuned).findings}
+
+
+def test_a_good_pair_is_comparable_and_counted(llama_pairs: Pairs) -> None:
+    report = check_pair(*llama_pairs["bfloat16"])
+    assert (report.comparable, report.findings) == (True, ())
+    assert report.parameters == 28320
+    # per layer: q and o 32 x 32, k and v 16 x 32; gate, up, down 48 x 32
+    attention, mlp = 2 * (2 * 1024 + 2 * 512), 2 * 3 * 1536
+    assert report.region_parameters == {
+        "transformer": attention + mlp,
+        "attention": attention,
+        "mlp": mlp,
+        "embedding": 6400,
+        "all": 28320,
+    }
+    assert report.dtype == {"base": "bfloat16", "tuned": "bfloat16"}
+
+
+def test_both_sides_are_told_when_both_are_bad(tmp_path: Path) -> None:
+    report = check_pair("/no/such/base", tmp_path)
+    assert not report.comparable
+    assert [finding.code for finding in report.findings] == ["base-checkpoint", "tuned-checkpoint"]
+
+
+def test_different_shapes_and_missing_tensors_are_all_listed(llama_pairs: Pairs, tmp_path: Path) -> None:
+    tensors = load_file(llama_pairs["float32"][1] / "model.safetensors")
+    tensors["model.layers.0.mlp.up_proj.weight"] = torch.zeros(40, 32)
+    tensors["model.norm.weight"] = torch.zeros(31)
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    tensors["model.extra.weight"] = torch.zeros(3)
+    save_file(tensors, tmp_path / "model.safetensors")
+    report = check_pair(llama_pairs["float32"][0], tmp_path)
+    found = {finding.code: finding for finding in report.findings}
+    assert found["missing-in-tuned"].tensors == ("model.layers.1.mlp.up_proj.weight",)
+    assert found["missing-in-base"].tensors == ("model.extra.weight",)
+    assert len(found["shape"].tensors) == 2
+    assert "model.layers.0.mlp.up_proj.weight [48, 32] against [40, 32]" in found["shape"].tensors
+    with pytest.raises(PairError) as caught:
+        open_pair(llama_pairs["float32"][0], tmp_path)
+    assert len(caught.value.items) == 3
+
+
+def test_different_architectures_are_told_from_the_configs(llama_pairs: Pairs, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(llama_pairs["float32"][1], tmp_path / "copy"))
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": "gpt2", "num_hidden_layers": 3}
+    (folder / "config.json").write_text(json.dumps(config))
+    finding = check_pair(llama_pairs["float32"][0], folder).findings[0]
+    assert finding.code == "architecture"
+    assert "model_type is llama in base, gpt2 in tuned; num_hidden_layers is 2 in base, 3 in tuned" in finding.message
+
+
+def test_mixed_dtypes_are_a_warning(llama_pairs: Pairs) -> None:
+    assert codes(llama_pairs["bfloat16"][0], llama_pairs["float32"][1]) == {"dtype": "warning"}
+
+
+def test_the_same_folder_twice_is_comparable_with_a_warning(llama_pairs: Pairs) -> None:
+    report = check_pair(llama_pairs["float32"][0], llama_pairs["float32"][0])
+    assert report.comparable
+    assert codes(llama_pairs["float32"][0], llama_pairs["float32"][0]) == {"identical": "warning"}
+
+
+def test_prefixes_on_one_side_do_not_matter(llama_pairs: Pairs, tmp_path: Path) -> None:
+    tensors = load_file(llama_pairs["float32"][1] / "model.safetensors")
+    bare = {f"module.{name.removeprefix('model.')}": value for name, value in tensors.items()}
+    save_file(bare, tmp_path / "model.safetensors")
+    pair = open_pair(llama_pairs["float32"][0], tmp_path)
+    assert pair.parameters == 28320
+    assert pair.tensors[0].name in {name.removeprefix("module.") for name in bare}
+
+
+def test_a_head_tied_on_one_side_is_left_out_with_a_warning(llama_pairs: Pairs, tmp_path: Path) -> None:
+    base, tuned = llama_pairs["tied"]
+    tensors = load_file(tuned / "model.safetensors")
+    folder = Path(shutil.copytree(tuned, tmp_path / "untied"))
+    save_file(tensors | {"lm_head.weight": torch.zeros(200, 32).bfloat16()}, folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text()) | {"tie_word_embeddings": False}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert codes(base, folder) == {"tied-on-one-side": "warning"}
+    assert open_pair(base, folder).parameters == 21920
+
+
+def test_a_tied_head_stored_again_on_both_sides_is_counted_once(llama_pairs: Pairs, tmp_path: Path) -> None:
+    folders = []
+    for side, source in zip(("base", "tuned"), llama_pairs["tied"], strict=True):
+        folder = Path(shutil.copytree(source, tmp_path / side))
+        tensors = load_file(folder / "model.safetensors")
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+        save_file(tensors, folder / "model.safetensors")
+        folders.append(folder)
+    pair = open_pair(*folders)
+    assert pair.parameters == 21920
+    assert [copy.tuned.stored_name for copy in pair.copies] == ["lm_head.weight"]
+
+
+def test_eighty_shards_are_checked_in_under_a_second(tmp_path: Path) -> None:
+    for side in ("base", "tuned"):
+        (tmp_path / side).mkdir()
+        weight_map = {}
+        for layer in range(80):
+            file = f"model-{layer + 1:05d}-of-00080.safetensors"
+            names = [
+                f"model.layers.{layer}.{part}.weight" for part in ("mlp.up_proj", "mlp.down_proj", "self_attn.q_proj")
+            ]
+            save_file({name: torch.zeros(8, 8) for name in names}, tmp_path / side / file)
+            weight_map |= dict.fromkeys(names, file)
+        (tmp_path / side / INDEX).write_text(json.dumps({"weight_map": weight_map}))
+    started = time.perf_counter()
+    report = check_pair(tmp_path / "base", tmp_path / "tuned")
+    assert report.comparable
+    assert report.parameters == 80 * 3 * 64
+    assert time.perf_counter() - started < 1
