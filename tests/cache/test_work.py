@@ -1,0 +1,141 @@
+"""The work over one store: computed once, found again by everybody, keyed by the weights used."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.errors import Cancelled
+from analysis.knowledge.texts import read_texts
+from analysis.records import RestoreSpec, Silent
+from cache.work import Asking, Comparison, Workspace
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def pair(tiny_pair: Any) -> Comparison:
+    return Comparison(str(tiny_pair.base), str(tiny_pair.tuned))
+
+
+@pytest.fixture
+def asking(tiny_pair: Any) -> Asking:
+    return Asking(str(tiny_pair.questions))
+
+
+def test_nothing_is_known_before_it_is_computed(tmp_path: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(tmp_path)
+    assert workspace.known_profile(pair) is None
+    assert workspace.known_evaluation(pair, "tuned", asking) is None
+    assert workspace.known_stops(pair, asking) == ()
+
+
+def test_a_stop_computed_once_is_there_for_another_process(home: Path, pair: Comparison, asking: Asking) -> None:
+    spec = RestoreSpec(20)
+    stop = Workspace(home).stop(pair, spec, asking)
+    other = Workspace(home)
+    found = other.known_evaluation(pair, spec, asking)
+    assert found == stop.evaluation
+    (known,) = other.known_stops(pair, asking)
+    assert known == replace(stop, evaluation=replace(stop.evaluation, rows=()))
+    assert stop.count.count == int(0.2 * stop.count.region_parameters)
+
+
+def test_no_restoration_is_the_tuned_model_and_all_of_it_the_base(home: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(home)
+    for state, spec in (("tuned", RestoreSpec(0)), ("base", RestoreSpec(100, region="all"))):
+        assert workspace.evaluation(pair, spec, asking) == workspace.evaluation(pair, state, asking)  # type: ignore[arg-type]
+    alone = workspace.evaluation_of(pair.base, asking)
+    assert [row.token_ids for row in alone.rows] == [
+        row.token_ids for row in workspace.evaluation(pair, "base", asking).rows
+    ]
+
+
+def test_whatever_changes_the_answer_is_another_result(home: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(home)
+    workspace.evaluation(pair, "tuned", asking)
+    for other in (replace(asking, prompt="qa"), replace(asking, limit=10), replace(asking, dtype="bfloat16")):
+        assert workspace.known_evaluation(pair, "tuned", other) is None
+
+
+def test_a_checkpoint_replaced_on_disk_is_not_mistaken_for_the_old_one(
+    tmp_path: Path, tiny_pair: Any, asking: Asking
+) -> None:
+    import shutil
+
+    tuned = tmp_path / "tuned"
+    shutil.copytree(tiny_pair.tuned, tuned)
+    workspace = Workspace(tmp_path / "home")
+    pair = Comparison(str(tiny_pair.base), str(tuned))
+    before = workspace.evaluation(pair, "tuned", asking)
+    shutil.rmtree(tuned)
+    shutil.copytree(tiny_pair.base, tuned)
+    assert workspace.known_evaluation(pair, "tuned", asking) is None
+    after = workspace.evaluation(pair, "tuned", asking)
+    assert [row.token_ids for row in after.rows] == [
+        row.token_ids for row in workspace.evaluation(pair, "base", asking).rows
+    ]
+    assert [row.token_ids for row in before.rows] != [row.token_ids for row in after.rows]
+
+
+class _CancelledAfter(Silent):
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def cancelled(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_work_cancelled_in_the_middle_harms_nothing(tmp_path: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(tmp_path)
+    expected = Workspace(tmp_path / "other").stop(pair, RestoreSpec(10), asking).evaluation.rows
+    workspace.evaluation(pair, "tuned", asking)
+    for looks in range(3):
+        with pytest.raises(Cancelled):
+            workspace.stop(pair, RestoreSpec(10), asking, _CancelledAfter(looks))
+    assert workspace.stop(pair, RestoreSpec(10), asking).evaluation.rows == expected
+
+
+def test_a_sweep_has_its_controls_and_its_choice(home: Path, pair: Comparison, asking: Asking) -> None:
+    report = Workspace(home).sweep(pair, asking, (0, 10, 40), ("relative-top", "random"), (0, 1))
+    made = [(stop.spec.strategy, stop.spec.seed, stop.spec.percent) for stop in report.stops]
+    assert made == [
+        *(("relative-top", 0, percent) for percent in (0, 10, 40)),
+        *(("random", seed, percent) for seed in (0, 1) for percent in (0, 10, 40)),
+    ]
+    assert report.choice is not None
+    assert report.choice.choose_n + report.choice.report_n == report.tuned.n
+    flips = report.stops[1].versus_tuned
+    assert flips.fixed + flips.broken + flips.still_right + flips.still_wrong == report.tuned.n
+
+
+def test_divergence_is_stored_and_a_model_does_not_diverge_from_itself(
+    home: Path, pair: Comparison, tiny_pair: Any
+) -> None:
+    texts = read_texts(tiny_pair.prompts)
+    report = Workspace(home).divergence(pair, texts)
+    assert Workspace(home).known_divergence(pair, texts) == report
+    assert report.mean_kl_full_nats is not None and report.mean_kl_full_nats > 0
+    same = Workspace(home).divergence(pair, texts, state=RestoreSpec(100, region="all"))
+    assert {token.kl_full_nats for prompt in same.prompts for token in prompt.tokens} == {None, 0.0}
+
+
+def test_recent_pairs_come_newest_first_without_repeats(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for base in ("a", "b", "a"):
+        workspace.remember(Comparison(base, "t"))
+    assert [pair.base for pair in Workspace(tmp_path).recent()] == ["a", "b"]
+
+
+def test_work_started_in_the_background_is_found_in_the_store(tmp_path: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(tmp_path)
+    job = workspace.start("stop", "stop", pair, RestoreSpec(5), asking, watcher="me")
+    view = workspace.jobs.wait(job, 60)
+    assert view is not None and view.state == "done", view
+    assert workspace.known_evaluation(pair, RestoreSpec(5), asking) is not None
+    workspace.close()
