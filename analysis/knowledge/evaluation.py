@@ -1,0 +1,257 @@
+"""Asks a model every question of a set, greedily, and sums up what it knew.
+
+The questions are asked in blocks of a seeded random order, so that the accuracy shown while it runs, and its interval,
+are those of a random sample; inside a block the rows are sorted by length. Does not know pairs, restoring or stores.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from analysis.errors import LanguageError, QuestionError
+from analysis.knowledge.prompts import Prompt, decide_bos, encode_prompts, resolve_prompt
+from analysis.knowledge.questions import QuestionSet
+from analysis.knowledge.scoring import score, scores_fixed
+from analysis.knowledge.statistics import anytime_interval, compare, repair, stratified_mean, wilson
+from analysis.language.generate import MAX_NEW_TOKENS, Finished, Generation, context_length, default_rows
+from analysis.language.verify import verified_greedy
+from analysis.records import (
+    MASTERY_LEVELS,
+    SCORES,
+    Answered,
+    Domain,
+    DomainAccuracy,
+    Evaluation,
+    PartialEvaluation,
+    Progress,
+    Question,
+    ScoreName,
+    Silent,
+    Stopped,
+    Tally,
+    check_cancelled,
+)
+
+if TYPE_CHECKING:
+    from analysis.language.load import LanguageModel
+
+__all__ = ["compare", "evaluate", "repair", "summarise"]
+
+Drafts = Mapping[str, Sequence[int]]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+
+
+def evaluate(
+    lm: LanguageModel,
+    question_set: QuestionSet,
+    *,
+    prompt: str = "paper",
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    batch_size: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    drafts: Drafts | None = None,
+) -> Evaluation:
+    """Ask every question once; the answers in the set's order, and the numbers over them.
+
+    `seed` orders the asking and draws the bootstrap; it changes no answer. After each block the progress gets a
+    PartialEvaluation, and the work can be cancelled. `drafts`, earlier answers' token ids by question id, save work
+    where they still hold and change no answer.
+    """
+    began = time.perf_counter()
+    progress = progress or Silent()
+    questions = question_set.questions
+    _refuse_empty(questions)
+    asked = resolve_prompt(prompt)
+    prompts = _encode(lm, asked, questions, max_new_tokens)
+    rows: dict[int, Answered] = {}
+    work = {"verified_rows": 0, "decoded_rows": 0}
+    for block in random_blocks(len(questions), batch_size or default_rows(lm), seed):
+        check_cancelled(progress)
+        told = verified_greedy(
+            lm,
+            [prompts[row] for row in block],
+            [(drafts or {}).get(questions[row].id) for row in block],
+            max_new_tokens=max_new_tokens,
+            batch_size=batch_size,
+            finished=stop_at_scores(lm.tokenizer, [questions[row] for row in block]),
+            progress=_Cancel(progress),
+        )
+        work["verified_rows"] += told.verified_rows
+        work["decoded_rows"] += told.decoded_rows
+        texts = decode(lm.tokenizer, [generation.token_ids for generation in told.generations])
+        for row, generation, text in zip(block, told.generations, texts, strict=True):
+            rows[row] = _answered(questions[row], prompts[row], generation, text)
+        right = sum(row.correct["contains"] for row in rows.values())
+        progress.report(len(rows), len(questions), "asking", partial(right, len(rows), len(questions)))
+    return summarise(
+        [rows[row] for row in range(len(questions))],
+        questions,
+        prompt=prompt,
+        dtype=lm.dtype,
+        seconds=time.perf_counter() - began,
+        engine=_engine(lm, batch_size) | work,
+        seed=seed,
+    )
+
+
+def random_blocks(n: int, size: int, seed: int) -> Iterator[list[int]]:
+    """Row numbers 0..n-1 in a seeded random order, in blocks of at most `size`."""
+    order = np.random.default_rng(seed).permutation(n).tolist()
+    return (order[start : start + size] for start in range(0, n, size))
+
+
+def partial(right: int, done: int, total: int) -> PartialEvaluation:
+    """Accuracy so far with its anytime interval; both are about the whole set, the accuracy as an estimate."""
+    return PartialEvaluation(done, total, right / done, anytime_interval(right, done, total))
+
+
+def stop_at_scores(tokenizer: Any, questions: Sequence[Question]) -> Finished | None:
+    """A `finished` that stops a row once its scores can no longer change; None where that cannot be warranted.
+
+    It needs a tokenizer whose text up to a line break stays as it is when tokens follow: true of byte-level decoding,
+    where a line break is a byte of its own and no other character holds it; others are never stopped early.
+    """
+    if not decodes_bytewise(tokenizer):
+        return None
+    breaks: dict[int, bool] = {}
+
+    def finished(row: int, token_ids: Sequence[int]) -> Stopped | None:
+        last = token_ids[-1]
+        if last not in breaks:
+            breaks[last] = "\n" in decode(tokenizer, [[last]])[0]
+        if not breaks[last]:
+            return None
+        return "scores" if scores_fixed(decode(tokenizer, [token_ids])[0], questions[row]) else None
+
+    return finished
+
+
+def decodes_bytewise(tokenizer: Any) -> bool:
+    """Whether the tokenizer turns ids into text by joining bytes (GPT-2's scheme) and nothing else."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend is not None and type(backend.decoder).__name__ == "ByteLevel"
+
+
+def decode(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[str]:
+    """The text of each row of token ids, special tokens left out, spaces as they are."""
+    texts = tokenizer.batch_decode(
+        [list(row) for row in rows], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return [str(text) for text in texts]
+
+
+def summarise(
+    rows: Sequence[Answered],
+    questions: Sequence[Question],
+    *,
+    prompt: str,
+    dtype: str,
+    seconds: float,
+    engine: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """The numbers over these answers; `rows` and `questions` stand in the same order."""
+    correct: dict[ScoreName, int] = {name: sum(row.correct[name] for row in rows) for name in SCORES}
+    return Evaluation(
+        n=len(rows),
+        prompt=prompt,
+        dtype=dtype,
+        rows=tuple(rows),
+        correct=correct,
+        accuracy={name: Tally(len(rows), correct[name]).accuracy for name in SCORES},
+        wilson95={name: wilson(correct[name], len(rows)) for name in SCORES},
+        by_domain=_by_domain(rows, questions, seed),
+        seconds=seconds,
+        engine=dict(engine or {}),
+    )
+
+
+def _by_domain(rows: Sequence[Answered], questions: Sequence[Question], seed: int) -> dict[Domain, DomainAccuracy]:
+    found: dict[Domain, DomainAccuracy] = {}
+    for domain in DOMAINS:
+        pairs = [(row, asked) for row, asked in zip(rows, questions, strict=True) if asked.domain == domain]
+        if pairs:
+            found[domain] = _domain_accuracy(pairs, seed)
+    return found
+
+
+def _domain_accuracy(pairs: Sequence[tuple[Answered, Question]], seed: int) -> DomainAccuracy:
+    levels: dict[int, Tally] = {}
+    for level in MASTERY_LEVELS:
+        right = [row.correct["contains"] for row, asked in pairs if asked.level == level]
+        if right:
+            levels[level] = Tally(len(right), sum(right))
+    mean = stratified_mean(levels, seed=seed)
+    return DomainAccuracy(
+        n=len(pairs),
+        accuracy={name: sum(row.correct[name] for row, _ in pairs) / len(pairs) for name in SCORES},
+        levels=levels,
+        macro=mean.estimate if levels else None,
+        macro95=(mean.low, mean.high) if levels else None,
+    )
+
+
+def _encode(
+    lm: LanguageModel, prompt: Prompt, questions: Sequence[Question], max_new_tokens: int
+) -> list[tuple[int, ...]]:
+    prompts = encode_prompts(lm.tokenizer, prompt, [question.question for question in questions])
+    context = context_length(lm)
+    long = [
+        f"{question.id}: {len(ids)} tokens"
+        for question, ids in zip(questions, prompts, strict=True)
+        if len(ids) + max_new_tokens > context
+    ]
+    if long:
+        raise LanguageError(
+            f"{len(long)} questions and {max_new_tokens} new tokens do not fit in the model's context of {context}.",
+            items=long[:20],
+        )
+    return [tuple(ids) for ids in prompts]
+
+
+def _refuse_empty(questions: Sequence[Question]) -> None:
+    if not questions:
+        raise QuestionError("There are no questions to ask.")
+
+
+def _answered(question: Question, prompt_ids: tuple[int, ...], generation: Generation, text: str) -> Answered:
+    return Answered(
+        id=question.id,
+        prompt_ids=prompt_ids,
+        token_ids=generation.token_ids,
+        output=text,
+        stopped=generation.stopped,
+        correct=score(text, question),
+    )
+
+
+def _engine(lm: LanguageModel, batch_size: int | None) -> dict[str, Any]:
+    import torch
+
+    bos = decide_bos(lm.tokenizer)
+    return {
+        "batch_rows": batch_size or default_rows(lm),
+        "threads": torch.get_num_threads(),
+        "device": lm.device,
+        "bos": bos.token,
+        "bos_reason": bos.reason,
+    }
+
+
+class _Cancel:
+    """Hands cancellation inwards; what the inner loops report is not about the whole evaluation and is dropped."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Drop it."""
+
+    def cancelled(self) -> bool:
+        """Whether the evaluation is cancelled."""
+        return self._progress.cancelled()
