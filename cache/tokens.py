@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from analysis.records import DivergenceReport, Progress, ResultKey, Silent, Text
+from analysis.records import DivergenceReport, Progress, Question, ResultKey, Silent, Text
 from cache.asked import Comparison
 from cache.codecs import divergence_from_stored, divergence_to_stored
 from cache.keys import digest, make_key
@@ -64,6 +64,28 @@ class TokenWork(PairWork):
         key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
         stored = self.store.get(key)
         return divergence_from_stored(stored) if stored else None
+
+    def sample_questions(self, questions: Sequence[Question], count: int, seed: int = 0) -> tuple[Question, ...]:
+        """`count` of these questions, balanced over relations and levels."""
+        from analysis.knowledge.sampling import sample_balanced
+
+        return tuple(sample_balanced(questions, count, seed))
+
+    def question_texts(self, comparison: Comparison, prompt: str, questions: Sequence[Question]) -> tuple[Text, ...]:
+        """Each question in this prompt, followed by its gold answer."""
+        from analysis.knowledge.prompts import resolve_prompt
+        from analysis.knowledge.texts import question_texts
+        from analysis.language.load import find_folder, load_tokenizer
+
+        chosen = resolve_prompt(prompt)
+        tokenizer = load_tokenizer(find_folder(comparison.tuned)) if chosen.name == "chat" else None
+        return question_texts(questions, chosen, tokenizer)
+
+    def uploaded_texts(self, content: bytes, name: str) -> tuple[Text, ...]:
+        """The texts in a JSON lines file of a person's own."""
+        from analysis.knowledge.texts import parse_texts
+
+        return parse_texts(content, name)
 
     def _divergence_key(self, comparison: Comparison, texts: Sequence[Text], **asked: Any) -> ResultKey:
         from analysis.language.companions import companions_id

@@ -1,12 +1,19 @@
-"""Reading texts to look at token by token: JSON lines with `text`, or `prompt` and `answer`."""
+"""Texts to look at token by token: JSON lines with `text`, or `prompt` and `answer`; or questions with gold answers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from analysis.errors import LanguageError
-from analysis.records import Text
+from analysis.knowledge.prompts import SLOT, Prompt, prompt_text
+from analysis.records import Question, Text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 
 def read_texts(path: Path) -> tuple[Text, ...]:
@@ -39,6 +46,28 @@ def parse_texts(content: bytes, name: str) -> tuple[Text, ...]:
             items=problems or ["the file holds no line"],
         )
     return tuple(texts)
+
+
+def question_texts(
+    questions: Sequence[Question], prompt: Prompt, tokenizer: Tokenizer | None = None
+) -> tuple[Text, ...]:
+    """Each question in its prompt, followed by its gold answer as the model was trained to give it.
+
+    `tokenizer` is needed for the prompt "chat" alone. Without EOS: the text ends with the answer's last token.
+    """
+    asked = [_asked(question.question, prompt, tokenizer) for question in questions]
+    told = [prompt.answer.replace("{answer}", question.answers[0]).rstrip() for question in questions]
+    return tuple(
+        Text(question.id, prompt=before, answer=after)
+        for question, before, after in zip(questions, asked, told, strict=True)
+    )
+
+
+def _asked(question: str, prompt: Prompt, tokenizer: Tokenizer | None) -> str:
+    if tokenizer is not None:
+        return prompt_text(tokenizer, prompt, question)
+    assert prompt.name != "chat"  # callers load the tokenizer for it
+    return prompt.template.replace(SLOT, question)
 
 
 def _text(fields: Any, number: int) -> Text:

@@ -61,8 +61,10 @@ class View {
     }
     const wanted = data.pinned ?? null;
     if (this.sent === undefined || JSON.stringify(wanted) === JSON.stringify(this.sent)) {
+      const asked = this.sent === undefined && JSON.stringify(wanted) !== JSON.stringify(this.pinned);
       this.sent = undefined;
       this.showPin(wanted);
+      if (asked) this.pinnedToken()?.scrollIntoView({ block: "center", behavior: "smooth" });
     }
   }
 

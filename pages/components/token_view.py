@@ -11,6 +11,7 @@ import streamlit as st
 
 from cache.keys import digest
 
+VIEW = "token_view"
 _HERE = Path(__file__).parent
 _HTML = """
 <section class="view">
@@ -32,7 +33,7 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def token_view(data: dict[str, Any], *, key: str = "token_view") -> tuple[str, int] | None:
+def token_view(data: dict[str, Any], *, key: str = VIEW) -> tuple[str, int] | None:
     """Draw a reading; returns the pinned token as (text id, position), or None."""
     pinned = pinned_token(key)
     result = _COMPONENT(
@@ -43,6 +44,6 @@ def token_view(data: dict[str, Any], *, key: str = "token_view") -> tuple[str, i
     return tuple(result.pinned) if result.pinned else None
 
 
-def pinned_token(key: str = "token_view") -> list[Any] | None:
+def pinned_token(key: str = VIEW) -> list[Any] | None:
     """What is pinned in this session, before the view is drawn."""
     return st.session_state.get(key, {}).get("pinned")
