@@ -103,6 +103,12 @@ def contains_word(text: str, phrase: str) -> bool:
     return False
 
 
+def contains(output: str, question: Question) -> bool:
+    """The paper's rule alone: whether an accepted answer stands in the output, both sides normalised."""
+    text = normalise(output)
+    return any(answer in text for answer in _accepted(accepted_answers(question)).contained)
+
+
 def score(output: str, question: Question) -> dict[ScoreName, bool]:
     """The four scores of one output; an output without text is wrong by all of them."""
     accepted = _accepted(accepted_answers(question))
