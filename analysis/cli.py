@@ -239,6 +239,68 @@ def divergence(
 
 
 @app.command()
+def mastery(
+    base: Base,
+    questions: Questions,
+    out: Annotated[Path, typer.Option(help="the table, parquet")],
+    templates: Annotated[Path | None, typer.Option(help="JSON: relation -> statements with {subject}")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="completions of each statement")] = 10,
+    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy")] = 0.7,
+    until: Annotated[Literal["length", "sentence"], typer.Option(help="where a completion ends")] = "length",
+    split: SplitOption = "test",
+    domain: DomainOption = "both",
+    limit: Limit = None,
+    seed: Seed = 0,
+    dtype: Dtype = "auto",
+    as_json: Json = False,
+) -> None:
+    """How reliably the base states each fact by itself: R and the five levels; goes on where it was cut short."""
+    from analysis.knowledge.mastery import Protocol
+    from analysis.knowledge.templates import read_templates
+
+    asking = _asking(questions, "paper", split, domain, None, limit, seed, dtype)
+    protocol = Protocol(samples=samples, temperature=temperature, seed=seed, until=until)
+    statements = read_templates(templates) if templates else None
+    table = _workspace().mastery(base, asking, protocol, statements, terminal.progress())
+    table.write(out)
+    levels = {str(level): count for level, count in table.level_counts().items()}
+    terminal.answer({"out": str(out), "facts": len(table.frame), "levels": levels, **table.protocol}, as_json)
+
+
+@app.command()
+def sft(
+    base: Base,
+    out: Annotated[Path, typer.Argument(help="a new folder for the fine-tuned model")],
+    questions: Questions,
+    mastery: Mastery = None,
+    level: Annotated[int | None, typer.Option(min=0, max=4, help="train on facts of this mastery only")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="how many facts; all of them where not given")] = None,
+    seed: Seed = 0,
+    learning_rate: Annotated[float, typer.Option(help="at the peak of the cosine schedule")] = 1e-5,
+    lora: Annotated[bool, typer.Option("--lora", help="train a LoRA adapter instead of all weights")] = False,
+    prompt: Prompt = "paper",
+    as_json: Json = False,
+) -> None:
+    """Fine-tune the base on questions, with the paper's settings."""
+    from analysis.training.sft import fine_tune
+
+    report = fine_tune(
+        base,
+        out,
+        questions,
+        size=size,
+        seed=seed,
+        level=level,
+        mastery=mastery,
+        learning_rate=learning_rate,
+        lora=lora,
+        prompt=prompt,
+        progress=terminal.progress(),
+    )
+    terminal.answer({"out": str(out), **msgspec.to_builtins(report)}, as_json)
+
+
+@app.command()
 def demo(
     prepare: Annotated[bool, typer.Option("--prepare", help="make the demo pair, do not open the page")] = False,
     rebuild_base: Annotated[

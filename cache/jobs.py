@@ -145,6 +145,15 @@ class JobManager:
                     self._withdraw(job, watcher)
             self._changed.notify_all()
 
+    def leave(self, job_id: str, owner: str) -> None:
+        """Every watcher of this owner (`owner` or `owner:purpose`) wants it no more; others may go on wanting it."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+            if job is not None and job.state in ACTIVE:
+                for watcher in [name for name in job.watchers if name == owner or name.startswith(f"{owner}:")]:
+                    self._withdraw(job, watcher)
+            self._changed.notify_all()
+
     def cancel(self, job_id: str) -> None:
         """Stop a job for everybody; its work ends at its next look at `cancelled`."""
         with self._changed:

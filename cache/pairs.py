@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.weights.write import WriteReport
 
 PROFILES_HELD = 8
+Stamp = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 class PairWork:
@@ -33,6 +34,7 @@ class PairWork:
         self._identity = IdentityMemory(home)
         self._pool = ModelPool()
         self._profiles: dict[str, UpdateProfile] = {}
+        self._known_ids: dict[Comparison, tuple[Stamp, tuple[str, str]]] = {}
 
     def check(self, base: str, tuned: str) -> CheckReport:
         """What the headers say of a pair; never raises for what a user may have given."""
@@ -90,9 +92,17 @@ class PairWork:
         return open_pair(comparison.base, comparison.tuned)
 
     def _ids(self, comparison: Comparison) -> tuple[str, str] | None:
+        """Both content ids where they are known; headers are parsed again only when a file's stat has changed."""
         from analysis.weights.identity import known_pair_ids
 
-        return known_pair_ids(comparison.base, comparison.tuned, self._identity)
+        stamp = (_stamp(comparison.base), _stamp(comparison.tuned))
+        held = self._known_ids.get(comparison)
+        if held is not None and held[0] == stamp:
+            return held[1]
+        ids = known_pair_ids(comparison.base, comparison.tuned, self._identity)
+        if ids is not None:
+            self._known_ids[comparison] = (stamp, ids)
+        return ids
 
     def _keep_profile(self, profile: UpdateProfile) -> UpdateProfile:
         if len(self._profiles) >= PROFILES_HELD:
@@ -142,6 +152,14 @@ class PairWork:
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
         return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": asdict(state)}
+
+
+def _stamp(source: str) -> tuple[Any, ...]:
+    """What changes when a checkpoint's files do: name, inode, size and time of each; () where it is no local folder."""
+    path = Path(source).expanduser()
+    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path] if path.is_file() else []
+    stats = [(file.name, file.stat()) for file in [*files, *path.glob("*.safetensors.index.json")]]
+    return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 def arithmetic_of(state: State) -> Arithmetic:

@@ -18,6 +18,7 @@ from cache.asked import Asking, Comparison
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP, KnowledgeWork
+from cache.mastery import MasteryWork
 from cache.models import State
 from cache.recent import Recent
 from cache.tokens import TokenWork
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Workspace", "default_home"]
 
-LONG_WORK = ("sweep", "prepare_demo")
+LONG_WORK = ("sweep", "prepare_demo", "mastery")
 
 
 def default_home() -> Path:
@@ -35,7 +36,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(KnowledgeWork, TokenWork):
+class Workspace(KnowledgeWork, TokenWork, MasteryWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:

@@ -7,7 +7,10 @@ to its object, which follows after one space. Knows no facts and no model.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
 
 from analysis.errors import QuestionError
 from analysis.knowledge import statements_in, statements_out
@@ -48,3 +51,18 @@ def check_templates(templates: Mapping[str, tuple[str, ...]]) -> None:
             code="templates",
             items=problems,
         )
+
+
+def read_templates(path: Path) -> dict[str, tuple[str, ...]]:
+    """Statement templates of one's own: a JSON object, relation -> list of statements with {subject}.
+
+    Raises QuestionError naming every statement that cannot be used.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, tuple[str, ...]])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise QuestionError(
+            f"{path} holds no templates ({error}).", items=['Write {"P19": ["{subject} was born in", ...], ...}.']
+        ) from error
+    check_templates(found)
+    return found

@@ -124,3 +124,17 @@ def test_old_finished_jobs_are_forgotten(jobs: JobManager) -> None:
     jobs.wait(last, 10)
     jobs.submit("x", "one more", lambda progress: None, watcher="me")
     assert len(jobs.all()) <= 202
+
+
+def test_leaving_a_shared_job_leaves_it_to_the_others(jobs: JobManager) -> None:
+    started = threading.Event()
+    job = jobs.submit("long", "same", _until_cancelled(started), watcher="one:stop")
+    assert started.wait(5)
+    assert jobs.submit("long", "same", _until_cancelled(started), watcher="two:stop") == job
+    jobs.leave(job, "one")
+    time.sleep(0.05)
+    view = jobs.view(job)
+    assert view is not None and view.state == "running"
+    jobs.leave(job, "two")
+    ended = jobs.wait(job, 5)
+    assert ended is not None and ended.state == "cancelled"

@@ -1,0 +1,207 @@
+"""The command line keeps its contract: fields, one JSON object, exit codes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def palimpsest(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command in this process; returns exit code, the object on standard output, standard error."""
+    from analysis import cli
+
+    def run(*words: object) -> Answer:
+        monkeypatch.setenv("PALIMPSEST_HOME", str(home))
+        monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, words)])
+        cli._workspace.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(told.out) if told.out else {}, told.err
+
+    return run
+
+
+def test_check_tells_a_comparable_pair(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("check", tiny_pair.base, tiny_pair.tuned)
+    assert code == 0
+    assert told["comparable"] is True
+    assert told["dtype"] == {"base": "bfloat16", "tuned": "bfloat16"}
+    assert set(told["region_parameters"]) == {"transformer", "embedding", "attention", "mlp", "all"}
+    assert told["parameters"] == told["region_parameters"]["all"]
+    assert told["seconds"] < 1
+
+
+def test_check_lets_an_identical_pair_through_with_a_warning(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("check", tiny_pair.base, tiny_pair.base)
+    assert code == 0 and told["comparable"] is True
+    assert [finding["level"] for finding in told["findings"]] == ["warning"]
+
+
+def test_profile_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("profile", tiny_pair.base, tiny_pair.tuned, "--percents", "5,20", "--json")
+    assert code == 0
+    assert {"region_parameters", "changed_fraction", "seconds", "bytes_read", "peak_rss_bytes"} <= set(told)
+    row = told["percents"][1]
+    assert row["percent"] == 20
+    assert row["count"] == int(0.2 * told["region_parameters"])
+    assert {"threshold", "above", "ties", "effective_percent", "share_relative", "share_absolute", "share_null"} <= set(
+        row
+    )
+    for group, name in (("layers", "layer"), ("modules", "module"), ("tensors", "name")):
+        assert {name, "parameters", "mean_relative", "l2", "changed_fraction", "restored"} <= set(told[group][0])
+        assert sum(entry["restored"]["20"] for entry in told[group]) == row["count"]
+
+
+def test_restore_writes_a_checkpoint_that_gives_the_sweeps_numbers(
+    palimpsest: Any, tiny_pair: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "restored"
+    code, told, _ = palimpsest("restore", tiny_pair.base, tiny_pair.tuned, out, "--percent", 20, "--json")
+    assert code == 0
+    assert {"strategy", "percent", "count", "threshold", "ties_restored", "effective_percent", "out", "seconds"} <= set(
+        told
+    )
+    assert json.loads((out / "palimpsest.json").read_text())
+    ask = ("--questions", tiny_pair.questions, "--json")
+    _, alone, _ = palimpsest("evaluate", out, *ask)
+    _, swept, _ = palimpsest("sweep", tiny_pair.base, tiny_pair.tuned, *ask, "--percents", "20")
+    stop = swept["stops"][0]
+    assert (stop["strategy"], stop["percent"], stop["count"]) == ("relative-top", 20, told["count"])
+    assert stop["accuracy"] == alone["accuracy"] and stop["by_domain"] == alone["by_domain"]
+
+
+def test_evaluate_has_the_contracts_fields_and_writes_every_answer(
+    palimpsest: Any, tiny_pair: Any, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "answers.jsonl"
+    code, told, _ = palimpsest(
+        "evaluate", tiny_pair.tuned, "--questions", tiny_pair.questions, "--outputs", outputs, "--json"
+    )
+    assert code == 0
+    assert {"n", "prompt", "dtype", "correct", "accuracy", "wilson95", "by_domain", "seconds", "engine"} <= set(told)
+    assert (told["n"], told["dtype"]) == (80, "float32")
+    assert set(told["by_domain"]) == {"in", "out"}
+    assert told["by_domain"]["in"]["levels"]["0"] == {
+        "n": 8,
+        "correct": told["by_domain"]["in"]["levels"]["0"]["correct"],
+    }
+    assert {"macro", "macro95"} <= set(told["by_domain"]["in"])
+    lines = [json.loads(line) for line in outputs.read_text().splitlines()]
+    assert len(lines) == 80
+    assert set(lines[0]) == {"id", "question", "answers", "prompt_ids", "output", "token_ids", "stopped", "correct"}
+    assert sum(line["correct"]["contains"] for line in lines) == told["correct"]["contains"]
+
+
+def test_sweep_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest(
+        *("sweep", tiny_pair.base, tiny_pair.tuned, "--questions", tiny_pair.questions),
+        *("--percents", "0,40", "--strategies", "relative-top,random", "--seeds", "0,1", "--json"),
+    )
+    assert code == 0
+    assert [(stop["strategy"], stop["seed"], stop["percent"]) for stop in told["stops"]] == [
+        *(("relative-top", 0, percent) for percent in (0, 40)),
+        *(("random", seed, percent) for seed in (0, 1) for percent in (0, 40)),
+    ]
+    wanted = {"effective_percent", "count", "accuracy", "wilson95", "by_domain", "fixed", "broken", "mcnemar_p"}
+    assert wanted | {"verified_rows", "decoded_rows", "seconds"} <= set(told["stops"][0])
+    choice = {"choose_n", "choose_best_percent", "report_n", "report_accuracy", "optimism"}
+    assert set(told["choice"]) == choice
+
+
+def test_divergence_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("divergence", tiny_pair.base, tiny_pair.tuned, "--prompts", tiny_pair.prompts, "--json")
+    assert code == 0
+    tokens = told["prompts"][0]["tokens"]
+    assert tokens[0]["position"] == 0 and tokens[0]["kl_full_nats"] is None and tokens[0]["special"] is True
+    assert tokens[1]["kl_full_nats"] > 0 and tokens[1]["kl_top_nats"] > 0
+    assert {token["part"] for token in told["prompts"][1]["tokens"]} == {"prompt", "answer"}
+
+
+def _truncated(tiny_pair: Any, folder: Path) -> Path:
+    shutil.copytree(tiny_pair.tuned, folder)
+    shard = folder / "model.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    return folder
+
+
+def _other_shape(tiny_pair: Any, folder: Path) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("damage", [_truncated, _other_shape])
+def test_pairs_that_cannot_be_compared_are_refused(
+    palimpsest: Any, tiny_pair: Any, tmp_path: Path, damage: Any
+) -> None:
+    tuned = damage(tiny_pair, tmp_path / "damaged")
+    code, told, _ = palimpsest("check", tiny_pair.base, tuned)
+    assert code == 2 and told["comparable"] is False
+    assert any(finding["level"] == "error" for finding in told["findings"])
+    code, told, _ = palimpsest("profile", tiny_pair.base, tuned, "--json")
+    assert code == 2 and told["error"]["items"]
+
+
+def test_bad_input_is_exit_2_with_the_thing_named(palimpsest: Any, tiny_pair: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    unanswered = tmp_path / "unanswered.jsonl"
+    unanswered.write_text('{"question": "Where?", "answers": []}\n')
+    plain_file = tmp_path / "notes.txt"
+    plain_file.write_text("not a checkpoint")
+    pair = (tiny_pair.base, tiny_pair.tuned)
+    refused = {
+        ("profile", tmp_path / "nowhere", tiny_pair.tuned, "--json"): "nowhere",
+        ("profile", plain_file, tiny_pair.tuned, "--json"): "notes.txt",
+        ("evaluate", tiny_pair.tuned, "--questions", empty, "--json"): "empty.jsonl",
+        ("evaluate", tiny_pair.tuned, "--questions", unanswered, "--json"): "unanswered.jsonl",
+        ("evaluate", tiny_pair.tuned, "--questions", tmp_path / "none.jsonl", "--json"): "none.jsonl",
+        ("restore", *pair, tmp_path / "out", "--percent", 101, "--json"): "101",
+        ("sweep", *pair, "--questions", tiny_pair.questions, "--percents", "5,-1", "--json"): "-1",
+        ("sweep", *pair, "--questions", tiny_pair.questions, "--strategies", "best", "--json"): "best",
+        ("restore", *pair, tmp_path / "out", "--percent", 5, "--layers", "a", "--json"): "layers",
+        ("divergence", *pair, "--prompts", empty, "--json"): "empty.jsonl",
+        ("evaluate", tiny_pair.tuned, "--json"): "questions",
+    }
+    for words, named in refused.items():
+        code, told, _ = palimpsest(*words)
+        assert code == 2, words
+        assert named in json.dumps(told["error"]), (words, told)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_json_the_error_is_words_on_standard_error(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, words = palimpsest("profile", "/nowhere/at/all", tiny_pair.tuned)
+    assert (code, told) == (2, {})
+    assert "/nowhere/at/all" in words and "Traceback" not in words
+
+
+@pytest.mark.slow
+def test_the_console_script_prints_one_object_and_nothing_else(tiny_pair: Any, tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("palimpsest")
+    done = subprocess.run(
+        [script, "evaluate", tiny_pair.tuned, "--questions", tiny_pair.questions, "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PALIMPSEST_HOME": str(tmp_path)},
+        check=True,
+    )
+    assert json.loads(done.stdout)["n"] == 80
