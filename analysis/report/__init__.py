@@ -1,1 +1,0 @@
-"""Findings gathered into one file that needs no network."""
