@@ -24,17 +24,18 @@ PAGES = {
 }
 
 
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.25rem; padding-bottom: 4rem; }
+[data-testid="stMetric"] { font-variant-numeric: tabular-nums; }
+</style>"""
+
+
 def _navigation() -> dict[str, list[st.Page]]:
     home = st.Page("home.py", title="Palimpsest", default=True, visibility="hidden")
     sections = {
-        title: [st.Page(file, title=name, icon=icon) for file, name, icon in pages if _exists(file)]
-        for title, pages in PAGES.items()
+        title: [st.Page(file, title=name, icon=icon) for file, name, icon in pages] for title, pages in PAGES.items()
     }
     return {"": [home], **sections}
-
-
-def _exists(file: str) -> bool:
-    return (Path(__file__).parent / file).exists()
 
 
 def _sidebar() -> None:
@@ -58,6 +59,7 @@ def _say_missing(missing: list[str]) -> None:
 
 
 st.set_page_config(page_title="Palimpsest", page_icon="📜", layout="wide")
+st.html(STYLE)
 missing = selection.follow_address()
 page = st.navigation(_navigation())
 _sidebar()

@@ -47,19 +47,22 @@ def active_pair() -> None:
 
 def demo_pairs() -> None:
     st.subheader("The demo world")
-    st.caption("A small LLaMA that learned made-up people, towns and works, and models fine-tuned from it here.")
+    st.caption(
+        "A small LLaMA that learned made-up people, towns and works, and models fine-tuned from it here. "
+        "level-L-N: on N facts of mastery level L (0: the base never knew them, 4: it mostly did)."
+    )
     demo = workspace().demo()
     if demo is None:
         prepare_demo()
         return
-    for name, path in demo.tuned.items():
+    for found in demo.pairs:
         words, button = st.columns([3, 1], vertical_alignment="center")
-        words.markdown(f":orange[●] **{plain(name)}**")
+        words.markdown(f":orange[●] **{plain(found.name)}**", help=plain(found.tuned))
         button.button(
             "Load",
-            key=f"demo-{name}",
+            key=f"demo-{found.name}",
             on_click=load,
-            args=(Comparison(str(demo.base), str(path)), questions.demo_asking()),
+            args=(Comparison(str(found.base), str(found.tuned)), questions.demo_asking()),
             width="stretch",
         )
 

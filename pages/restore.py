@@ -11,12 +11,16 @@ from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import PAPER_PERCENTS, REGIONS, STRATEGIES, Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, notices, progress, questions, selection
+from pages.components import answers, charts, notices, progress, questions, selection
 from pages.components.words import CLIFF, EFFECTIVE_K, HEADLINE, MASTERY, MCNEMAR, PAPER_LINK, RELATIVE_CHANGE
 
-QUICK_STOPS = (0, *PAPER_PERCENTS, 80, 100)
+QUICK_STOPS = (*PAPER_PERCENTS, 0, 100)  # the paper's, then tuned as it is and the whole region
 START_PERCENT = 5.0
-SWEEP_SEEDS = (0, 1, 2)
+TICK_STYLE = """<style>
+.stops { position: relative; height: 1.1rem; margin: -1.1rem 0.45rem 0; font-size: 0.7rem; opacity: 0.7; }
+.stops i { position: absolute; border-left: 1px solid currentColor; height: 0.35rem; font-style: normal; }
+.stops b { position: absolute; top: 0.3rem; transform: translateX(-50%); font-weight: 400; }
+</style>"""
 REGION_NAMES = {
     "transformer": "transformer layers, no norms (paper)",
     "attention": "attention",
@@ -28,8 +32,8 @@ REGION_NAMES = {
 
 def controls() -> RestoreSpec:
     """The slider with the paper's stops, the order of ranking, the region."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.markdown("**The paper's stops**", width="content")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown("The paper's stops", width="content")
         for stop in QUICK_STOPS:
             chosen = st.session_state.get("k", START_PERCENT) == stop
             kind = "primary" if chosen else "secondary"
@@ -46,6 +50,7 @@ def controls() -> RestoreSpec:
         bind="query-params",
         persist_state="session",
     )
+    st.html(ticks())
     order, region, seed = st.columns([3, 2, 1])
     strategy = order.segmented_control(
         "Order",
@@ -73,6 +78,12 @@ def controls() -> RestoreSpec:
         persist_state="session",
     )
     return RestoreSpec(percent, strategy=strategy or "relative-top", region=place, seed=int(drawn))
+
+
+def ticks() -> str:
+    """Marks under the slider at the paper's stops; positions only, no text from anywhere else."""
+    marks = "".join(f'<i style="left:{stop:g}%"><b>{stop:g}</b></i>' for stop in PAPER_PERCENTS)
+    return f'<div class="stops" aria-hidden="true">{marks}</div>{TICK_STYLE}'
 
 
 def move_slider(percent: float) -> None:
@@ -204,36 +215,6 @@ def levels(base: Evaluation | None, tuned: Evaluation | None, restored: Evaluati
                 charts.table(table, key=f"levels-{scope}", columns=percent, width="stretch")
 
 
-def sweep(comparison: Comparison, asking: Asking, spec: RestoreSpec) -> None:
-    """The paper's seven percentages at once, with the random control; what is known is not asked again."""
-    if progress.watch(st.session_state.get("sweep_job"), key="sweep"):
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Run the paper's sweep",
-            icon=":material/linear_scale:",
-            on_click=start_sweep,
-            args=(comparison, asking, spec),
-            help="0, 1, 3, 5, 10, 20, 40, 60 and 100%, by relative change and three draws of the random control.",
-        )
-        st.caption("It goes on in the background while you look elsewhere; every finished stop appears on the curve.")
-
-
-def start_sweep(comparison: Comparison, asking: Asking, spec: RestoreSpec) -> None:
-    """Queue the sweep; a callback."""
-    template = RestoreSpec(0, region=spec.region, scope=spec.scope, layers=spec.layers, arithmetic=spec.arithmetic)
-    st.session_state["sweep_job"] = workspace().start(
-        "The paper's sweep",
-        "sweep",
-        comparison,
-        asking,
-        seeds=SWEEP_SEEDS,
-        template=template,
-        watcher=selection.watcher("sweep"),
-        page="restore",
-    )
-
-
 def stops_table(known: tuple[Stop, ...], tuned: Evaluation | None) -> None:
     """Every stop behind the curve, as a table."""
     if known and tuned is not None:
@@ -259,7 +240,7 @@ def hero(comparison: Comparison, asking: Asking | None) -> None:
         if restored is not None:
             accuracy_metrics(restored, tuned, next((stop for stop in known if stop.spec == spec), None))
         curves(known, base, tuned, count)
-        sweep(comparison, asking, spec)
+        answers.offer_sweep(comparison, asking, key="restore", spec=spec)
         where(count)
         levels(base, tuned, restored)
         stops_table(known, tuned)

@@ -6,7 +6,7 @@ from analysis.figures import samples, stops
 from analysis.records import RestoreSpec
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, notices, progress, questions, selection
+from pages.components import answers, charts, notices, questions, selection
 
 FLIPS = "flips"
 CHIP_ICONS = {"fixed": "✚", "broken": "✖", "still right": "●", "still wrong": "○", "lost against base": "▼"}
@@ -23,36 +23,16 @@ def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
     return st.selectbox("Restored model", known, index=start, format_func=stops.spec_words, key="samples_stop")
 
 
-def ask_missing(comparison: Comparison, asking: Asking) -> None:
-    """Base and tuned have not both been asked: offer to, show how far it is, end the page."""
-    jobs = st.session_state.setdefault("samples_jobs", {})
-    busy = [progress.watch(job, key=f"samples-{state}") for state, job in jobs.items()]  # each is to be drawn
-    if any(busy):
-        st.stop()
-    st.info("The models have not been asked these questions yet.", icon=":material/quiz:")
-    st.button("Ask base and tuned", type="primary", on_click=ask_both, args=(comparison, asking))
-    st.stop()
-
-
-def ask_both(comparison: Comparison, asking: Asking) -> None:
-    """Queue base and tuned; a callback."""
-    st.session_state["samples_jobs"] = {
-        state: selection.start_evaluation(comparison, state, asking, page="samples") for state in ("tuned", "base")
-    }
-
-
 def sides(states: list[str]) -> tuple[str, str]:
     """Which two states to compare."""
-    options = [(before, after) for index, before in enumerate(states) for after in states[index + 1 :]]
+    options = {
+        f"{before} → {after}": (before, after) for index, before in enumerate(states) for after in states[index + 1 :]
+    }
+    last = list(options)[-1]
     chosen = st.segmented_control(
-        "Compare",
-        options,
-        default=options[-1],
-        required=True,
-        format_func=lambda pair: f"{pair[0]} → {pair[1]}",
-        key=f"samples_sides_{len(states)}",
+        "Compare", list(options), default=last, required=True, key=f"samples_sides_{len(states)}"
     )
-    return chosen or options[-1]
+    return options[chosen or last]
 
 
 def clicked_side() -> str | None:
@@ -83,9 +63,7 @@ with notices.shown_errors():
     asked = questions.bar()
     if asked is None:
         st.stop()
-    answered = {state: workspace().known_evaluation(pair, state, asked) for state in ("base", "tuned")}
-    if None in answered.values():
-        ask_missing(pair, asked)
+    answered = answers.needs_answers(pair, asked)
     left, right = st.columns([2, 3], gap="large")
     with left:
         spec = restored_stop(pair, asked)

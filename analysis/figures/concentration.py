@@ -57,8 +57,10 @@ def concentration_curve(curve: "Concentration") -> style.Figure:
                 axis=alt.Axis(values=ticks, title="Most changed parameters, % of the region", grid=False, format="~g"),
             ),
             y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=None)),
-            color=alt.Color("what:N", scale=colours, sort=order, title=None),
-            strokeDash=alt.StrokeDash("what:N", sort=order, legend=None, scale=alt.Scale(domain=order, range=_DASHES)),
+            color=alt.Color("what:N", scale=colours, sort=order, title=None, legend=_LEGEND),
+            strokeDash=alt.StrokeDash(
+                "what:N", sort=order, title=None, legend=_LEGEND, scale=alt.Scale(domain=order, range=_DASHES)
+            ),
             tooltip=[
                 alt.Tooltip("what:N", title="share of"),
                 alt.Tooltip("percent:Q", title="top, %", format=".3~g"),
@@ -70,6 +72,7 @@ def concentration_curve(curve: "Concentration") -> style.Figure:
     return style.finish(figure, "Share of all change held by the most changed parameters (%)", _null_words(curve))
 
 
+_LEGEND = alt.Legend(orient="top", symbolStrokeWidth=2.5, symbolSize=250, labelLimit=300)
 _DASHES = [[1, 0], [2, 3], [6, 3]]
 
 

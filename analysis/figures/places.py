@@ -11,6 +11,8 @@ import pandas as pd
 from analysis.figures import numbers, style
 from analysis.records import RestoreCount
 
+ROW_HEIGHT = 22  # pixels a bar
+
 
 def layer_bars(count: RestoreCount) -> style.Figure:
     """Where the restored parameters lie, by layer: each layer's share of all restored, in % (the paper's Table 9)."""
@@ -42,7 +44,7 @@ def _place_bars(rows: list[dict[str, Any]], y: alt.Y, kind: str, title: str) -> 
     x = alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5))
     table = pd.DataFrame(rows, columns=["place", "share", "count"])
     chart = alt.Chart(table).mark_bar(color=style.RESTORED).encode(x=x, y=y, tooltip=tooltip)
-    return style.finish(chart.properties(height=style.SLIM_HEIGHT), title)
+    return style.finish(chart.properties(height=max(style.SLIM_HEIGHT, ROW_HEIGHT * len(rows))), title)
 
 
 def layer_words(count: RestoreCount) -> str:

@@ -32,10 +32,11 @@ def accuracy_curve(
     `current_percent` marks the slider; `changed_percent` the cliff: past it, restoring restores nothing more.
     A click on a dot is reported under the selection `stop` with its strategy, seed and percent.
     """
+    table = _from_zero(curve_table(stops, scope), tuned, scope)
     layers = [
         *_marker_layers(current_percent, changed_percent),
         *_reference_layers(scope, base, tuned),
-        *_stop_layers(_from_zero(curve_table(stops, scope), tuned, scope)),
+        *_stop_layers(table, _accuracy_scale(table, scope, base, tuned)),
     ]
     chart = alt.layer(*layers).properties(height=style.FIGURE_HEIGHT)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
@@ -46,6 +47,12 @@ def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None)
         return "nothing has been asked yet"
     number = headline(reference or stops[0].evaluation, scope)
     return f"{number.measure} · n = {numbers.count(number.n)} · bars and bands: 95% interval"
+
+
+def _accuracy_scale(table: pd.DataFrame, scope: Scope, *references: Evaluation | None) -> alt.Scale:
+    """From 0 to a little above the highest interval, at least 10%, so that an empty model draws no empty axis."""
+    tops = [interval[1] for item in references if item and (interval := headline(item, scope).interval95)]
+    return alt.Scale(domain=[0, min(1.0, 1.1 * max([*tops, *table["high"], 0.09]))])
 
 
 def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> pd.DataFrame:
@@ -60,7 +67,7 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
     return pd.concat([start, table[table["percent"] > 0]], ignore_index=True)
 
 
-def _stop_layers(table: pd.DataFrame) -> list[alt.Chart]:
+def _stop_layers(table: pd.DataFrame, scale: alt.Scale) -> list[alt.Chart]:
     present = [name for name in STRATEGY_NAMES if name in set(table["strategy"])]
     colour = alt.Color(
         "order:N",
@@ -72,7 +79,7 @@ def _stop_layers(table: pd.DataFrame) -> list[alt.Chart]:
     )
     x = alt.X("percent:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
     percent = alt.Axis(format="%", title=None)
-    y = alt.Y("accuracy:Q", axis=percent, scale=alt.Scale(zero=True))
+    y = alt.Y("accuracy:Q", axis=percent, scale=scale)
     chart = alt.Chart(table)
     lines = chart.mark_line(opacity=0.75).encode(x=x, y=alt.Y("mean(accuracy):Q", axis=percent), color=colour)
     bars = chart.mark_rule(opacity=0.55, strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour)
@@ -100,14 +107,18 @@ def _stop_tooltip() -> list[alt.Tooltip]:
 
 
 def _reference_layers(scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> list[alt.Chart]:
+    lower = headline(base, scope).value if base else None
+    upper = headline(tuned, scope).value if tuned else None
+    base_above = lower is not None and upper is not None and lower > upper  # so that the two labels never meet
     layers: list[alt.Chart] = []
-    for evaluation, colour, label in ((base, style.BASE, "base in this prompt"), (tuned, style.TUNED, "tuned")):
-        if evaluation is not None:
-            layers += _reference(headline(evaluation, scope), colour, label)
+    if base is not None:
+        layers += _reference(headline(base, scope), style.BASE, "base in this prompt", above=base_above)
+    if tuned is not None:
+        layers += _reference(headline(tuned, scope), style.TUNED, "tuned", above=not base_above)
     return layers
 
 
-def _reference(number: Headline, colour: str, label: str) -> list[alt.Chart]:
+def _reference(number: Headline, colour: str, label: str, *, above: bool) -> list[alt.Chart]:
     low, high = number.interval95 or (number.value, number.value)
     words = f"{label} {numbers.share(number.value)}"
     chart = alt.Chart(
@@ -115,7 +126,7 @@ def _reference(number: Headline, colour: str, label: str) -> list[alt.Chart]:
     )
     band = chart.mark_rect(color=colour, opacity=0.1).encode(y="low:Q", y2="high:Q")
     rule = chart.mark_rule(color=colour, strokeDash=[6, 3], strokeWidth=1.5).encode(y="accuracy:Q", tooltip=["label:N"])
-    text = chart.mark_text(color=colour, align="right", dy=-7, fontSize=12, fontWeight=600)
+    text = chart.mark_text(color=colour, align="right", dy=-8 if above else 9, fontSize=12, fontWeight=600)
     return [band, rule, text.encode(x=alt.X("percent:Q", scale=PERCENT_SCALE), y="accuracy:Q", text="label:N")]
 
 

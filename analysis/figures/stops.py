@@ -85,7 +85,7 @@ def level_table(
     states = {"base": base, "tuned": tuned, "restored": restored}
     columns = {name: levels(state, scope) for name, state in states.items() if state is not None}
     present = sorted({level for column in columns.values() for level in column})
-    return pd.DataFrame([_level_row(level, columns) for level in present], columns=["level", "n", *states])
+    return pd.DataFrame([_level_row(level, columns) for level in present], columns=["level", "n", *columns])
 
 
 def _level_row(level: int, columns: dict[str, dict[int, Tally]]) -> dict[str, object]:

@@ -76,6 +76,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
     modules = sorted(table["module"].unique(), key=_module_order)
+    height = max(style.SLIM_HEIGHT, 22 * len(layers))
     chart = (
         alt.Chart(table)
         .mark_rect(cursor="pointer", cornerRadius=2)
@@ -84,17 +85,14 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
             y=alt.Y("layer:N", sort=layers[::-1], title="Layer", axis=alt.Axis(grid=False)),
             color=alt.Color(
                 f"{measure}:Q",
-                title=words.title,
+                title=None,
                 scale=alt.Scale(scheme=style.SEQUENTIAL),
-                legend=alt.Legend(
-                    orient="right", format=words.format, titleLimit=400, titleOrient="right", gradientLength=200
-                ),
+                legend=alt.Legend(orient="right", format=words.format, gradientLength=height - 10),
             ),
             opacity=alt.condition(_click(), alt.value(1.0), alt.value(0.45)),
             tooltip=_cell_tooltip(),
         )
     )
-    height = max(style.SLIM_HEIGHT, 22 * len(layers))
     figure = chart.add_params(_click()).properties(height=height)
     return style.finish(figure, f"Where fine-tuning wrote: {words.title}")
 

@@ -1,0 +1,112 @@
+"""Overview: the finding of this pair in a few sentences and five figures, each leading on to its page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from analysis.figures import accuracy, concentration, finding, restoration, stops, token_tables, tokens, updates
+from analysis.figures.headlines import scopes
+from analysis.records import Evaluation, RestoreSpec, Stop
+from cache.memo import workspace
+from cache.work import Asking, Comparison
+from pages.components import answers, charts, notices, questions
+from pages.components.words import PAPER_LINK, plain
+
+TOKEN_TEXTS = 8  # as many as Tokens opens with, so that both pages share one result
+
+
+@contextmanager
+def card(title: str, page: str, link: str) -> Iterator[None]:
+    """A bordered panel with a figure and the link to the page that shows it in full."""
+    with st.container(border=True, height="stretch"):
+        yield
+        st.page_link(page, label=f"{title}: {link}", icon=":material/arrow_forward:")
+
+
+def relative_top(pair: Comparison, asking: Asking, known: tuple[Stop, ...]) -> dict[float, Evaluation]:
+    """Every evaluated stop of the paper's order and region, by percent, with its answers."""
+    specs = [stop.spec for stop in known if stop.spec == RestoreSpec(stop.spec.percent)]
+    found = {spec.percent: workspace().known_evaluation(pair, spec, asking) for spec in specs}
+    return {percent: evaluation for percent, evaluation in found.items() if evaluation is not None}
+
+
+def story(base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation]) -> None:
+    """The finding in words."""
+    told = finding.tell(base, tuned, restored)
+    with st.container(border=True, key="finding"):
+        st.markdown(f"##### {plain(told.tuning)} {plain(told.restoring)}")
+        st.caption(plain(told.caveat))
+
+
+def what_it_knows(
+    base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation], known: tuple[Stop, ...]
+) -> None:
+    """Accuracy of each state, and the curve over k."""
+    states = {"base": base, "tuned": tuned}
+    best = finding.best_percent(restored)
+    if best is not None:
+        states["restored"] = restored[best]
+    left, right = st.columns(2)
+    with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
+        charts.show(accuracy.accuracy_bars(states), key="bars", alt=accuracy.accuracy_words(states))
+    with right, card("Restore", "restore.py", "move the slider yourself"):
+        scope = scopes(tuned)[0]
+        shown = tuple(stop for stop in known if stop.spec.region == "transformer")
+        curve = restoration.accuracy_curve(shown, scope=scope, base=base, tuned=tuned)
+        charts.show(curve, key="curve", alt=stops.curve_words(shown, scope, base, tuned))
+
+
+def what_changed(pair: Comparison) -> None:
+    """Where fine-tuning wrote, and how unevenly."""
+    profile = workspace().known_profile(pair)
+    rows, curve = profile.tensor_rows("transformer", ()), profile.concentration("transformer")
+    left, right = st.columns(2)
+    with left, card("Updates", "updates.py", "every layer, module and tensor"):
+        charts.show(
+            updates.layer_module_grid(rows, "mean_relative"), key="grid", alt=updates.grid_words(rows, "mean_relative")
+        )
+    with right, card("Updates", "updates.py", "the curve against its null, in numbers"):
+        charts.show(
+            concentration.concentration_curve(curve), key="concentration", alt=concentration.concentration_words(curve)
+        )
+
+
+def where_they_differ(pair: Comparison, asking: Asking) -> None:
+    """Token-level disagreement on a few questions, when it has been measured."""
+    chosen = workspace().sample_questions(workspace().question_set(asking).questions, TOKEN_TEXTS, asking.seed)
+    texts = workspace().question_texts(pair, asking.prompt, chosen)
+    report = workspace().known_divergence(pair, texts)
+    with card("Tokens", "tokens.py", "text coloured by disagreement, both models' alternatives under the pointer"):
+        if report is None:
+            st.markdown("**Where along the text do the models disagree?**")
+            st.caption(f"Not measured yet on these questions: Tokens measures {TOKEN_TEXTS} of them in seconds.")
+            return
+        charts.show(tokens.by_position(report, "full"), key="tokens", alt=token_tables.report_words(report, "full"))
+
+
+st.title("Overview")
+pair = notices.needs_pair()
+with notices.shown_errors():
+    if workspace().known_profile(pair) is None:
+        notices.needs_profile(pair)
+    asked = questions.bar()
+    if asked is None:
+        what_changed(pair)
+        notices.empty(
+            "What does it know?",
+            "Choose questions to see what base, tuned and restored answer.",
+            page="compare.py",
+            label="Choose questions",
+        )
+        st.stop()
+    answered = answers.needs_answers(pair, asked, before=lambda: what_changed(pair))
+    stops_known = workspace().known_stops(pair, asked)
+    restored_by_percent = relative_top(pair, asked, stops_known)
+    story(answered["base"], answered["tuned"], restored_by_percent)
+    if not restored_by_percent:
+        answers.offer_sweep(pair, asked, key="overview")
+    what_it_knows(answered["base"], answered["tuned"], restored_by_percent, stops_known)
+    what_changed(pair)
+    where_they_differ(pair, asked)
+    st.caption(f"Method and terms: {PAPER_LINK}.")

@@ -1,0 +1,77 @@
+"""The dashboard opened on a home folder of the test's own, looking at the tiny pair where a test says so."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cache.asked import Asking, Comparison
+from cache.work import Workspace
+
+SHELL = Path(__file__).resolve().parents[2] / "pages" / "_shell.py"
+WAIT_SECONDS = 60.0
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def pair(tiny_pair) -> Comparison:  # type: ignore[no-untyped-def]
+    """The tiny pair as a page would name it."""
+    return Comparison(str(tiny_pair.base), str(tiny_pair.tuned))
+
+
+@pytest.fixture
+def asking(tiny_pair) -> Asking:  # type: ignore[no-untyped-def]
+    """Its questions, a quarter of them."""
+    return Asking(str(tiny_pair.questions), limit=20)
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """The workspace the pages of this test see, on a store of its own; closed afterwards."""
+    from cache.memo import workspace
+
+    monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
+    workspace.clear()
+    yield workspace()
+    workspace.clear()
+
+
+@pytest.fixture
+def open_page(shared: Workspace) -> Open:
+    """Opens a page by its name, with a pair and questions chosen where they are given."""
+
+    def opened(page: str, pair: Comparison | None = None, asking: Asking | None = None) -> AppTest:
+        app = AppTest.from_file(str(SHELL), default_timeout=WAIT_SECONDS)
+        if pair is not None:
+            shared.remember(pair)
+            app.session_state["comparison"] = pair
+        if asking is not None:
+            shared.remember_asking(asking)
+            app.session_state["asking"] = asking
+        app.session_state["last_page"] = page
+        return app.run()
+
+    return opened
+
+
+def settle(shared: Workspace) -> None:
+    """Wait until no job is under way."""
+    for job in shared.jobs.all():
+        shared.jobs.wait(job.id, WAIT_SECONDS)
+
+
+def words_of(app: AppTest) -> str:
+    """Everything a page says in words."""
+    kinds = (
+        app.title,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.info,
+        app.warning,
+        app.error,
+        app.success,
+        app.text,
+    )
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
