@@ -49,25 +49,29 @@ def tie_hash(tensor_key: Any, index: Any) -> Any:
 
 @_compiled
 def _decode(raw: Any, code: int, start: int, count: int, out: Any) -> None:
-    """float32 values of `count` stored ones; exact for all three dtypes."""
+    """float32 values of `count` stored ones, exact for all dtypes. Sliced first: only then do the loops vectorise."""
     bits = out.view(np.uint32)
     if code == 2:
-        words = raw.view(np.uint32)
+        words = raw.view(np.uint32)[start : start + count]
         for j in range(count):
-            bits[j] = words[start + j]
+            bits[j] = words[j]
     elif code == 0:
-        halves = raw.view(np.uint16)
+        halves = raw.view(np.uint16)[start : start + count]
         for j in range(count):
-            bits[j] = np.uint32(halves[start + j]) << np.uint32(16)
+            bits[j] = np.uint32(halves[j]) << np.uint32(16)
     else:
-        halves = raw.view(np.uint16)
-        for j in range(count):
-            bits[j] = np.uint32(halves[start + j] & np.uint16(0x7FFF)) << np.uint32(13)
-        for j in range(count):
-            infinite = (halves[start + j] & np.uint16(0x7C00)) == np.uint16(0x7C00)
-            out[j] = np.float32(out[j] * _F16_SCALE)  # exact, subnormal halves included
-            sign = np.uint32(halves[start + j] & np.uint16(0x8000)) << np.uint32(16)
-            bits[j] = bits[j] | sign | (np.uint32(0x7F800000) if infinite else np.uint32(0))
+        _decode_halves(raw.view(np.uint16)[start : start + count], count, out, bits)
+
+
+@_compiled
+def _decode_halves(halves: Any, count: int, out: Any, bits: Any) -> None:
+    for j in range(count):
+        bits[j] = np.uint32(halves[j] & np.uint16(0x7FFF)) << np.uint32(13)
+    for j in range(count):
+        out[j] = np.float32(out[j] * _F16_SCALE)  # exact, subnormal halves included
+    for j in range(count):
+        infinite = np.uint32(0x7F800000) if (halves[j] & np.uint16(0x7C00)) == np.uint16(0x7C00) else np.uint32(0)
+        bits[j] = bits[j] | infinite | (np.uint32(halves[j] & np.uint16(0x8000)) << np.uint32(16))
 
 
 @_compiled
@@ -126,6 +130,14 @@ def _bins(key: Any, count: int, single: Any, bins: Any) -> None:
     bits = single.view(np.uint32)
     for j in range(count):
         bins[j] = (bits[j] & np.uint32(0x7FFFFFFF)) >> np.uint32(15)
+
+
+@_compiled
+def _any_infinite(bins: Any, count: int) -> bool:
+    largest = np.uint16(0)
+    for j in range(count):
+        largest = max(largest, bins[j])
+    return largest >= 65280
 
 
 @_compiled
@@ -201,16 +213,17 @@ def tabulate(
     """
     p, s, single = np.empty(4096, np.float32), np.empty(4096, np.float32), np.empty(4096, np.float32)
     change, key, scratch = np.empty(4096), np.empty(4096), np.empty((3, 4096), np.float32)
-    bins, where = np.empty(4096, np.int64), np.empty(4096, np.int64)
+    bins, where = np.empty(4096, np.uint16), np.empty(4096, np.int32)
     bad_base, bad_tuned = 0, 0
     for start in range(0, count, 4096):
         n = min(4096, count - start)
         _decode(base, base_code, start, n, p)
         _decode(tuned, tuned_code, start, n, s)
-        bad_base += _not_finite(p, n)
-        bad_tuned += _not_finite(s, n)
         _keys(p, s, n, tuned_code, arithmetic, change, key, scratch)
         _bins(key, n, single, bins)
+        if _any_infinite(bins, n):  # NaN and Inf weights always give a NaN or infinite key
+            bad_base += _not_finite(p, n)
+            bad_tuned += _not_finite(s, n)
         _tabulate(key, change, bins, n, where, table)
         draw = tie_hash(tensor_key, first + start) >> np.uint64(11)
         if n > 1 and draw % np.uint64(null_every) == np.uint64(0):
@@ -222,7 +235,7 @@ def tabulate(
 @_compiled
 def gather_bins(key: Any, count: int, wanted: Any, out: Any) -> int:
     """Copy the keys whose bin is wanted (uint8 per bin) to `out`; returns how many."""
-    single, bins = np.empty(4096, np.float32), np.empty(4096, np.int64)
+    single, bins = np.empty(4096, np.float32), np.empty(4096, np.uint16)
     found = 0
     for start in range(0, count, 4096):
         n = min(4096, count - start)
