@@ -317,7 +317,7 @@ def demo(
         return
     world = _workspace().prepare_demo(terminal.progress())
     if prepare:
-        terminal.answer(msgspec.to_builtins(world), as_json)
+        terminal.answer(msgspec.to_builtins(world, enc_hook=str), as_json)
         return
     from analysis.serving import serve_dashboard
 
