@@ -147,7 +147,16 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop 
     metrics = stops.accuracy_metrics(restored, tuned)
     cells = st.columns(len(metrics) + (2 if stop else 0))
     for cell, metric in zip(cells, metrics, strict=False):
-        cell.metric(metric.label, metric.value, metric.delta, help=f"{HEADLINE} Here: {metric.interval}.")
+        color = "normal" if metric.moved else "off"
+        arrow = "auto" if metric.moved else "off"
+        cell.metric(
+            metric.label,
+            metric.value,
+            metric.delta,
+            delta_color=color,
+            delta_arrow=arrow,
+            help=f"{HEADLINE} Here: {metric.interval}.",
+        )
         cell.caption(f"95%: {metric.interval}")
     if stop:
         p = numbers.probability(stop.versus_tuned.mcnemar_p)

@@ -43,15 +43,19 @@ def clicked_side() -> str | None:
 
 def columns(states: list[str]) -> dict[str, object]:
     """How the table's columns look."""
-    short = {
+    widths = {
         "id": None,
         "lost": None,
-        "side": st.column_config.TextColumn("change", width="small"),
-        "question": st.column_config.TextColumn("question", width="large"),
-        "level": st.column_config.NumberColumn("mastery", width="small"),
-        "gold": st.column_config.TextColumn("gold answers", width="medium"),
+        "side": st.column_config.TextColumn("change", width=85),
+        "question": st.column_config.TextColumn("question", width=240),
+        "level": st.column_config.NumberColumn("mastery", width=70),
+        "gold": st.column_config.TextColumn("gold answers", width=140),
     }
-    return short | {f"{state} right": st.column_config.CheckboxColumn("✓", width="small") for state in states}
+    outputs = {state: st.column_config.TextColumn(state, width=150) for state in states}
+    marks = {
+        f"{state} right": st.column_config.CheckboxColumn("✓", width=45, help=f"{state} right") for state in states
+    }
+    return widths | outputs | marks
 
 
 st.title("Samples")

@@ -38,7 +38,7 @@ def level_table(states: Mapping[str, Evaluation], scope: Scope) -> pd.DataFrame:
 def accuracy_bars(states: Mapping[str, Evaluation]) -> style.Figure:
     """The headline accuracy (0-100%) of each state, side by side within each domain, with 95% intervals."""
     table = accuracy_table(states)
-    x = alt.X("domain:N", title=None, sort=list(SCOPE_NAMES.values())[::-1], axis=alt.Axis(labelAngle=0))
+    x = alt.X("domain:N", title=None, sort=list(SCOPE_NAMES.values()), axis=alt.Axis(labelAngle=0))
     subtitle = (
         f"{table['measure'].iloc[0]} · n = {' and '.join(numbers.count(n) for n in table['n'].drop_duplicates())}"
     )
@@ -66,7 +66,11 @@ def _bars(table: pd.DataFrame, x: alt.X) -> style.Figure:
         alt.Tooltip("high:Q", title="95% to", format=".1%"),
         alt.Tooltip("n:Q", title="questions"),
     ]
-    y = alt.Y("accuracy:Q", axis=alt.Axis(format="%", title=None, tickCount=5))
+    y = alt.Y(
+        "accuracy:Q",
+        axis=alt.Axis(format=style.PERCENT_FORMAT, title=None, tickCount=5),
+        scale=style.accuracy_scale(table["high"]),
+    )
     chart = alt.Chart(table).encode(x=x, xOffset=offset, tooltip=tooltip)
     bars = chart.mark_bar(opacity=0.85).encode(y=y, color=colour)
     whiskers = chart.mark_rule(strokeWidth=1.5, color=style.RANDOM).encode(y="low:Q", y2="high:Q")

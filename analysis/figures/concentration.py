@@ -56,7 +56,7 @@ def concentration_curve(curve: "Concentration") -> style.Figure:
                 scale=alt.Scale(type="log", domain=[0.1, 100]),
                 axis=alt.Axis(values=ticks, title="Most changed parameters, % of the region", grid=False, format="~g"),
             ),
-            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=None)),
+            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=style.PERCENT_FORMAT, title=None)),
             color=alt.Color("what:N", scale=colours, sort=order, title=None, legend=_LEGEND),
             strokeDash=alt.StrokeDash(
                 "what:N", sort=order, title=None, legend=_LEGEND, scale=alt.Scale(domain=order, range=_DASHES)

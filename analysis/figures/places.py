@@ -41,10 +41,10 @@ def _place_bars(rows: list[dict[str, Any]], y: alt.Y, kind: str, title: str) -> 
         alt.Tooltip("count:Q", title="restored parameters", format=","),
         alt.Tooltip("share:Q", title="share of all restored", format=".2%"),
     ]
-    x = alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5))
+    x = alt.X("share:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=5))
     table = pd.DataFrame(rows, columns=["place", "share", "count"])
     chart = alt.Chart(table).mark_bar(color=style.RESTORED).encode(x=x, y=y, tooltip=tooltip)
-    return style.finish(chart.properties(height=max(style.SLIM_HEIGHT, ROW_HEIGHT * len(rows))), title)
+    return style.finish(chart.properties(height=style.HEAD_HEIGHT + ROW_HEIGHT * max(4, len(rows))), title)
 
 
 def layer_words(count: RestoreCount) -> str:

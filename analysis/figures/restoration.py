@@ -50,9 +50,8 @@ def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None)
 
 
 def _accuracy_scale(table: pd.DataFrame, scope: Scope, *references: Evaluation | None) -> alt.Scale:
-    """From 0 to a little above the highest interval, at least 10%, so that an empty model draws no empty axis."""
     tops = [interval[1] for item in references if item and (interval := headline(item, scope).interval95)]
-    return alt.Scale(domain=[0, min(1.0, 1.1 * max([*tops, *table["high"], 0.09]))])
+    return style.accuracy_scale([*tops, *table["high"]])
 
 
 def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def _stop_layers(table: pd.DataFrame, scale: alt.Scale) -> list[alt.Chart]:
         ),
     )
     x = alt.X("percent:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
-    percent = alt.Axis(format="%", title=None)
+    percent = alt.Axis(format=style.PERCENT_FORMAT, title=None)
     y = alt.Y("accuracy:Q", axis=percent, scale=scale)
     chart = alt.Chart(table)
     lines = chart.mark_line(opacity=0.75).encode(x=x, y=alt.Y("mean(accuracy):Q", axis=percent), color=colour)

@@ -27,6 +27,7 @@ class Metric:
     label: str
     value: str
     delta: str | None
+    moved: bool  # whether the change shows at all in the digits written
     interval: str
 
 
@@ -37,9 +38,15 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None) -> tuple[Me
 
 def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope) -> Metric:
     number = headline(restored, scope)
-    delta = numbers.points(number.value - headline(tuned, scope).value) if tuned else None
+    change = number.value - headline(tuned, scope).value if tuned else None
     name = SCOPE_NAMES[scope].capitalize()
-    return Metric(f"{name} (n = {number.n})", numbers.share(number.value), delta, numbers.interval(number.interval95))
+    return Metric(
+        label=f"{name} (n = {number.n})",
+        value=numbers.share(number.value),
+        delta=numbers.points(change) if change is not None else None,
+        moved=change is not None and abs(change) >= 0.0005,
+        interval=numbers.interval(number.interval95),
+    )
 
 
 def changed_percent(count: RestoreCount) -> float:

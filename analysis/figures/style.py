@@ -5,6 +5,7 @@ leaves text and grid to the page, so one specification reads in light and in dar
 Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
 
 import altair as alt
@@ -24,13 +25,20 @@ PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
     "dark": {"background": "#14171C", "text": "#E6E8EB", "faint": "#9BA3AE", "grid": "#2C323B"},
 }
-FIGURE_HEIGHT = 300  # pixels
-SLIM_HEIGHT = 190
+FIGURE_HEIGHT = 330  # pixels; a page fits title, legend and axes into it
+SLIM_HEIGHT = 200
+HEAD_HEIGHT = 100  # of which this much goes to title and axis, where rows of equal height follow
+PERCENT_FORMAT = "~%"  # 0.125 -> 12.5%, 0.1 -> 10%
 
 
 def state_scale(*states: str) -> alt.Scale:
     """The fixed colour of each model state, in the order given."""
     return alt.Scale(domain=list(states), range=[COLOURS[state] for state in states])
+
+
+def accuracy_scale(highs: Iterable[float]) -> alt.Scale:
+    """From 0 to a little above the highest value, at least 10%, so that a model that knows nothing has an axis too."""
+    return alt.Scale(domain=[0, min(1.0, 1.1 * max([*highs, 0.09]))])
 
 
 def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Measure = Literal["mean_relative", "l2", "changed_fraction"]
 CELL_CLICK = "cell"
 NO_LAYER = "none"
+ROW_HEIGHT = 24  # pixels a layer
 MODULES = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm", "head")
 
 
@@ -76,7 +77,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
     modules = sorted(table["module"].unique(), key=_module_order)
-    height = max(style.SLIM_HEIGHT, 22 * len(layers))
+    height = style.HEAD_HEIGHT + ROW_HEIGHT * max(4, len(layers))
     chart = (
         alt.Chart(table)
         .mark_rect(cursor="pointer", cornerRadius=2)
@@ -87,7 +88,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
                 f"{measure}:Q",
                 title=None,
                 scale=alt.Scale(scheme=style.SEQUENTIAL),
-                legend=alt.Legend(orient="right", format=words.format, gradientLength=height - 10),
+                legend=alt.Legend(orient="right", format=words.format, gradientLength=height - style.HEAD_HEIGHT),
             ),
             opacity=alt.condition(_click(), alt.value(1.0), alt.value(0.45)),
             tooltip=_cell_tooltip(),
