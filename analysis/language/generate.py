@@ -107,7 +107,8 @@ def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch says that memory ran out, on an accelerator or on the CPU."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in words or "out of memory" in words
 
 
 def halving(rows: list[int], work: Callable[[list[int]], list[Result]]) -> list[Result]:
