@@ -11,7 +11,7 @@ from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Comparison, State
 from pages.components import charts, notices, progress, questions, selection
-from pages.components.token_view import VIEW, token_view
+from pages.components.token_view import pin, token_view
 from pages.components.words import PAPER_LINK
 
 SOURCES = {"questions": "Test questions", "own": "My own prompt", "file": "JSON lines"}
@@ -27,8 +27,22 @@ MEASURE_HELP = (
 )
 
 
-def chosen_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
-    """The texts to look at, and what each is called; no texts where none is given yet."""
+def controls(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str], State]:
+    """The texts to look at, what each is called, and the state compared; no texts where none is given yet."""
+    left, middle, right = st.columns([4, 2, 4])
+    with left:
+        source = chosen_source()
+    with right:
+        state = chosen_state(pair)
+    if source == "questions":
+        questions.bar()
+        with middle:
+            return *question_texts(pair), state
+    return *(own_text() if source == "own" else file_texts()), state
+
+
+def chosen_source() -> str:
+    """Where the texts come from."""
     source = st.segmented_control(
         "Texts",
         list(SOURCES),
@@ -38,28 +52,29 @@ def chosen_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
         key="token_source",
         persist_state="session",
     )
-    return {"questions": question_texts, "own": own_text, "file": file_texts}[source or "questions"](pair)
+    return source or "questions"
 
 
 def question_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
     """Some of the active questions in their prompt, each followed by its gold answer."""
-    asking = questions.bar()
+    asking = selection.asking()
     if asking is None:
         return (), {}
     count = st.number_input(
-        "How many, balanced over relations",
+        "How many",
         min_value=1,
         max_value=MOST_QUESTIONS,
         value=8,
         key="token_questions",
         persist_state="session",
-        width=240,
+        width=160,
+        help="Drawn from the active questions, balanced over relations and mastery levels.",
     )
     chosen = workspace().sample_questions(workspace().question_set(asking).questions, int(count), asking.seed)
     return workspace().question_texts(pair, asking.prompt, chosen), token_tables.question_titles(chosen)
 
 
-def own_text(_: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
+def own_text() -> tuple[tuple[Text, ...], dict[str, str]]:
     """A prompt of one's own, with an answer if wanted; given to the models exactly as typed."""
     with st.form("own_text", border=False):
         prompt = st.text_area("Prompt", key="token_prompt", height=90, persist_state="session")
@@ -72,7 +87,7 @@ def own_text(_: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
     return (Text("yours", prompt=prompt, answer=answer),), {"yours": "Your text"}
 
 
-def file_texts(_: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
+def file_texts() -> tuple[tuple[Text, ...], dict[str, str]]:
     """The texts of an uploaded file."""
     file = st.file_uploader("JSON lines", type=["jsonl", "json", "txt"], key="token_file", help=FILE_HELP)
     return ((), {}) if file is None else (workspace().uploaded_texts(file.getvalue(), file.name), {})
@@ -85,7 +100,7 @@ def chosen_state(pair: Comparison) -> State:
     specs = list(dict.fromkeys([*([current] if current else []), *known]))
     options: dict[str, State] = {"tuned": "tuned", **{f"restored, {stops.spec_words(spec)}": spec for spec in specs}}
     name = st.selectbox(
-        ":orange[●] tuned or :green[●] restored, against :blue[●] base",
+        ":orange[●] tuned or :green[●] restored, against the :blue[●] base",
         list(options),
         key="token_state",
         persist_state="session",
@@ -123,7 +138,7 @@ def compare(pair: Comparison, texts: tuple[Text, ...], state: State, wanted: str
 
 def scale_controls() -> dict[str, Any]:
     """How the colour scale is made."""
-    left, middle, right = st.columns([2, 1, 1])
+    left, middle, right = st.columns([4, 2, 4])
     measure = left.segmented_control(
         "KL over",
         list(MEASURES),
@@ -219,7 +234,7 @@ def pin_row() -> None:
     rows = st.session_state[RANKED]["selection"]["rows"]
     if rows:
         text, position = st.session_state["token_places"][rows[0]]
-        st.session_state[VIEW] = {"pinned": [text, int(position)]}
+        pin([text, int(position)])
 
 
 st.title("Tokens")
@@ -228,13 +243,12 @@ pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
-    texts, names = chosen_texts(pair)
+    texts, names, state = controls(pair)
     if not texts:
         st.info(
             "Choose questions, type a prompt or upload a file to see it token by token.", icon=":material/text_fields:"
         )
         st.stop()
-    state = chosen_state(pair)
     found = report_for(pair, texts, state)
     if found is not None:
         views(found, names, "restored" if isinstance(state, RestoreSpec) else "tuned")

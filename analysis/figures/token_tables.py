@@ -128,7 +128,7 @@ def _ranked(
 
 
 def _around(tokens: Sequence[TokenDivergence]) -> str:
-    return "".join(token.text for token in tokens if not token.special)
+    return "".join(token.text for token in tokens if not (token.special or token.template))
 
 
 def _first(top: Sequence[Alternative]) -> str:

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers, style
-from analysis.figures.reading import Measure, measure_name
-from analysis.figures.token_tables import token_table
-from analysis.records import DivergenceReport
+from analysis.figures.reading import Measure, measure_name, value_of
+from analysis.records import DivergenceReport, TokenDivergence
 
 PART_COLOURS = {"prompt": "#8A8A8A", "answer": "#A647B2"}
 BINS_PER_DECADE = 4
 LOWEST_NATS = 1e-4  # smaller disagreements share the first bin
 PART = alt.Color("part:N", title=None, scale=alt.Scale(domain=list(PART_COLOURS), range=list(PART_COLOURS.values())))
-_COLUMN = {"full": "kl_full_nats", "top": "kl_top_nats"}
 
 
 def counted_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
-    """The counted tokens: text_id, part, nats, and `offset`, the position from the first answer token (0), or from
-    the text's start where no text has an answer."""
-    table = token_table(report)
-    if table.empty:
-        return pd.DataFrame(columns=["text_id", "part", "nats", "offset"])
-    starts = table[table["part"] == "answer"].groupby("text_id")["position"].min()
-    table["nats"] = table[_COLUMN[measure]].astype(float)
-    table["offset"] = table["position"] - table["text_id"].map(starts).fillna(0)
-    kept = ~table["special"] & ~table["template"] & (table["position"] > 0)
-    if len(starts):  # a text without an answer has no place on an axis that counts from the answer
-        kept &= table["text_id"].isin(starts.index)
-    return table.loc[kept, ["text_id", "part", "nats", "offset"]]
+    """The counted tokens: text_id, part, nats, and `offset`, how many counted tokens from the first answer token (0),
+    or from the text's start where no text has an answer (then a text without one is left out)."""
+    rows = [
+        (prompt.id, token.part, value_of(token, measure), offset)
+        for prompt in report.prompts
+        for offset, token in _offsets([token for token in prompt.tokens if token.counted], _anchored(report))
+    ]
+    return pd.DataFrame(rows, columns=["text_id", "part", "nats", "offset"]).astype({"nats": float, "offset": int})
+
+
+def _anchored(report: DivergenceReport) -> bool:
+    return any(token.part == "answer" for prompt in report.prompts for token in prompt.tokens)
+
+
+def _offsets(tokens: list[TokenDivergence], anchored: bool) -> Iterator[tuple[int, TokenDivergence]]:
+    start = next((at for at, token in enumerate(tokens) if token.part == "answer"), None) if anchored else -1
+    if start is not None:
+        yield from ((at - start, token) for at, token in enumerate(tokens))
 
 
 def position_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
@@ -46,21 +51,19 @@ def position_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
 def by_position(report: DivergenceReport, measure: Measure, state: str = "tuned") -> style.Figure:
     """Median disagreement along the text, with the middle half of the tokens as a band."""
     table = position_table(report, measure)
-    anchored = bool((table["part"] == "answer").any())
+    anchored = _anchored(report)
     x = alt.X(
-        "offset:Q", title="Tokens from the first answer token" if anchored else "Position", axis=alt.Axis(grid=False)
+        "offset:Q",
+        title="Tokens from the first answer token" if anchored else "Tokens from the start",
+        axis=alt.Axis(grid=False),
     )
     tips = [alt.Tooltip("offset:Q", title="Offset"), alt.Tooltip("n:Q", title="Tokens")]
     tips += [
         alt.Tooltip(f"{name}:Q", title=f"{name} (nats)", format=".3g") for name in ("median", "low", "high", "largest")
     ]
     chart = alt.Chart(table)
-    band = chart.mark_area(opacity=0.22, interpolate="monotone").encode(
-        x=x, y=alt.Y("low:Q", title="nats"), y2="high:Q", color=PART
-    )
-    line = chart.mark_line(interpolate="monotone", point=alt.OverlayMarkDef(size=36)).encode(
-        x=x, y="median:Q", color=PART, tooltip=tips
-    )
+    band = chart.mark_area(opacity=0.22).encode(x=x, y=alt.Y("low:Q", title="nats"), y2="high:Q", color=PART)
+    line = chart.mark_line(point=alt.OverlayMarkDef(size=36)).encode(x=x, y="median:Q", color=PART, tooltip=tips)
     figure = alt.layer(band, line).properties(height=style.FIGURE_HEIGHT)
     subtitle = "median and middle half over texts" + (" · 0 is the first answer token" if anchored else "")
     return style.finish(figure, f"{measure_name(report, measure, state)}, by position (nats)", subtitle)
@@ -94,6 +97,7 @@ def spread(report: DivergenceReport, measure: Measure, state: str = "tuned") -> 
         .encode(
             x=alt.X("low:Q", scale=alt.Scale(type="log"), title="nats", axis=alt.Axis(grid=False, format="~g")),
             x2="high:Q",
+            y2=alt.datum(0),
             y=alt.Y("share:Q", stack=None, title="share of the part's tokens", axis=alt.Axis(format="%")),
             color=PART,
             tooltip=tips,

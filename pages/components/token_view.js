@@ -8,7 +8,7 @@ export default function (component) {
   const root = component.parentElement.querySelector(".view");
   let view = views.get(root);
   if (!view) views.set(root, (view = new View(root)));
-  view.update(component.data, component.setStateValue);
+  view.update(component.data, component.setTriggerValue);
   return () => view.close();
 }
 
@@ -50,8 +50,8 @@ class View {
     this.listen();
   }
 
-  update(data, setState) {
-    this.setState = setState;
+  update(data, tell) {
+    this.tell = tell;
     this.theme();
     if (data.key !== this.key) {
       this.data = data;
@@ -272,7 +272,7 @@ class View {
   pin(place) {
     this.showPin(place);
     this.sent = place;
-    this.setState("pinned", place);
+    this.tell("pin", place ?? []);
   }
 
   keyed(event) {

@@ -1,7 +1,7 @@
 """The reading view in the browser: a component whose data is what analysis.figures.reading makes.
 
-Token text crosses as data and is written with textContent, never as HTML. The pinned token is the component's state,
-so it outlives a change of stop; everything else a pointer or key does stays in the browser.
+Token text crosses as data and is written with textContent, never as HTML. The pinned token is this session's, so it
+outlives a change of stop; everything else a pointer or key does stays in the browser.
 """
 
 from pathlib import Path
@@ -33,17 +33,20 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def token_view(data: dict[str, Any], *, key: str = VIEW) -> tuple[str, int] | None:
-    """Draw a reading; returns the pinned token as (text id, position), or None."""
-    pinned = pinned_token(key)
-    result = _COMPONENT(
+def token_view(data: dict[str, Any], *, key: str = VIEW) -> None:
+    """Draw a reading, with this session's pinned token; `pinned` tells which that is."""
+    _COMPONENT(
         key=key,
-        data={**data, "key": digest(data), "pinned": pinned},
-        on_pinned_change=lambda: None,
+        data={**data, "key": digest(data), "pinned": pinned(key)},
+        on_pin_change=lambda: pin(st.session_state[key].pin, key),
     )
-    return tuple(result.pinned) if result.pinned else None
 
 
-def pinned_token(key: str = VIEW) -> list[Any] | None:
-    """What is pinned in this session, before the view is drawn."""
-    return st.session_state.get(key, {}).get("pinned")
+def pinned(key: str = VIEW) -> list[Any] | None:
+    """The pinned token as [text id, position], or None; kept apart from the component, which goes while work runs."""
+    return st.session_state.get(f"{key}-pinned")
+
+
+def pin(place: list[Any] | None, key: str = VIEW) -> None:
+    """Pin the token at this place, [text id, position]; None or an empty place unpins."""
+    st.session_state[f"{key}-pinned"] = list(place) if place else None

@@ -1,0 +1,319 @@
+"""Divergence against torch.distributions in float64, a hand-made model with one known disagreement, and bad input."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from torch.distributions import Categorical, kl_divergence
+
+from analysis.errors import Cancelled, LanguageError, SpecError
+from analysis.language import divergence
+from analysis.language.divergence import diverge
+from analysis.language.load import LanguageModel
+from analysis.language.measures import compare_logits, kl_nats, top_kl_nats
+from analysis.records import DivergenceReport, Silent, Text, TokenDivergence
+
+TEXTS = (
+    Text("plain", text="Ann Lee was born in Paris"),
+    Text("asked", prompt="Where was Bo Cray born?", answer=" Paris"),
+    Text("same length", text="Ann Lee was born in Paris"),
+)
+
+
+@dataclass
+class TwoStates:
+    """One resident model and the weights of its two states: what `diverge` needs to see of a pair."""
+
+    lm: LanguageModel
+    weights: dict[Any, dict[str, torch.Tensor]]
+
+    def enter(self, state: Any) -> None:
+        self.lm.model.load_state_dict(self.weights[state])
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return make_tokenizer(["Where was Ann Lee born? Ann Lee was born in Paris.", "Bo Cray was born in Arvel"])
+
+
+def make_tokenizer(corpus: Sequence[str], specials: Sequence[str] = ("<s>", "</s>")) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    plain = Tokenizer(models.BPE())
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    plain.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=list(specials), initial_alphabet=alphabet, show_progress=False
+    )
+    plain.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=plain, bos_token="<s>", eos_token="</s>", extra_special_tokens=list(specials[2:])
+    )
+
+
+def make_pair(tokenizer: Any, **config: Any) -> TwoStates:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    shape |= {"max_position_embeddings": 64, "initializer_range": 0.4, "vocab_size": len(tokenizer)} | config
+    model = LlamaForCausalLM(LlamaConfig(**shape)).eval()
+    base = {name: value.clone() for name, value in model.state_dict().items()}
+    tuned = {name: value + 0.05 * torch.randn_like(value) for name, value in base.items()}
+    lm = LanguageModel(model, tokenizer, "cpu", "float32", Path(), frozenset({1}))
+    return TwoStates(lm, {"base": base, "tuned": tuned})
+
+
+@pytest.fixture
+def pair(tokenizer: Any) -> TwoStates:
+    return make_pair(tokenizer)
+
+
+def logits_of(pair: TwoStates, state: str, ids: Sequence[int]) -> torch.Tensor:
+    """The plain way: the whole model, one text at a time, logits in float64."""
+    pair.enter(state)
+    with torch.inference_mode():
+        return pair.lm.model(input_ids=torch.tensor([list(ids)])).logits[0].double()
+
+
+def measured(report: DivergenceReport) -> list[TokenDivergence]:
+    return [token for prompt in report.prompts for token in prompt.tokens if token.position > 0]
+
+
+def exact_kl(first: Categorical, second: Categorical) -> torch.Tensor:
+    """torch's own sum, without its shortcut: `kl_divergence` says infinity where a probability of the second is below
+    float64 (1e-308), although its log-probability, and so the divergence, is a plain number."""
+    theirs = kl_divergence(first, second)
+    return torch.where(theirs.isinf(), (first.probs * (first.logits - second.logits)).sum(-1), theirs)
+
+
+# --- the measures ----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(some.integers(0, 2**31), some.sampled_from([1e-3, 1.0, 30.0, 1e4]), some.integers(1, 40), some.integers(1, 60))
+def test_both_kls_are_those_of_torch_distributions_in_float64(
+    seed: int, size: float, top: int, vocabulary: int
+) -> None:
+    random = torch.Generator().manual_seed(seed)
+    base, tuned = ((torch.rand(4, vocabulary, generator=random) * 2 - 1) * size for _ in range(2))
+    found = compare_logits(base, tuned, torch.zeros(4, dtype=torch.long), top=top, direction="tuned-base")
+    whole = exact_kl(Categorical(logits=tuned.double()), Categorical(logits=base.double()))
+    kept = tuned.double().topk(min(top, vocabulary)).indices
+    some_of = [Categorical(logits=side.double().gather(-1, kept)) for side in (tuned, base)]
+    torch.testing.assert_close(found.kl_full, whole, rtol=1e-9, atol=1e-6)
+    torch.testing.assert_close(found.kl_top, exact_kl(*some_of), rtol=1e-9, atol=1e-6)
+    assert bool((found.kl_full >= 0).all() and (found.kl_top >= 0).all())
+
+
+def test_kl_of_a_worked_example() -> None:
+    first, second = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.25, 0.5]]).log()
+    assert float(kl_nats(first.double(), second.double())) == pytest.approx(0.25 * math.log(2), abs=1e-7)
+
+
+def test_tails_of_ten_thousand_keep_their_size() -> None:
+    tuned, base = torch.tensor([[1e4, -1e4, 0.0]]), torch.tensor([[-1e4, 1e4, 0.0]])
+    found = compare_logits(base, tuned, torch.tensor([2]), top=10, direction="tuned-base")
+    assert float(found.kl_full) == pytest.approx(2e4, abs=1e-6)
+    assert float(found.base_logprob) == pytest.approx(-1e4, abs=1e-6)
+
+
+def test_a_token_the_first_model_rules_out_adds_nothing() -> None:
+    ruled_out = torch.tensor([[0.0, -math.inf]])
+    assert float(kl_nats(ruled_out, ruled_out)) == 0.0
+    assert float(kl_nats(torch.tensor([[0.5, 0.5]]).log(), ruled_out)) == math.inf
+
+
+def test_the_papers_kl_takes_the_first_models_tokens() -> None:
+    tuned, base = torch.tensor([[3.0, 2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 9.0, 9.0]])
+    expected = kl_divergence(Categorical(logits=tuned[:, :2]), Categorical(logits=base[:, :2]))
+    torch.testing.assert_close(top_kl_nats(tuned, base, 2), expected)
+
+
+# --- over a model ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["tuned-base", "base-tuned"])
+def test_every_token_agrees_with_whole_forward_passes(pair: TwoStates, direction: str) -> None:
+    report = diverge(pair, TEXTS, top=5, direction=direction)
+    for prompt in report.prompts:
+        ids = [token.id for token in prompt.tokens]
+        base, tuned = (Categorical(logits=logits_of(pair, state, ids)[:-1]) for state in ("base", "tuned"))
+        first, second = (tuned, base) if direction == "tuned-base" else (base, tuned)
+        actual = torch.tensor(ids[1:])
+        for token, kl, there, here in zip(
+            prompt.tokens[1:],
+            kl_divergence(first, second).tolist(),
+            base.log_prob(actual).tolist(),
+            tuned.log_prob(actual).tolist(),
+            strict=True,
+        ):
+            assert token.kl_full_nats == pytest.approx(kl, abs=1e-6)
+            assert token.base_logprob_nats == pytest.approx(there, abs=1e-5)
+            assert token.tuned_logprob_nats == pytest.approx(here, abs=1e-5)
+            assert token.flipped == (token.base_top[0].id != token.tuned_top[0].id)
+
+
+def test_chunks_and_batches_of_any_size_give_the_same(pair: TwoStates, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = diverge(pair, TEXTS)
+    monkeypatch.setattr(divergence, "CHUNK_LOGITS", 3 * len(pair.lm.tokenizer))
+    monkeypatch.setattr(divergence, "BATCH_TOKENS", 1)
+    for one, other in zip(measured(whole), measured(diverge(pair, TEXTS)), strict=True):
+        assert one.kl_full_nats == pytest.approx(other.kl_full_nats, abs=1e-6)
+        assert one.id == other.id
+
+
+def test_identical_states_differ_by_exactly_nothing(pair: TwoStates) -> None:
+    pair.weights["tuned"] = {name: value.clone() for name, value in pair.weights["base"].items()}
+    report = diverge(pair, TEXTS)
+    assert {(token.kl_full_nats, token.kl_top_nats, token.flipped) for token in measured(report)} == {(0.0, 0.0, False)}
+    assert report.mean_kl_full_nats == 0.0
+
+
+def test_the_value_stands_on_the_token_being_predicted(tokenizer: Any) -> None:
+    """A model without attention or MLP predicts from the current token alone: change one token's prediction, and the
+    disagreement must stand on the token after it and nowhere else."""
+    pair = make_pair(tokenizer, num_hidden_layers=0, tie_word_embeddings=False)
+    changed = tokenizer(" was", add_special_tokens=False)["input_ids"]
+    assert len(changed) == 1
+    tuned = {name: value.clone() for name, value in pair.weights["base"].items()}
+    tuned["model.embed_tokens.weight"][changed[0]] *= -1
+    pair.weights["tuned"] = tuned
+    (prompt,) = diverge(pair, [TEXTS[0]]).prompts
+    apart = [token.position for token in prompt.tokens if token.kl_full_nats]
+    assert apart == [token.position + 1 for token in prompt.tokens if token.id == changed[0]]
+
+
+def test_the_first_token_has_no_value_and_every_id_is_listed(pair: TwoStates) -> None:
+    (prompt,) = diverge(pair, [TEXTS[0]]).prompts
+    assert [token.position for token in prompt.tokens] == list(range(len(prompt.tokens)))
+    assert prompt.tokens[0].text == "<s>" and prompt.tokens[0].special
+    assert prompt.tokens[0].kl_full_nats is None and prompt.tokens[0].base_top == ()
+    assert "".join(token.text for token in prompt.tokens[1:]) == TEXTS[0].text
+
+
+def test_the_other_state_can_be_any_state(pair: TwoStates) -> None:
+    swapped = diverge(pair, TEXTS, state="base", against="tuned")
+    backwards = diverge(pair, TEXTS, direction="base-tuned")
+    assert [t.kl_full_nats for t in measured(swapped)] == pytest.approx(
+        [t.kl_full_nats for t in measured(backwards)], abs=1e-9
+    )
+
+
+def test_means_leave_out_what_is_no_content_and_count_it(tokenizer: Any) -> None:
+    marked = make_tokenizer(["Where was Ann born? Ann was born in Paris"], ("<s>", "</s>", "<|question|>"))
+    pair = make_pair(marked)
+    text = Text("q", prompt="<|question|> Where was Ann born? <|answer|>", answer=" Paris")
+    report = diverge(pair, [text])
+    tokens = report.prompts[0].tokens
+    assert report.special_hidden == 2  # BOS and <|question|>
+    template = [token for token in tokens if token.template and not token.special]
+    assert "".join(token.text for token in template) == " <|answer|>"
+    assert report.template_hidden == len(template)
+    kept = [token for token in tokens if token.part == "answer" or token.text.strip() in "Where was Ann born?"]
+    kept = [token for token in kept if not token.template and not token.special]
+    assert report.tokens_counted == len(kept)
+    assert report.mean_kl_full_nats == pytest.approx(sum(token.kl_full_nats or 0 for token in kept) / len(kept))
+
+
+def test_a_prompt_of_one_token_has_nothing_to_average() -> None:
+    tokenizer = make_tokenizer(["Ann"])
+    tokenizer.bos_token = None
+    pair = make_pair(tokenizer)
+    report = diverge(pair, [Text("one", text="a")])
+    (token,) = report.prompts[0].tokens
+    assert (token.text, token.position, token.kl_full_nats, token.flipped) == ("a", 0, None, None)
+    assert (report.mean_kl_full_nats, report.mean_kl_top_nats, report.tokens_counted) == (None, None, 0)
+
+
+def test_a_bos_written_out_is_not_doubled(pair: TwoStates) -> None:
+    report = diverge(pair, [Text("with", text="<s>a"), Text("without", text="a")])
+    assert [[token.text for token in prompt.tokens] for prompt in report.prompts] == [["<s>", "a"]] * 2
+
+
+def test_architectures_that_reshape_their_logits_are_followed() -> None:
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    tokenizer = make_tokenizer(["Ann Lee was born in Paris"])
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        final_logit_softcapping=0.5,
+        initializer_range=1.0,
+    )
+    model = Gemma2ForCausalLM(config).eval()
+    base = {name: value.clone() for name, value in model.state_dict().items()}
+    tuned = {name: value + 0.2 * torch.randn_like(value) for name, value in base.items()}
+    lm = LanguageModel(model, tokenizer, "cpu", "float32", Path(), frozenset())
+    pair = TwoStates(lm, {"base": base, "tuned": tuned})
+    (prompt,) = diverge(pair, [TEXTS[0]]).prompts
+    ids = [token.id for token in prompt.tokens]
+    base_side, tuned_side = (Categorical(logits=logits_of(pair, state, ids)[:-1]) for state in ("base", "tuned"))
+    expected = kl_divergence(tuned_side, base_side).tolist()
+    assert [token.kl_full_nats for token in prompt.tokens[1:]] == pytest.approx(expected, abs=1e-6)
+
+
+# --- bad input -------------------------------------------------------------------------------------------------
+
+
+def test_empty_and_overlong_texts_are_all_named_at_once(pair: TwoStates) -> None:
+    texts = [Text("nothing", text=""), TEXTS[0], Text("no prompt"), Text("long", text="born " * 80)]
+    with pytest.raises(LanguageError) as caught:
+        diverge(pair, texts)
+    named = "\n".join(caught.value.items)
+    assert all(word in named for word in ("nothing: empty", "no prompt: empty", "long: ", "the model reads 64"))
+    assert "plain" not in named
+
+
+def test_no_text_at_all_is_refused(pair: TwoStates) -> None:
+    with pytest.raises(LanguageError, match="no text was given"):
+        diverge(pair, [])
+
+
+def test_tokenizers_that_cut_texts_differently_are_refused(pair: TwoStates) -> None:
+    other = make_tokenizer(["xyz"])
+
+    class OtherTokenizer(TwoStates):
+        def enter(self, state: Any) -> None:
+            super().enter(state)
+            if state == "tuned":
+                self.lm = LanguageModel(self.lm.model, other, "cpu", "float32", Path(), frozenset())
+
+    with pytest.raises(LanguageError, match="tokenizers of the two models disagree") as caught:
+        diverge(OtherTokenizer(pair.lm, pair.weights), TEXTS)
+    assert caught.value.items == ("plain", "asked", "same length")
+
+
+def test_weights_that_are_no_numbers_are_refused(pair: TwoStates) -> None:
+    pair.weights["tuned"]["model.norm.weight"][0] = math.nan
+    with pytest.raises(LanguageError, match="NaN"):
+        diverge(pair, TEXTS)
+
+
+@pytest.mark.parametrize("setting", [{"top": 0}, {"direction": "sideways"}])
+def test_settings_outside_their_range_are_refused(pair: TwoStates, setting: dict[str, Any]) -> None:
+    with pytest.raises(SpecError):
+        diverge(pair, TEXTS, **setting)
+
+
+def test_a_cancelled_comparison_stops(pair: TwoStates) -> None:
+    class Unwanted(Silent):
+        def cancelled(self) -> bool:
+            return True
+
+    with pytest.raises(Cancelled):
+        diverge(pair, TEXTS, progress=Unwanted())
