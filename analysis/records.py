@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Region = Literal["transformer", "embedding", "attention", "mlp", "all"]
 Arithmetic = Literal["exact", "paper"]
 Scope = Literal["global", "tensor"]
-Strategy = Literal["relative-top", "relative-bottom", "random"]
+Strategy = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
 Domain = Literal["in", "out"]
 Split = Literal["train", "dev", "test"]
 ScoreName = Literal["contains", "contains_word", "contains_first_line", "exact_match"]

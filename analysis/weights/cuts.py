@@ -1,9 +1,9 @@
 """From a percentage to the exact set: the cut through a total order of the region's parameters.
 
-The order: rank key (descending for the top, ascending for the bottom, all equal for random), then tie hash ascending,
-then tensor name, then index. The first floor(n * k / 100) are restored, so the sets of one strategy and seed are
-nested. Histograms give the bin the cut falls in and every count beyond it; only that bin's keys, and the hashes of the
-elements exactly at the threshold, have to be looked at. Where they come from (memory, files) is a KeySource's matter.
+The order: rank key (from the strategy's end; all equal for random), then tie hash ascending, then tensor name, then
+index. The first floor(n * k / 100) are restored, so the sets of one strategy and seed are nested. Histograms give the
+bin the cut falls in and every count beyond it; only that bin's keys (here) and the hashes of the elements exactly at
+the threshold (ties.py) have to be looked at, for many specs in one reading.
 """
 
 import math
@@ -13,17 +13,14 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
-import xxhash
 
-from analysis.records import Progress, RestoreSpec, Silent
-from analysis.weights.histogram import BINS, Array, TensorUpdate, to_dense
-from analysis.weights.strategies import BOTTOM, DIRECTIONS, RANDOM, TOP
-from analysis.weights.stream import Buffers, run_units
+from analysis.records import Progress, RestoreSpec
+from analysis.weights.histogram import BINS, Array, KeyCounts, bin_of
+from analysis.weights.strategies import BOTTOM, RANDOM, RANKINGS, TOP, Ranking
+from analysis.weights.stream import run_units
 
-_HASHES = 1 << 64
-_ALL_TIES = 1 << 20  # a tie class up to this size is looked at whole
 _SERIAL = 1 << 22  # below this many keys threads cost more than they bring
-
+_SLOTS = 1 << 15  # of the table that counts distinct keys
 
 T = TypeVar("T")
 
@@ -41,52 +38,23 @@ class KeySource(Protocol):
     """Gives rank keys (float64) by tensor, in pieces of at most stream.CHUNK."""
 
     one_key_per_bin: bool  # a bin then holds a single value, its left edge
+    zero_bin_is_zero: bool  # bin 0 holds the key 0 only, no tiny ones
 
     def segments(self, names: Sequence[str]) -> list[KeySegment]: ...
     def pieces(self, segment: KeySegment) -> Iterator[tuple[int, Array]]: ...
 
 
 @dataclass(frozen=True)
-class TensorCut:
-    """What is restored of one tensor: keys beyond `threshold`, and, if `ties`, those at it with hash <= `last`."""
+class Edge:
+    """Where the cut through tensors ranked together falls: a threshold, and how many of its ties are restored."""
 
-    threshold: float
-    ties: bool
-    last: int
-    restored: int
-    effective: int  # of the restored, those with s != p
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A spec resolved: per-tensor cuts by name, and the numbers of the whole."""
-
-    direction: int
+    tensors: tuple[KeyCounts, ...]
+    ranking: Ranking
     seed: int
-    tensors: Mapping[str, TensorCut]
-    count: int
-    threshold: float | None  # None without a threshold: random, nothing restored, or one threshold per tensor
-    ties: int
-    ties_restored: int
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Tensors ranked together, and how many of their parameters are restored."""
-
-    tensors: tuple[TensorUpdate, ...]
-    quota: int
-
-
-@dataclass(frozen=True)
-class _Edge:
-    """Where a group's cut falls: a threshold, and how many of its ties are restored."""
-
-    group: _Group
     threshold: float
     tied: dict[str, int]  # by tensor: elements exactly at the threshold
     quota: int  # of these, how many are restored
-    beyond: dict[str, int]  # by tensor: restored above (below) the threshold
+    beyond: dict[str, int]  # by tensor: restored beyond the threshold
 
     @cached_property
     def ties(self) -> int:
@@ -95,149 +63,166 @@ class _Edge:
 
 
 @dataclass(frozen=True)
-class _Ties:
-    """One tensor's elements at the threshold: hashes inside the window, whether they changed, and counts below it."""
+class _Group:
+    """Tensors ranked together, the bin their cut falls in, and how many of that bin are restored."""
 
-    hashes: Array
-    changed: Array
-    below: int
-    below_changed: int
+    tensors: tuple[KeyCounts, ...]
+    spec: RestoreSpec
+    bin: int
+    inside: int
 
 
 def quota(parameters: int, percent: float) -> int:
-    """floor(n * k / 100), the authors' count; exact for whole percentages of any n."""
+    """floor(n * k / 100), the authors' count."""
     return math.floor(parameters * percent / 100)
 
 
-def tensor_key(seed: int, name: str) -> int:
-    """The 64-bit key a tensor's tie hashes start from."""
-    return int(xxhash.xxh3_64_intdigest(f"{seed}:{name}".encode()))
+def find_edges(
+    requests: Sequence[tuple[RestoreSpec, Sequence[KeyCounts]]], source: KeySource, progress: Progress
+) -> list[list[Edge]]:
+    """The edges of each spec through its tensors (one edge, or one a tensor where the scope is tensor), in one reading.
+
+    All specs rank by the measure that `source` gives. Groups whose count is 0 have no edge.
+    """
+    groups = [_groups(spec, tensors) for spec, tensors in requests]
+    wanted: dict[str, set[int]] = {}
+    for group in (group for held in groups for group in held):
+        if RANKINGS[group.spec.strategy].direction != RANDOM and not _is_single(group.bin, source):
+            for tensor in group.tensors:
+                if tensor.inside(group.bin):
+                    wanted.setdefault(tensor.name, set()).add(group.bin)
+    gathered = _gather(wanted, source, progress)
+    return [[_edge(group, gathered) for group in held] for held in groups]
 
 
-def resolve(
-    spec: RestoreSpec, tensors: Sequence[TensorUpdate], source: KeySource, progress: Progress | None = None
-) -> Cut:
-    """The exact cut of a spec through these tensors (the region's, in name order)."""
-    direction = DIRECTIONS[spec.strategy]
-    whole = spec.scope == "global"
-    groups = [tuple(tensors)] if whole else [(tensor,) for tensor in tensors]
-    sized = [_Group(group, quota(sum(t.elements for t in group), spec.percent)) for group in groups]
-    active = [group for group in sized if group.quota]
-    edges = _edges(active, direction, source, progress or Silent())
-    cuts: dict[str, TensorCut] = {}
-    for edge in edges:
-        cuts |= _close(edge, direction, spec.seed, source, progress or Silent())
-    single = edges[0] if whole and edges else None
-    return Cut(
-        direction=direction,
-        seed=spec.seed,
-        tensors=cuts,
-        count=sum(group.quota for group in active),
-        threshold=single.threshold if single and direction != RANDOM else None,
-        ties=sum(edge.ties for edge in edges),
-        ties_restored=sum(edge.quota for edge in edges),
+def _is_single(bin_: int, source: KeySource) -> bool:
+    return source.one_key_per_bin or (bin_ == 0 and source.zero_bin_is_zero)
+
+
+def _groups(spec: RestoreSpec, tensors: Sequence[KeyCounts]) -> list[_Group]:
+    together = [tuple(tensors)] if spec.scope == "global" else [(tensor,) for tensor in tensors]
+    found = []
+    for held in together:
+        restored = quota(sum(tensor.elements for tensor in held), spec.percent)
+        if restored:
+            found.append(_Group(held, spec, *_locate(held, restored, RANKINGS[spec.strategy].direction)))
+    return found
+
+
+def _locate(tensors: Sequence[KeyCounts], restored: int, direction: int) -> tuple[int, int]:
+    """The bin the quota ends in, and how many of that bin are restored."""
+    if direction == RANDOM:
+        return 0, restored
+    counts = np.zeros(BINS, np.int64)
+    for tensor in tensors:
+        counts[tensor.bins] += tensor.counts
+    ordered = counts[::-1] if direction == TOP else counts
+    reached = np.cumsum(ordered)
+    position = int(np.searchsorted(reached, restored))
+    before = int(reached[position] - ordered[position])
+    return (BINS - 1 - position if direction == TOP else position), restored - before
+
+
+def _edge(group: _Group, gathered: Mapping[str, tuple[Array, Array]]) -> Edge:
+    ranking = RANKINGS[group.spec.strategy]
+    if ranking.direction == RANDOM:  # a ranking in which all keys are equal
+        tied = {tensor.name: tensor.elements for tensor in group.tensors}
+        return Edge(group.tensors, ranking, group.spec.seed, 0.0, tied, group.inside, dict.fromkeys(tied, 0))
+    held = {t.name: _keys_inside(t, group.bin, gathered) for t in group.tensors if t.inside(group.bin)}
+    keys, counts = add_counts(list(held.values()))
+    if ranking.direction == TOP:
+        keys, counts = keys[::-1], counts[::-1]
+    reached = np.cumsum(counts)
+    position = int(np.searchsorted(reached, group.inside))
+    threshold = float(keys[position])
+    return Edge(
+        tensors=group.tensors,
+        ranking=ranking,
+        seed=group.spec.seed,
+        threshold=threshold,
+        tied={name: int(own[keys == threshold].sum()) for name, (keys, own) in held.items()},
+        quota=group.inside - int(reached[position] - counts[position]),
+        beyond={t.name: _beyond(t, group.bin, threshold, ranking.direction, held.get(t.name)) for t in group.tensors},
     )
 
 
-def _edges(groups: Sequence[_Group], direction: int, source: KeySource, progress: Progress) -> list[_Edge]:
-    if direction == RANDOM:
-        return [_everything_tied(group) for group in groups]
-    located = [_locate(group, direction) for group in groups]
-    wanted: dict[str, int] = {}
-    for group, (bin_, _) in zip(groups, located, strict=True):
-        if bin_ != 0 and not source.one_key_per_bin:
-            wanted |= {t.name: bin_ for t in group.tensors if _in_bin(t, bin_)}
-    gathered = _gather(wanted, source, progress)
-    return [
-        _edge(group, bin_, inside, direction, gathered) for group, (bin_, inside) in zip(groups, located, strict=True)
-    ]
+def _beyond(tensor: KeyCounts, bin_: int, threshold: float, direction: int, held: tuple[Array, Array] | None) -> int:
+    """How many of the tensor's keys are better than the threshold."""
+    outside = tensor.under(bin_) if direction == BOTTOM else tensor.over(bin_)
+    if held is None:
+        return outside
+    keys, counts = held
+    return outside + int(counts[keys < threshold if direction == BOTTOM else keys > threshold].sum())
 
 
-def _everything_tied(group: _Group) -> _Edge:
-    """Random is a ranking in which all keys are equal."""
-    tied = {t.name: t.elements for t in group.tensors}
-    return _Edge(group, 0.0, tied, group.quota, dict.fromkeys(tied, 0))
-
-
-def _locate(group: _Group, direction: int) -> tuple[int, int]:
-    """The bin the group's quota ends in, and how many of that bin are restored."""
-    counts = to_dense((t.table for t in group.tensors), 4)[:, 0].astype(np.int64)
-    ordered = counts[::-1] if direction == TOP else counts
-    reached = np.cumsum(ordered)
-    position = int(np.searchsorted(reached, group.quota))
-    before = int(reached[position] - ordered[position])
-    return (BINS - 1 - position if direction == TOP else position), group.quota - before
-
-
-def _edge(group: _Group, bin_: int, inside: int, direction: int, gathered: Mapping[str, tuple[Array, Array]]) -> _Edge:
-    """The threshold among the bin's keys; `gathered` holds (unique keys, counts) by tensor, or nothing for one key."""
-    held = {t.name: gathered.get(t.name) or _single_key(t, bin_) for t in group.tensors if _in_bin(t, bin_)}
-    keys, owner = np.unique(np.concatenate([keys for keys, _ in held.values()]), return_inverse=True)
-    counts = np.bincount(owner, np.concatenate([counts for _, counts in held.values()])).astype(np.int64)
-    if direction == TOP:
-        keys, counts = keys[::-1], counts[::-1]
-    reached = np.cumsum(counts)
-    position = int(np.searchsorted(reached, inside))
-    threshold = float(keys[position])
-    tied = {name: int(counts[keys == threshold].sum()) for name, (keys, counts) in held.items()}
-    beyond = {}
-    for t in group.tensors:
-        beyond[t.name] = _beyond_bin(t, bin_, direction)
-        if t.name in held:
-            own, own_counts = held[t.name]
-            beyond[t.name] += int(own_counts[own > threshold if direction == TOP else own < threshold].sum())
-    return _Edge(group, threshold, tied, inside - int(reached[position] - counts[position]), beyond)
-
-
-def _in_bin(tensor: TensorUpdate, bin_: int) -> int:
-    """How many of the tensor's keys fall in the bin."""
-    position = int(np.searchsorted(tensor.table.bins, bin_))
-    found = position < len(tensor.table.bins) and tensor.table.bins[position] == bin_
-    return int(tensor.table.rows[position, 0]) if found else 0
-
-
-def _beyond_bin(tensor: TensorUpdate, bin_: int, direction: int) -> int:
-    bins = tensor.table.bins
-    return int(tensor.table.rows[bins > bin_ if direction == TOP else bins < bin_, 0].sum())
-
-
-def _single_key(tensor: TensorUpdate, bin_: int) -> tuple[Array, Array]:
-    """The one key of a bin that holds one: its left edge."""
+def _keys_inside(tensor: KeyCounts, bin_: int, gathered: Mapping[str, tuple[Array, Array]]) -> tuple[Array, Array]:
+    """(distinct keys ascending, counts) of one bin; where nothing was gathered, its one key is its left edge."""
+    if tensor.name in gathered:
+        keys, counts = gathered[tensor.name]
+        inside = bin_of(keys) == bin_
+        if inside.any():
+            return keys[inside], counts[inside]
     key = np.array([bin_ << 15], np.uint32).view(np.float32).astype(np.float64)
-    return key, np.array([_in_bin(tensor, bin_)], np.int64)
+    return key, np.array([tensor.inside(bin_)], np.int64)
 
 
-def _gather(wanted: Mapping[str, int], source: KeySource, progress: Progress) -> dict[str, tuple[Array, Array]]:
-    """(unique keys, counts) of the wanted bin, by tensor."""
-    from analysis.weights import kernels
-
-    buffers = Buffers()
+def _gather(wanted: Mapping[str, set[int]], source: KeySource, progress: Progress) -> dict[str, tuple[Array, Array]]:
+    """(distinct keys ascending, counts) of the wanted bins, by tensor."""
 
     def look(segment: KeySegment) -> tuple[Array, Array]:
         mask = np.zeros(BINS, np.uint8)
-        mask[wanted[segment.name]] = 1
-        parts = []
+        mask[list(wanted[segment.name])] = 1
+        table = _DistinctKeys(mask)
         for _, keys in source.pieces(segment):
-            out = buffers.get("gathered", keys.nbytes).view(np.float64)
-            found = kernels.gather_bins(keys, len(keys), mask, out)
-            if found:
-                parts.append(np.unique(out[:found], return_counts=True))
-        return _add_counts(parts)
+            table.add(keys)
+        return table.take()
 
-    parts = _over_segments(sorted(wanted), source, look, progress)
-    return {name: _add_counts(found) for name, found in parts.items()}
+    parts = over_segments(sorted(wanted), source, look, progress)
+    return {name: add_counts(found) for name, found in parts.items()}
 
 
-def _add_counts(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+class _DistinctKeys:
+    """Counts distinct keys of the wanted bins; memory is the table and what was taken out of it when it filled up."""
+
+    def __init__(self, mask: Array) -> None:
+        self._mask = mask
+        self._slots, self._counts = np.zeros(_SLOTS), np.zeros(_SLOTS, np.int64)
+        self._used = np.zeros(1, np.int64)
+        self._full: list[tuple[Array, Array]] = []
+
+    def add(self, keys: Array) -> None:
+        """Count these keys."""
+        from analysis.weights import kernels
+
+        while len(keys):
+            done = kernels.gather_bins(keys, len(keys), self._mask, self._slots, self._counts, self._used)
+            keys = keys[done:]
+            if len(keys):
+                self._empty()
+
+    def take(self) -> tuple[Array, Array]:
+        """(distinct keys ascending, counts)."""
+        self._empty()
+        return add_counts(self._full)
+
+    def _empty(self) -> None:
+        held = np.flatnonzero(self._counts)
+        self._full.append((self._slots[held], self._counts[held]))
+        self._counts[held] = 0
+        self._used[0] = 0
+
+
+def add_counts(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """One (distinct keys ascending, counts) from several."""
     if not parts:
         return np.zeros(0), np.zeros(0, np.int64)
-    if len(parts) == 1:
-        return parts[0]
     keys, owner = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    return keys, np.bincount(owner, np.concatenate([counts for _, counts in parts])).astype(np.int64)
+    counts = np.zeros(len(keys), np.int64)
+    np.add.at(counts, owner, np.concatenate([counts for _, counts in parts]))
+    return keys, counts
 
 
-def _over_segments(
+def over_segments(
     names: Sequence[str], source: KeySource, look: Callable[[KeySegment], T], progress: Progress
 ) -> dict[str, list[T]]:
     """`look` at every segment of the named tensors; the answers by tensor, in the segments' order."""
@@ -250,107 +235,3 @@ def _over_segments(
     for unit, answer in zip(units, found, strict=True):
         by_name[unit.name].append(answer)
     return by_name
-
-
-def _close(edge: _Edge, direction: int, seed: int, source: KeySource, progress: Progress) -> dict[str, TensorCut]:
-    """Decide which ties are restored, and count what each tensor gives back."""
-    if edge.quota == edge.ties:
-        return {t.name: _with_all_ties(t, edge, direction) for t in edge.group.tensors}
-    low, high = _window(edge.quota, edge.ties)
-    found = _ties(edge, direction, seed, low, high, source, progress)
-    while not _cut_inside(found, edge.quota):
-        # The window missed the cut, which happens by chance once in 10^15: look at twice as much, in the end at all.
-        width = 2 * (high - low + 1)
-        low, high = max(0, low - width), min(_HASHES - 1, high + width)
-        found = _ties(edge, direction, seed, low, high, source, progress)
-    lasts = _last_hashes(found, edge.quota)
-    return {t.name: _with_some_ties(t, edge, direction, found.get(t.name), lasts) for t in edge.group.tensors}
-
-
-def _cut_inside(found: Mapping[str, _Ties], quota: int) -> bool:
-    below = sum(ties.below for ties in found.values())
-    return below < quota <= below + sum(len(ties.hashes) for ties in found.values())
-
-
-def _window(quota: int, ties: int) -> tuple[int, int]:
-    """Hashes are uniform, so the cut lies within 8 standard deviations of quota / ties; only those are collected."""
-    if ties <= _ALL_TIES:
-        return 0, _HASHES - 1
-    share = quota / ties
-    reach = 8 * math.sqrt(share * (1 - share) / ties) + 64 / ties
-    return max(0, int((share - reach) * _HASHES)), min(_HASHES - 1, int((share + reach) * _HASHES))
-
-
-def _ties(
-    edge: _Edge, direction: int, seed: int, low: int, high: int, source: KeySource, progress: Progress
-) -> dict[str, _Ties]:
-    """The hashes of the elements at the threshold, by tensor, in name order."""
-    from analysis.weights import kernels
-
-    buffers = Buffers()
-    window = np.uint64(low), np.uint64(high)
-
-    def look(segment: KeySegment) -> _Ties:
-        key = np.uint64(tensor_key(seed, segment.name))
-        parts, below, below_changed = [], 0, 0
-        for first, keys in source.pieces(segment):
-            out = buffers.get("ties", 2 * keys.nbytes).view(np.uint64).reshape(2, -1)
-            inside, less, less_changed = kernels.gather_ties(
-                keys, len(keys), edge.threshold, direction == RANDOM, key, first, *window, out
-            )
-            parts.append(out[:, :inside].copy())
-            below, below_changed = below + less, below_changed + less_changed
-        held = np.concatenate(parts, axis=1)
-        return _Ties(held[0], held[1].astype(bool), below, below_changed)
-
-    names = sorted(name for name, count in edge.tied.items() if count)
-    return {name: _join(parts) for name, parts in _over_segments(names, source, look, progress).items()}
-
-
-def _join(parts: Sequence[_Ties]) -> _Ties:
-    return _Ties(
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.changed for part in parts]),
-        sum(part.below for part in parts),
-        sum(part.below_changed for part in parts),
-    )
-
-
-def _last_hashes(found: Mapping[str, _Ties], quota: int) -> dict[str, int]:
-    """The largest restored hash by tensor. Equal hashes in two tensors are told apart by name order."""
-    names = sorted(found)
-    hashes = np.concatenate([found[name].hashes for name in names])
-    owners = np.repeat(np.arange(len(names)), [len(found[name].hashes) for name in names])
-    wanted = quota - sum(ties.below for ties in found.values())
-    last = np.partition(hashes, wanted - 1)[wanted - 1]
-    at_last = owners[hashes == last]  # names are in order already
-    final_owner = int(at_last[wanted - int((hashes < last).sum()) - 1])
-    cutoffs = {name: int(last) if owner <= final_owner else int(last) - 1 for owner, name in enumerate(names)}
-    return {name: cutoff for name, cutoff in cutoffs.items() if cutoff >= 0}
-
-
-def _with_all_ties(tensor: TensorUpdate, edge: _Edge, direction: int) -> TensorCut:
-    tied, beyond = edge.tied.get(tensor.name, 0), edge.beyond[tensor.name]
-    changed = tensor.changed if direction == RANDOM else tied if edge.threshold > 0 else 0
-    effective = _changed_beyond(tensor, beyond, direction) + changed
-    return TensorCut(edge.threshold, tied > 0, _HASHES - 1, beyond + tied, effective)
-
-
-def _with_some_ties(
-    tensor: TensorUpdate, edge: _Edge, direction: int, ties: _Ties | None, lasts: Mapping[str, int]
-) -> TensorCut:
-    beyond = edge.beyond[tensor.name]
-    effective = _changed_beyond(tensor, beyond, direction)
-    last = lasts.get(tensor.name)
-    if ties is None or last is None:
-        return TensorCut(edge.threshold, False, 0, beyond, effective)
-    chosen = ties.hashes <= np.uint64(last)
-    restored = beyond + ties.below + int(chosen.sum())
-    return TensorCut(
-        edge.threshold, True, last, restored, effective + ties.below_changed + int(ties.changed[chosen].sum())
-    )
-
-
-def _changed_beyond(tensor: TensorUpdate, beyond: int, direction: int) -> int:
-    """Of the parameters beyond the threshold, those with s != p: all at the top; all but the zeros at the bottom."""
-    return max(0, beyond - (tensor.elements - tensor.changed)) if direction == BOTTOM else beyond

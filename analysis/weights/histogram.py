@@ -28,6 +28,31 @@ class Sparse:
 
 
 @dataclass(frozen=True)
+class KeyCounts:
+    """How many of a tensor's keys of some measure lie in each bin (`bins` sorted); `changed` have s != p."""
+
+    name: str
+    elements: int
+    changed: int
+    bins: Array
+    counts: Array
+
+    def inside(self, bin_: int) -> int:
+        """Keys in the bin."""
+        position = int(np.searchsorted(self.bins, bin_))
+        found = position < len(self.bins) and self.bins[position] == bin_
+        return int(self.counts[position]) if found else 0
+
+    def over(self, bin_: int) -> int:
+        """Keys in the bins above."""
+        return int(self.counts[self.bins > bin_].sum())
+
+    def under(self, bin_: int) -> int:
+        """Keys in the bins below."""
+        return int(self.counts[self.bins < bin_].sum())
+
+
+@dataclass(frozen=True)
 class TensorUpdate:
     """One tensor's update. `table` columns: count, sum r, sum |d|, sum d^2; `null` columns: count, sum r."""
 
@@ -40,6 +65,12 @@ class TensorUpdate:
     def place(self) -> Place:
         """Layer, module kind and regions."""
         return place(self.name)
+
+    @cached_property
+    def relative(self) -> KeyCounts:
+        """The counts of r by bin."""
+        counts = self.table.rows[:, 0].astype(np.int64)
+        return KeyCounts(self.name, self.elements, self.changed, self.table.bins, counts)
 
     @cached_property
     def changed(self) -> int:
@@ -55,6 +86,13 @@ class TensorUpdate:
     def beyond_one(self) -> int:
         """Values that changed by at least their own size (r >= 1)."""
         return int(self.table.rows[self.table.bins >= ONE_BIN, 0].sum())
+
+
+def bin_of(keys: Array) -> Array:
+    """The bin of each key: the top 16 bits of its float32 rounding, the sign left out."""
+    with np.errstate(over="ignore"):
+        single = keys.astype(np.float32)
+    return np.asarray((single.view(np.uint32) & np.uint32(0x7FFFFFFF)) >> np.uint32(15)).astype(np.int64)
 
 
 def take_sparse(table: Array) -> Sparse:

@@ -25,8 +25,6 @@ BINS = 65536
 INFINITE_BIN = 0x7F800000 >> 15
 COLUMNS = 4  # of a histogram table: count, sum r, sum |d|, sum d^2
 BF16, F16, F32 = 0, 1, 2
-EXACT, PAPER = 0, 1
-TOP, BOTTOM, RANDOM = 1, -1, 0
 
 _LARGEST = np.float32(np.finfo(np.float32).max)
 _F16_SCALE = np.float32(2.0**112)  # shifts a half's exponent bias (15) to a single's (127)
@@ -94,33 +92,45 @@ def _keys_exact(p: Any, s: Any, count: int, change: Any, key: Any) -> None:
 
 
 @_compiled
-def _keys_paper(p: Any, s: Any, count: int, code: int, change: Any, key: Any, scratch: Any) -> None:
+def _keys_paper(p: Any, s: Any, count: int, half: bool, change: Any, key: Any, scratch: Any) -> None:
     delta, size, epsilon = scratch[0], scratch[1], scratch[2]
     epsilon[0] = _EPSILON
     for j in range(count):
         delta[j] = np.float32(s[j] - p[j])
-    if code == 0:
+    if half:
         _round_bf16(epsilon, 1)
         _round_bf16(delta, count)
     for j in range(count):
         size[j] = np.float32(abs(p[j]) + epsilon[0])
-    if code == 0:
+    if half:
         _round_bf16(size, count)
     for j in range(count):
         change[j] = np.float64(abs(delta[j]))
         size[j] = np.float32(abs(delta[j]) / size[j])
-    if code == 0:
+    if half:
         _round_bf16(size, count)
     for j in range(count):
         key[j] = np.float64(size[j])
 
 
 @_compiled
-def _keys(p: Any, s: Any, count: int, code: int, arithmetic: int, change: Any, key: Any, scratch: Any) -> None:
+def _keys(p: Any, s: Any, count: int, arithmetic: int, change: Any, key: Any, scratch: Any) -> None:
+    """arithmetic: 0 exact, 1 paper in float32, 2 paper in bfloat16."""
     if arithmetic == 0:
         _keys_exact(p, s, count, change, key)
     else:
-        _keys_paper(p, s, count, code, change, key, scratch)
+        _keys_paper(p, s, count, arithmetic == 2, change, key, scratch)
+
+
+@_compiled
+def _measure(p: Any, change: Any, count: int, measure: int, key: Any) -> None:
+    """Replace the relative key: 1 the absolute change; 2 the base's size, infinity where nothing changed."""
+    if measure == 1:
+        for j in range(count):
+            key[j] = change[j]
+    elif measure == 2:
+        for j in range(count):
+            key[j] = abs(np.float64(p[j])) if change[j] != 0.0 else np.inf
 
 
 @_compiled
@@ -137,7 +147,7 @@ def _any_infinite(bins: Any, count: int) -> bool:
     largest = np.uint16(0)
     for j in range(count):
         largest = max(largest, bins[j])
-    return largest >= 65280
+    return bool(largest >= 65280)
 
 
 @_compiled
@@ -149,15 +159,19 @@ def _not_finite(values: Any, count: int) -> int:
 
 
 @_compiled
-def compute_keys(base: Any, tuned: Any, base_code: int, tuned_code: int, arithmetic: int, count: int, out: Any) -> None:
-    """Rank keys (float64) of `count` pairs of stored values."""
+def compute_keys(
+    base: Any, tuned: Any, base_code: int, tuned_code: int, arithmetic: int, measure: int, count: int, out: Any
+) -> None:
+    """Rank keys (float64) of `count` pairs of stored values; measure: 0 relative, 1 absolute, 2 size of the base."""
     p, s = np.empty(4096, np.float32), np.empty(4096, np.float32)
     change, scratch = np.empty(4096), np.empty((3, 4096), np.float32)
     for start in range(0, count, 4096):
         n = min(4096, count - start)
         _decode(base, base_code, start, n, p)
         _decode(tuned, tuned_code, start, n, s)
-        _keys(p, s, n, tuned_code, arithmetic, change, out[start:], scratch)
+        key = out[start : start + n]
+        _keys(p, s, n, arithmetic, change, key, scratch)
+        _measure(p, change, n, measure, key)
 
 
 @_compiled
@@ -219,7 +233,7 @@ def tabulate(
         n = min(4096, count - start)
         _decode(base, base_code, start, n, p)
         _decode(tuned, tuned_code, start, n, s)
-        _keys(p, s, n, tuned_code, arithmetic, change, key, scratch)
+        _keys(p, s, n, arithmetic, change, key, scratch)
         _bins(key, n, single, bins)
         if _any_infinite(bins, n):  # NaN and Inf weights always give a NaN or infinite key
             bad_base += _not_finite(p, n)
@@ -233,26 +247,59 @@ def tabulate(
 
 
 @_compiled
-def gather_bins(key: Any, count: int, wanted: Any, out: Any) -> int:
-    """Copy the keys whose bin is wanted (uint8 per bin) to `out`; returns how many."""
+def count_bins(key: Any, count: int, table: Any) -> None:
+    """Add the keys' bins to `table` (BINS counts)."""
     single, bins = np.empty(4096, np.float32), np.empty(4096, np.uint16)
-    found = 0
     for start in range(0, count, 4096):
         n = min(4096, count - start)
+        _bins(key[start : start + n], n, single, bins)
+        for j in range(n):
+            table[bins[j]] += 1
+
+
+@_compiled
+def gather_bins(key: Any, count: int, wanted: Any, slots: Any, counts: Any, used: Any) -> int:
+    """Count the distinct keys whose bin is wanted (uint8 per bin) in an open hash table; returns how far it came.
+
+    slots: float64, counts: int64 (0 marks a free slot), both a power of two long; used: int64[1]. Stops before a block
+    that could fill more than half of the table: the caller empties it and goes on from there.
+    """
+    single, bins = np.empty(4096, np.float32), np.empty(4096, np.uint16)
+    last = np.uint64(len(slots) - 1)
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        if used[0] + n > len(slots) // 2:
+            return start
         block = key[start : start + n]
+        words = block.view(np.uint64)
         _bins(block, n, single, bins)
         for j in range(n):
             if wanted[bins[j]]:
-                out[found] = block[j]
-                found += 1
-    return found
+                slot = ((words[j] * _MIX_1) >> np.uint64(40)) & last
+                while counts[slot] != 0 and slots[slot] != block[j]:
+                    slot = (slot + np.uint64(1)) & last
+                used[0] += 1 if counts[slot] == 0 else 0
+                slots[slot] = block[j]
+                counts[slot] += 1
+    return count
 
 
 @_compiled
 def gather_ties(
-    key: Any, count: int, threshold: float, everything: bool, tensor_key: Any, first: int, low: Any, high: Any, out: Any
+    key: Any,
+    count: int,
+    threshold: float,
+    everything: bool,
+    unchanged: float,
+    tensor_key: Any,
+    first: int,
+    low: Any,
+    high: Any,
+    out: Any,
 ) -> tuple[int, int, int]:
     """Hashes of the elements at the threshold (or of all): those in [low, high] go to `out` with their changed flag.
+
+    `unchanged` is the key that weights with s = p have.
 
     out: (2, >= count) uint64, row 0 hash, row 1 whether the value changed.
     Returns how many are in `out`, how many lie below `low`, and how many of the latter changed.
@@ -261,7 +308,7 @@ def gather_ties(
     for j in range(count):
         if everything or key[j] == threshold:
             code = tie_hash(tensor_key, first + j)
-            changed = 1 if key[j] != 0.0 else 0
+            changed = 1 if key[j] != unchanged else 0
             if code < low:
                 below += 1
                 below_changed += changed

@@ -18,12 +18,13 @@ import numpy as np
 from analysis.errors import PairError
 from analysis.records import Progress, RestoreSpec, Silent
 from analysis.weights import stream
-from analysis.weights.cuts import Cut, TensorCut, tensor_key
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.names import bare
 from analysis.weights.pair import CheckpointPair, PairedTensor
-from analysis.weights.sources import ARITHMETIC_CODES, DTYPE_CODES
+from analysis.weights.sources import DTYPE_CODES, arithmetic_code
+from analysis.weights.strategies import MEASURES, RANKINGS
 from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
+from analysis.weights.ties import Cut, TensorCut, tensor_key
 
 if TYPE_CHECKING:
     import torch
@@ -105,13 +106,14 @@ def _blended(chunk: Chunk, segment: Segment, selection: Selection, buffers: Buff
     from analysis.weights import kernels
 
     tensor, cut, spec = segment.tensor, selection.of(segment.tensor), selection.spec
-    assert cut is not None and spec is not None and selection.cut is not None
+    assert cut is not None and spec is not None
     codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
     keys = buffers.get("keys", chunk.count * 8).view(np.float64)
-    kernels.compute_keys(chunk.base, chunk.tuned, *codes, ARITHMETIC_CODES[spec.arithmetic], chunk.count, keys)
+    ranking, mode = RANKINGS[spec.strategy], arithmetic_code(spec.arithmetic, tensor.tuned.dtype)
+    kernels.compute_keys(chunk.base, chunk.tuned, *codes, mode, MEASURES[ranking.measure], chunk.count, keys)
     mask = buffers.get("mask", chunk.count)
     key, last = np.uint64(tensor_key(spec.seed, tensor.name)), np.uint64(cut.last)
-    kernels.mark(keys, chunk.count, selection.cut.direction, cut.threshold, cut.ties, last, key, chunk.first, mask)
+    kernels.mark(keys, chunk.count, ranking.direction, cut.threshold, cut.ties, last, key, chunk.first, mask)
     base = _in_dtype(chunk.base, tensor.base.dtype, tensor.tuned.dtype, chunk.count, buffers)
     word = np.uint32 if tensor.tuned.dtype == "F32" else np.uint16
     out = buffers.get("blended", chunk.tuned.nbytes)

@@ -1,6 +1,7 @@
-"""Where rank keys come from: held in memory for small pairs, computed again from the files for large ones."""
+"""Where rank keys come from: stored values held in memory for small pairs, read again from the files for large ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -9,52 +10,98 @@ from analysis.weights import stream
 from analysis.weights.cuts import KeySegment
 from analysis.weights.histogram import Array
 from analysis.weights.pair import CheckpointPair
-from analysis.weights.stream import Buffers, FileReader, Segment, chunks, segments
+from analysis.weights.strategies import MEASURES, Measure
+from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, segments
 
 DTYPE_CODES = {"BF16": 0, "F16": 1, "F32": 2}
-ARITHMETIC_CODES: dict[Arithmetic, int] = {"exact": 0, "paper": 1}
 
 
-class HeldKeys:
-    """Keys of every tensor in memory (8 bytes per parameter)."""
+def arithmetic_code(arithmetic: Arithmetic, dtype: str) -> int:
+    """The kernels' code; paper arithmetic runs in the stored dtype."""
+    return 0 if arithmetic == "exact" else 2 if dtype == "BF16" else 1
 
-    def __init__(self, keys: Mapping[str, Array], *, one_key_per_bin: bool) -> None:
-        self._keys = keys
-        self.one_key_per_bin = one_key_per_bin
+
+class Values(Protocol):
+    """Both sides' stored values, by tensor, in pieces of at most stream.CHUNK."""
+
+    def segments(self, names: Sequence[str]) -> list[KeySegment]: ...
+    def dtypes(self, name: str) -> tuple[str, str]: ...
+    def pieces(self, segment: KeySegment) -> Iterator[Chunk]: ...
+
+
+class HeldValues:
+    """Stored bytes of both sides in memory: (base, tuned) by tensor name."""
+
+    def __init__(
+        self, values: Mapping[str, tuple[Bytes, Bytes]], dtypes: Mapping[str, tuple[str, str]], sizes: Mapping[str, int]
+    ) -> None:
+        self._values, self._dtypes, self._sizes = values, dtypes, sizes
 
     def segments(self, names: Sequence[str]) -> list[KeySegment]:
         """One segment a tensor."""
-        return [KeySegment(name, 0, len(self._keys[name])) for name in names]
+        return [KeySegment(name, 0, self._sizes[name]) for name in names]
 
-    def pieces(self, segment: KeySegment) -> Iterator[tuple[int, Array]]:
-        """The keys, a chunk at a time."""
-        keys = self._keys[segment.name]
-        for first in range(segment.first, segment.first + segment.count, stream.CHUNK):
-            yield first, keys[first : min(first + stream.CHUNK, segment.first + segment.count)]
+    def dtypes(self, name: str) -> tuple[str, str]:
+        """Stored dtypes of base and tuned."""
+        return self._dtypes[name]
+
+    def pieces(self, segment: KeySegment) -> Iterator[Chunk]:
+        """Views of the held bytes."""
+        base, tuned = self._values[segment.name]
+        items = len(base) // self._sizes[segment.name], len(tuned) // self._sizes[segment.name]
+        end = segment.first + segment.count
+        for first in range(segment.first, end, stream.CHUNK):
+            last = min(first + stream.CHUNK, end)
+            parts = base[first * items[0] : last * items[0]], tuned[first * items[1] : last * items[1]]
+            yield Chunk(first, last - first, *parts)
 
 
-class FileKeys:
-    """Keys computed from the pair's files each time they are asked for."""
+class FileValues:
+    """Stored bytes read from the pair's files each time they are asked for, into reused buffers."""
 
-    def __init__(self, pair: CheckpointPair, reader: FileReader, arithmetic: Arithmetic, *, one_key_per_bin: bool):
+    def __init__(self, pair: CheckpointPair, reader: FileReader) -> None:
         self._tensors = {tensor.name: tensor for tensor in pair.tensors}
         self._reader = reader
-        self._arithmetic = ARITHMETIC_CODES[arithmetic]
         self._buffers = Buffers()
-        self.one_key_per_bin = one_key_per_bin
 
     def segments(self, names: Sequence[str]) -> list[KeySegment]:
         """The work units of the named tensors."""
         units = segments(self._tensors[name] for name in names)
         return [KeySegment(unit.tensor.name, unit.first, unit.count) for unit in units]
 
+    def dtypes(self, name: str) -> tuple[str, str]:
+        """Stored dtypes of base and tuned."""
+        tensor = self._tensors[name]
+        return tensor.base.dtype, tensor.tuned.dtype
+
+    def pieces(self, segment: KeySegment) -> Iterator[Chunk]:
+        """The segment's chunks."""
+        unit = Segment(self._tensors[segment.name], segment.first, segment.count)
+        return chunks(self._reader, self._buffers, unit)
+
+
+class Keys:
+    """A KeySource: one measure of the values in one arithmetic."""
+
+    def __init__(self, values: Values, arithmetic: Arithmetic, measure: Measure, *, one_key_per_bin: bool) -> None:
+        self._values = values
+        self._arithmetic = arithmetic
+        self._measure = MEASURES[measure]
+        self._buffers = Buffers()
+        self.one_key_per_bin = one_key_per_bin
+        self.zero_bin_is_zero = measure == "relative"  # a changed weight has r of at least 2^-25
+
+    def segments(self, names: Sequence[str]) -> list[KeySegment]:
+        """The work units of the named tensors."""
+        return self._values.segments(names)
+
     def pieces(self, segment: KeySegment) -> Iterator[tuple[int, Array]]:
         """The keys, a chunk at a time, in a buffer that the next chunk overwrites."""
         from analysis.weights import kernels
 
-        tensor = self._tensors[segment.name]
-        codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
-        for chunk in chunks(self._reader, self._buffers, Segment(tensor, segment.first, segment.count)):
+        base, tuned = self._values.dtypes(segment.name)
+        codes = DTYPE_CODES[base], DTYPE_CODES[tuned], arithmetic_code(self._arithmetic, tuned), self._measure
+        for chunk in self._values.pieces(segment):
             keys = self._buffers.get("keys", chunk.count * 8).view(np.float64)
-            kernels.compute_keys(chunk.base, chunk.tuned, *codes, self._arithmetic, chunk.count, keys)
+            kernels.compute_keys(chunk.base, chunk.tuned, *codes, chunk.count, keys)
             yield chunk.first, keys

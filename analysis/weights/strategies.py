@@ -2,14 +2,45 @@
 
 | strategy | restored first | source |
 |---|---|---|
-| relative-top | largest r = |s - p| / |p| | Ye et al., EMNLP 2025 (the paper's) |
+| relative-top | largest r = abs(s - p) / abs(p) | Ye et al., EMNLP 2025 (the paper's) |
 | relative-bottom | smallest r | its control |
 | random | smallest tie hash of the seed | its control |
+| absolute-top | largest abs(s - p) | |
+| absolute-bottom | smallest abs(s - p): TIES trimming of one model | arXiv 2306.01708 |
+| small-base | smallest abs(p) among the changed | a control: is relative-top just "small weights"? |
 
-Knows no weights and no files: kernels.py compares keys by the direction given here.
+Knows no weights and no files: kernels.py computes the measure, cuts.py orders by it.
 """
+
+import math
+from dataclasses import dataclass
+from typing import Literal
 
 from analysis.records import Strategy
 
 TOP, BOTTOM, RANDOM = 1, -1, 0
-DIRECTIONS: dict[Strategy, int] = {"relative-top": TOP, "relative-bottom": BOTTOM, "random": RANDOM}
+Measure = Literal["relative", "absolute", "base"]
+MEASURES: dict[Measure, int] = {"relative": 0, "absolute": 1, "base": 2}  # the kernels' codes
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A measure of each weight and the end of it that is restored first; `unchanged` is the key where s = p."""
+
+    measure: Measure
+    direction: int
+
+    @property
+    def unchanged(self) -> float:
+        """The key of weights that did not change: last among small-base, smallest elsewhere."""
+        return math.inf if self.measure == "base" else 0.0
+
+
+RANKINGS: dict[Strategy, Ranking] = {
+    "relative-top": Ranking("relative", TOP),
+    "relative-bottom": Ranking("relative", BOTTOM),
+    "random": Ranking("relative", RANDOM),
+    "absolute-top": Ranking("absolute", TOP),
+    "absolute-bottom": Ranking("absolute", BOTTOM),
+    "small-base": Ranking("base", BOTTOM),
+}

@@ -37,6 +37,19 @@ def relative_change(base: torch.Tensor, tuned: torch.Tensor) -> np.ndarray:
     return np.where(s == p, 0.0, ratio)
 
 
+def rank_by(strategy: str, base: torch.Tensor, tuned: torch.Tensor) -> np.ndarray:
+    """What the strategy sorts by, smallest restored first."""
+    p, s = base.double().numpy().ravel(), tuned.double().numpy().ravel()
+    return {
+        "relative-top": -relative_change(base, tuned),
+        "relative-bottom": relative_change(base, tuned),
+        "random": np.zeros(p.size),
+        "absolute-top": -np.abs(s - p),
+        "absolute-bottom": np.abs(s - p),
+        "small-base": np.where(s == p, np.inf, np.abs(p)),
+    }[strategy]
+
+
 def hash_of(seed: int, name: str, index: int) -> int:
     """The tie hash of one element, in Python integers."""
     x = (xxhash.xxh3_64_intdigest(f"{seed}:{name}".encode()) + index * 0x9E3779B97F4A7C15) & _MASK
@@ -62,13 +75,11 @@ def restored_masks(
             masks |= restored_masks(*one, percent, strategy=strategy, seed=seed)
         return masks
     names = sorted(base)
-    keys = np.concatenate([relative_change(base[name], tuned[name]) for name in names])
-    sign = {"relative-top": -1.0, "relative-bottom": 1.0, "random": 0.0}[strategy]
-    ranked = np.zeros_like(keys) if strategy == "random" else sign * keys
+    ranked = np.concatenate([rank_by(strategy, base[name], tuned[name]) for name in names])
     hashes = np.array([hash_of(seed, name, i) for name in names for i in range(base[name].numel())], np.uint64)
-    order = np.lexsort((np.arange(len(keys)), hashes, ranked))
-    chosen = np.zeros(len(keys), bool)
-    chosen[order[: math.floor(len(keys) * percent / 100)]] = True
+    order = np.lexsort((np.arange(len(ranked)), hashes, ranked))
+    chosen = np.zeros(len(ranked), bool)
+    chosen[order[: math.floor(len(ranked) * percent / 100)]] = True
     ends = np.cumsum([base[name].numel() for name in names])
     return {name: chosen[end - base[name].numel() : end] for name, end in zip(names, ends, strict=True)}
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.errors import PairError, SpecError
-from analysis.records import PAPER_PERCENTS, RestoreSpec
+from analysis.records import PAPER_PERCENTS, STRATEGIES, RestoreSpec
 from analysis.weights import profile as profiles
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import UpdateProfile, profile_pair
@@ -38,7 +38,7 @@ def test_every_percentage_of_the_paper_restores_exactly_the_set_of_a_full_sort(
     llama_pairs: Pairs, dtype: str, keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not keep:
-        monkeypatch.setattr(profiles, "KEEP_KEYS", 0)
+        monkeypatch.setattr(profiles, "KEEP_PARAMETERS", 0)
     pair = open_pair(*llama_pairs[dtype])
     profile = profile_pair(pair)
     base, tuned = (reference.load(folder) for folder in llama_pairs[dtype])
@@ -62,7 +62,7 @@ def test_every_percentage_of_the_paper_restores_exactly_the_set_of_a_full_sort(
         assert count.by_module["q"] == sum(int(masks[n].sum()) for n in scope if "q_proj" in n)
 
 
-@pytest.mark.parametrize("strategy", ["relative-top", "relative-bottom", "random"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("scope", ["global", "tensor"])
 @pytest.mark.parametrize("percent", [0, 0.004, 7, 33.3, 97, 100])
 def test_every_strategy_and_scope_agrees_with_a_full_sort(
@@ -98,7 +98,7 @@ def test_the_set_at_a_smaller_percentage_lies_inside_the_set_at_a_larger(llama_p
     pair = open_pair(*llama_pairs["bfloat16"])
     profile = profile_pair(pair)
     tuned = {name: tensor.float() for name, tensor in reference.load(llama_pairs["bfloat16"][1]).items()}
-    for strategy in ("relative-top", "relative-bottom", "random"):
+    for strategy in STRATEGIES:
         before = None
         for percent in (1, 2, 5, 30, 55, 90):
             values = restored(pair, profile, RestoreSpec(percent, strategy=strategy))
@@ -136,8 +136,10 @@ def test_paper_arithmetic_matches_torch_on_the_awkward_values(tmp_path: Path) ->
     name = "model.layers.0.mlp.up_proj.weight"
     pair = open_pair(*save_pair(tmp_path, {name: p}, {name: s}))
     profile = profile_pair(pair, arithmetic="paper")
-    assert profile.keys is not None
-    np.testing.assert_array_equal(profile.keys, ((s - p).abs() / (p.abs() + 1e-8)).double().numpy())
+    expected = ((s - p).abs() / (p.abs() + 1e-8)).double().sort(descending=True).values
+    for rank in range(1, len(expected) + 1):
+        count = profile.count(RestoreSpec(100 * rank / len(expected), arithmetic="paper"))
+        assert count.threshold == expected[count.count - 1]
 
 
 def test_a_weight_that_was_zero_ranks_first_and_adds_nothing_to_the_sums(tmp_path: Path) -> None:
@@ -208,16 +210,18 @@ def test_the_stored_profile_answers_as_the_fresh_one(llama_pairs: Pairs) -> None
 def test_a_large_pair_looks_in_its_files_and_says_so_when_they_changed(
     llama_pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profiles, "KEEP_KEYS", 0)
+    monkeypatch.setattr(profiles, "KEEP_PARAMETERS", 0)
     base, tuned = (reference.load(folder) for folder in llama_pairs["float32"])
     folders = save_pair(tmp_path, base, tuned)
     profile = profile_pair(open_pair(*folders))
-    assert profile.keys is None
-    assert profile.count(RestoreSpec(5)).count == 768
+    assert profile.held is None
+    assert profile.count(RestoreSpec(6)).count == 921
     (folders[1] / "model.safetensors").touch()
     again = UpdateProfile.from_stored(profile.to_stored())
+    assert again.count(RestoreSpec(6)) == profile.count(RestoreSpec(6))
+    assert again.percent_rows() == profile.percent_rows()
     with pytest.raises(PairError, match="have changed"):
-        again.count(RestoreSpec(5))
+        again.count(RestoreSpec(7))
 
 
 def test_nan_and_infinity_are_counted_named_and_refused(tmp_path: Path) -> None:

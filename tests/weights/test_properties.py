@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from analysis.records import RestoreSpec
+from analysis.records import STRATEGIES, RestoreSpec
 from analysis.weights import profile as profiles
 from analysis.weights import stream
 from analysis.weights.pair import open_pair
@@ -57,7 +57,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
 @given(
     tensors=pairs(),
     percent=st.one_of(st.sampled_from([0, 1, 5, 20, 60, 100]), st.floats(0, 100)),
-    strategy=st.sampled_from(["relative-top", "relative-bottom", "random"]),
+    strategy=st.sampled_from(STRATEGIES),
     scope=st.sampled_from(["global", "tensor"]),
     region=st.sampled_from(sorted(IN_REGION)),
     layer=st.sampled_from([None, 1]),
@@ -95,7 +95,7 @@ def test_restoring_equals_the_plain_reference(
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "CHUNK", max(chunk, segment // 64))
         patch.setattr(stream, "SEGMENT", segment)
-        patch.setattr(profiles, "KEEP_KEYS", 10**7 if keep else 0)
+        patch.setattr(profiles, "KEEP_PARAMETERS", 10**7 if keep else 0)
         for side, held in (("base", base), ("tuned", tuned)):
             (Path(home) / side).mkdir()
             save_file(held, Path(home) / side / "model.safetensors")

@@ -1,0 +1,342 @@
+"""What one pass over a pair learned, and every question it answers: counts, thresholds, rows, curves.
+
+Holds histograms, and for small pairs both sides' stored values, so that every count is answered without the files. For
+larger pairs the keys at a cut are looked up in the files at a spec's first use, and the cut is remembered (and stored).
+Ranking: Ye et al., EMNLP 2025; see kernels.py for the two arithmetics, cuts.py and ties.py for the total order.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analysis.errors import PairError, SpecError
+from analysis.records import (
+    PAPER_PERCENTS,
+    Arithmetic,
+    Finding,
+    Progress,
+    Region,
+    RestoreCount,
+    RestoreSpec,
+    Silent,
+    Stored,
+)
+from analysis.weights import tables
+from analysis.weights.cuts import KeySegment, over_segments
+from analysis.weights.headers import ITEM_BYTES
+from analysis.weights.histogram import BINS, Array, KeyCounts, Sparse, TensorUpdate
+from analysis.weights.pair import CheckpointPair, open_pair
+from analysis.weights.sources import FileValues, HeldValues, Keys, Values
+from analysis.weights.strategies import RANKINGS, Measure
+from analysis.weights.stream import FileReader
+from analysis.weights.ties import Cut, TensorCut, resolve
+
+
+@dataclass(frozen=True)
+class UpdateProfile:
+    """What one pass over a pair learned. `tensors` are in name order.
+
+    `held` are both sides' stored bytes, tensors in that order one after the other; None for large pairs.
+    """
+
+    base_id: str
+    tuned_id: str
+    arithmetic: Arithmetic
+    tensors: tuple[TensorUpdate, ...]
+    dtypes: tuple[tuple[str, str], ...]  # of base and tuned, as stored, tensor by tensor
+    findings: tuple[Finding, ...]
+    sources: tuple[str, str]  # where base and tuned lay
+    fingerprints: tuple[str, ...]  # of their files
+    seconds: float
+    bytes_read: int
+    peak_rss_bytes: int
+    held: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
+    _cuts: dict[RestoreSpec, Cut] = field(default_factory=dict, repr=False, compare=False)
+    _counts: dict[Measure, dict[str, KeyCounts]] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    def select(self, region: Region, layers: Sequence[int] | None = None) -> tuple[TensorUpdate, ...]:
+        """The tensors of a region, narrowed to these layers; SpecError where that leaves nothing."""
+        held = tuple(t for t in self.tensors if region in t.place.regions)
+        if not held:
+            raise SpecError(f"This pair has no parameters in the region {region}.", items=["Choose the region all."])
+        if layers is None:
+            return held
+        present = {t.place.layer for t in held}
+        unknown = [str(layer) for layer in layers if layer not in present]
+        if unknown or not layers:
+            known = sorted(layer for layer in present if layer is not None)
+            reach = f"the region {region} has layers {known[0]} to {known[-1]}" if known else "the region has no layers"
+            raise SpecError(f"Layers {', '.join(unknown) or '(none)'} are not there: {reach}.")
+        return tuple(t for t in held if t.place.layer in layers)
+
+    def cut(self, spec: RestoreSpec, progress: Progress | None = None, *, pair: CheckpointPair | None = None) -> Cut:
+        """The exact cut of a spec, remembered; see `cuts`."""
+        return self.cuts([spec], progress, pair=pair)[0]
+
+    def cuts(
+        self, specs: Sequence[RestoreSpec], progress: Progress | None = None, *, pair: CheckpointPair | None = None
+    ) -> list[Cut]:
+        """The exact cuts of many specs, remembered. Reads files only for large pairs, at a spec's first use.
+
+        `pair` says where the files are now; without it they are looked for where they were when profiled.
+        """
+        for spec in specs:
+            if spec.arithmetic != self.arithmetic:
+                message = (
+                    f"This profile was made in {self.arithmetic} arithmetic, the restoration asks {spec.arithmetic}."
+                )
+                raise SpecError(message, items=["Profile the pair in the arithmetic of the restoration."])
+        with self._lock:
+            missing = list(dict.fromkeys(spec for spec in specs if spec not in self._cuts))
+            if missing:
+                self._resolve(missing, progress or Silent(), pair)
+            return [self._cuts[spec] for spec in specs]
+
+    def count(self, spec: RestoreSpec) -> RestoreCount:
+        """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer."""
+        tensors, cut = self.select(spec.region, spec.layers), self.cut(spec)
+        by_layer: dict[int, int] = {}
+        by_module: dict[str, int] = {}
+        for tensor in tensors:
+            restored = cut.tensors[tensor.name].restored if tensor.name in cut.tensors else 0
+            by_module[tensor.place.module] = by_module.get(tensor.place.module, 0) + restored
+            if tensor.place.layer is not None:
+                by_layer[tensor.place.layer] = by_layer.get(tensor.place.layer, 0) + restored
+        return RestoreCount(
+            spec=spec,
+            region_parameters=sum(t.elements for t in tensors),
+            count=cut.count,
+            threshold=cut.threshold,
+            ties=cut.ties,
+            ties_restored=cut.ties_restored,
+            effective_count=sum(t.effective for t in cut.tensors.values()),
+            changed_count=sum(t.changed for t in tensors),
+            by_layer=dict(sorted(by_layer.items())),
+            by_module=by_module,
+        )
+
+    def changed_fraction(self, region: Region = "transformer") -> float:
+        """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""
+        tensors = self.select(region)
+        return sum(t.changed for t in tensors) / sum(t.elements for t in tensors)
+
+    def region_parameters(self, region: Region = "transformer") -> int:
+        """How many parameters the region holds; 0 where there are none."""
+        return sum(t.elements for t in self.tensors if region in t.place.regions)
+
+    def percent_rows(
+        self, region: Region = "transformer", percents: Sequence[float] = PAPER_PERCENTS
+    ) -> tuple[tables.PercentRow, ...]:
+        """One row per percentage of relative-top."""
+        return tables.percent_rows(self.select(region), self._top_cuts(region, percents))
+
+    def layers(
+        self, region: Region = "transformer", percents: Sequence[float] = PAPER_PERCENTS
+    ) -> tuple[tables.LayerRow, ...]:
+        """One row per layer."""
+        return tables.layer_rows(self.select(region), self._top_cuts(region, percents))
+
+    def modules(
+        self, region: Region = "transformer", percents: Sequence[float] = PAPER_PERCENTS
+    ) -> tuple[tables.ModuleRow, ...]:
+        """One row per module kind."""
+        return tables.module_rows(self.select(region), self._top_cuts(region, percents))
+
+    def tensor_rows(
+        self, region: Region = "transformer", percents: Sequence[float] = PAPER_PERCENTS
+    ) -> tuple[tables.TensorRow, ...]:
+        """One row per tensor."""
+        return tables.tensor_rows(self.select(region), self._top_cuts(region, percents))
+
+    def concentration(self, region: Region = "transformer") -> tables.Concentration:
+        """How unevenly the update is spread, with |d| and the shuffled null beside it."""
+        return tables.concentration(self.select(region))
+
+    def to_stored(self) -> Stored:
+        """The profile as a document and arrays, the cuts resolved so far with it."""
+        document = {name: getattr(self, name) for name in _PLAIN}
+        document |= {
+            "sources": list(self.sources),
+            "fingerprints": list(self.fingerprints),
+            "findings": [asdict(finding) for finding in self.findings],
+            "tensors": [
+                {"name": t.name, "elements": t.elements, "dtypes": list(dtypes)}
+                for t, dtypes in zip(self.tensors, self.dtypes, strict=True)
+            ],
+        }
+        arrays = {
+            **_pack("table", [t.table for t in self.tensors]),
+            **_pack("null", [t.null for t in self.tensors]),
+        }
+        if self.held is not None:
+            arrays |= {"held_base": self.held[0], "held_tuned": self.held[1]}
+        else:
+            with self._lock:
+                document["cuts"], cut_arrays = _pack_cuts(self._cuts)
+            arrays |= cut_arrays
+        return Stored(document=document, arrays=arrays)
+
+    @classmethod
+    def from_stored(cls, stored: Stored) -> "UpdateProfile":
+        """The profile that `to_stored` gave."""
+        document, arrays = stored.document, stored.arrays
+        tables_, nulls = _unpack("table", arrays), _unpack("null", arrays)
+        base, tuned = document["sources"]
+        return cls(
+            **{name: document[name] for name in _PLAIN},
+            tensors=tuple(
+                TensorUpdate(entry["name"], entry["elements"], table, null)
+                for entry, table, null in zip(document["tensors"], tables_, nulls, strict=True)
+            ),
+            dtypes=tuple((entry["dtypes"][0], entry["dtypes"][1]) for entry in document["tensors"]),
+            findings=tuple(Finding(**{**f, "tensors": tuple(f["tensors"])}) for f in document["findings"]),
+            sources=(base, tuned),
+            fingerprints=tuple(document["fingerprints"]),
+            held=(arrays["held_base"], arrays["held_tuned"]) if "held_base" in arrays else None,
+            _cuts=_unpack_cuts(document.get("cuts", []), arrays),
+        )
+
+    def _top_cuts(self, region: Region, percents: Sequence[float]) -> dict[float, Cut]:
+        specs = [RestoreSpec(percent, region=region, arithmetic=self.arithmetic) for percent in percents]
+        return dict(zip(percents, self.cuts(specs), strict=True))
+
+    def _resolve(self, specs: Sequence[RestoreSpec], progress: Progress, pair: CheckpointPair | None) -> None:
+        by_measure: dict[Measure, list[RestoreSpec]] = {}
+        for spec in specs:
+            by_measure.setdefault(RANKINGS[spec.strategy].measure, []).append(spec)
+        with self._values(pair) as values:
+            for measure, held in by_measure.items():
+                source = Keys(values, self.arithmetic, measure, one_key_per_bin=self._one_key_per_bin(measure))
+                counts = self._key_counts(measure, source, progress)
+                requests = [(s, [counts[t.name] for t in self.select(s.region, s.layers)]) for s in held]
+                self._cuts.update(zip(held, resolve(requests, source, progress), strict=True))
+
+    def _one_key_per_bin(self, measure: Measure) -> bool:
+        """Whether keys are bfloat16 values, of which a bin holds one."""
+        if measure == "base":
+            return all(base == "BF16" for base, _ in self.dtypes)
+        return self.arithmetic == "paper" and all(tuned == "BF16" for _, tuned in self.dtypes)
+
+    def _key_counts(self, measure: Measure, source: Keys, progress: Progress) -> dict[str, KeyCounts]:
+        """Every tensor's histogram of a measure: r from the pass, the others from one more look, remembered."""
+        if measure == "relative":
+            return {t.name: t.relative for t in self.tensors}
+        if measure not in self._counts:
+            dense = _count_keys([t.name for t in self.tensors], source, progress)
+            self._counts[measure] = {
+                t.name: KeyCounts(t.name, t.elements, t.changed, np.flatnonzero(d), d[d > 0])
+                for t, d in ((t, dense[t.name]) for t in self.tensors)
+            }
+        return self._counts[measure]
+
+    @contextmanager
+    def _values(self, pair: CheckpointPair | None) -> Iterator[Values]:
+        if self.held is not None:
+            yield self._held_values
+            return
+        with FileReader() as reader:
+            yield FileValues(pair or self._reopened(), reader)
+
+    @cached_property
+    def _held_values(self) -> HeldValues:
+        assert self.held is not None
+        names = [t.name for t in self.tensors]
+        sizes = {t.name: t.elements for t in self.tensors}
+        dtypes = dict(zip(names, self.dtypes, strict=True))
+        sides = [
+            split_held(self.held[side], [sizes[n] * ITEM_BYTES[dtypes[n][side]] for n in names]) for side in (0, 1)
+        ]
+        return HeldValues(dict(zip(names, zip(*sides, strict=True), strict=True)), dtypes, sizes)
+
+    def _reopened(self) -> CheckpointPair:
+        pair = open_pair(*self.sources)
+        if fingerprints(pair) != self.fingerprints:
+            raise PairError(
+                "The weights have changed, or are other files, since this pair was profiled.",
+                items=[*self.sources, "Load the pair again: it is then profiled anew."],
+            )
+        return pair
+
+
+_PLAIN = ("base_id", "tuned_id", "arithmetic", "seconds", "bytes_read", "peak_rss_bytes")
+
+
+def fingerprints(pair: CheckpointPair) -> tuple[str, ...]:
+    """What identifies the files of a pair without reading them."""
+    return tuple(shard.fingerprint for side in (pair.base, pair.tuned) for shard in side.files)
+
+
+def split_held(held: Array, sizes: Sequence[int]) -> list[Array]:
+    """The tensors' bytes in one array as views, given their sizes in bytes."""
+    ends = np.cumsum(sizes)
+    return [held[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+def _count_keys(names: Sequence[str], source: Keys, progress: Progress) -> dict[str, Array]:
+    from analysis.weights import kernels
+
+    def look(segment: KeySegment) -> Array:
+        table = np.zeros(BINS, np.int64)
+        for _, keys in source.pieces(segment):
+            kernels.count_bins(keys, len(keys), table)
+        return table
+
+    return {name: np.sum(parts, axis=0) for name, parts in over_segments(names, source, look, progress).items()}
+
+
+def _pack_cuts(cuts: Mapping[RestoreSpec, Cut]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+    documents, arrays = [], {}
+    for number, (spec, cut) in enumerate(cuts.items()):
+        document = asdict(spec) | {"layers": None if spec.layers is None else list(spec.layers)}
+        documents.append(
+            {
+                "spec": document,
+                "count": cut.count,
+                "ties": cut.ties,
+                "ties_restored": cut.ties_restored,
+                "has_threshold": cut.threshold is not None,
+                "tensors": list(cut.tensors),
+            }
+        )
+        held = list(cut.tensors.values())
+        arrays[f"cut{number}_threshold"] = np.array([c.threshold for c in held])
+        arrays[f"cut{number}_last"] = np.array([c.last for c in held], np.uint64)
+        numbers = [(c.ties, c.restored, c.effective) for c in held]
+        arrays[f"cut{number}_numbers"] = np.array(numbers, np.int64).reshape(-1, 3)
+    return documents, arrays
+
+
+def _unpack_cuts(documents: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]) -> dict[RestoreSpec, Cut]:
+    cuts = {}
+    for number, document in enumerate(documents):
+        layers = document["spec"]["layers"]
+        spec = RestoreSpec(**{**document["spec"], "layers": None if layers is None else tuple(layers)})
+        parts = (arrays[f"cut{number}_{part}"].tolist() for part in ("threshold", "last", "numbers"))
+        held = {
+            name: TensorCut(threshold, bool(numbers[0]), last, numbers[1], numbers[2])
+            for name, threshold, last, numbers in zip(document["tensors"], *parts, strict=True)
+        }
+        threshold = next(iter(held.values())).threshold if document["has_threshold"] else None
+        cuts[spec] = Cut(held, document["count"], threshold, document["ties"], document["ties_restored"])
+    return cuts
+
+
+def _pack(name: str, parts: Sequence[Sparse]) -> dict[str, Array]:
+    return {
+        f"{name}_sizes": np.array([len(part.bins) for part in parts], np.int64),
+        f"{name}_bins": np.concatenate([part.bins for part in parts]).astype(np.int32),
+        f"{name}_rows": np.concatenate([part.rows for part in parts]),
+    }
+
+
+def _unpack(name: str, arrays: Mapping[str, Any]) -> list[Sparse]:
+    ends = np.cumsum(arrays[f"{name}_sizes"])
+    bins, rows = arrays[f"{name}_bins"].astype(np.int64), arrays[f"{name}_rows"]
+    starts = np.concatenate([[0], ends[:-1]])
+    return [Sparse(bins[start:end], rows[start:end]) for start, end in zip(starts, ends, strict=True)]
