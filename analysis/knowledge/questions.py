@@ -26,6 +26,7 @@ from analysis.records import IN_DOMAIN, OUT_OF_DOMAIN, Domain, Finding, Question
 
 Row = tuple[str, Any]  # where it stands ("line 3"), and what stands there
 RELEASED = re.compile(r"(?:^|/)(P\d+)\.(train|dev|test)\.json$")
+ZIP_START = b"PK\x03\x04"
 ITEMS_SHOWN = 20
 KNOWN_FIELDS = ("question", "answers", "relation", "subject", "id", "level")
 
@@ -84,6 +85,8 @@ def _read(path: Path, split: Split) -> list[Question]:
     if zipfile.is_zipfile(path):
         return _read_zip(path, split)
     content = path.read_bytes()
+    if content.startswith(ZIP_START):
+        raise _damaged(path, "its end is missing")
     released = RELEASED.search(path.name)
     if released:
         return _released({path.name: lambda _: content}, path, released[2])
@@ -95,7 +98,7 @@ def _read_zip(path: Path, split: Split) -> list[Question]:
         with zipfile.ZipFile(path) as archive:
             return _released(dict.fromkeys(archive.namelist(), archive.read), path, split)
     except zipfile.BadZipFile as error:
-        raise QuestionError(f"{path} is a damaged zip file ({error}): fetch it again.") from error
+        raise _damaged(path, str(error)) from error
 
 
 def _folder_files(folder: Path) -> dict[str, Any]:
@@ -172,6 +175,8 @@ def _make_questions(path: Path, rows: Sequence[Row]) -> list[Question]:
     problems += [f"the id {name!r} is given to more than one question" for name in twice]
     if problems:
         raise _refused(path, problems)
+    if not questions:
+        raise QuestionError(f"{path} holds no questions: expected at least one.")
     return questions
 
 
@@ -236,6 +241,10 @@ def _note_duplicates(questions: Sequence[Question]) -> Iterator[Finding]:
         yield Finding(
             "info", "duplicate-questions", f"{len(twice)} questions stand more than once; all are kept.", tuple(twice)
         )
+
+
+def _damaged(path: Path, reason: str) -> QuestionError:
+    return QuestionError(f"{path} is a damaged zip file ({reason}): fetch it again.")
 
 
 def _refused(path: Path, problems: list[str]) -> QuestionError:
