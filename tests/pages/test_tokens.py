@@ -1,0 +1,129 @@
+"""The Tokens page: what it says before there is anything, what it shows when there is, and how it fails."""
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analysis.records import RestoreSpec
+from cache.asked import Asking, Comparison
+from cache.work import Workspace
+from tests.pages.conftest import Open, settle, words_of
+
+HOSTILE = "<img src=x onerror=alert(1)> **b** [l](http://x) \u202eevil 😀 \x07"
+
+
+@pytest.fixture
+def loaded(shared: Workspace, pair: Comparison) -> Workspace:
+    """The workspace, with the pair's weights read."""
+    shared.profile(pair)
+    return shared
+
+
+def view_of(app: AppTest) -> dict[str, Any]:
+    """The data the reading view was given."""
+    (component,) = app.get("bidi_component")
+    data = json.loads(component.proto.json)
+    assert isinstance(data, dict)
+    return data
+
+
+def finish(app: AppTest, shared: Workspace) -> AppTest:
+    """The page once its work has ended."""
+    settle(shared)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_without_a_pair_the_page_says_what_to_do(open_page: Open) -> None:
+    app = open_page("tokens")
+    assert "No pair is loaded" in words_of(app)
+    assert not app.exception
+
+
+def test_without_texts_the_page_says_what_to_do(open_page: Open, loaded: Workspace, pair: Comparison) -> None:
+    assert "Choose questions, type a prompt or upload a file" in words_of(open_page("tokens", pair))
+
+
+def test_questions_are_compared_in_the_background_and_shown(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("tokens", pair, asking)
+    assert "**predicting**" in words_of(app)  # the alignment, on screen
+    data = view_of(finish(app, loaded))
+    assert len(data["texts"]) == 8
+    assert data["title"] == "KL(tuned ‖ base), full vocabulary"
+    assert "nats on average over" in words_of(app)
+    means = app.dataframe[0].value.set_index("part")
+    assert means.loc["First answer token", "n"] == 8
+    assert means.loc["All counted tokens", "n"] == sum(text["counted"] for text in data["texts"])
+
+
+def test_a_prompt_of_ones_own_crosses_as_text_and_nothing_else(
+    open_page: Open, loaded: Workspace, pair: Comparison
+) -> None:
+    app = open_page("tokens", pair)
+    app.session_state["token_source"] = "own"
+    app.run()
+    app.text_area(key="token_prompt").set_value(HOSTILE)
+    app.button(key="FormSubmitter:own_text-Compare").click().run()
+    data = view_of(finish(app, loaded))
+    shown = "".join(piece for token in data["texts"][0]["ids"] for piece in data["pieces"][str(token)])
+    assert "onerror" in shown and "\u202e" not in shown
+    assert HOSTILE not in words_of(app)
+
+
+def test_a_text_beyond_the_context_is_an_error_said_once_and_not_tried_again(
+    open_page: Open, loaded: Workspace, pair: Comparison
+) -> None:
+    app = open_page("tokens", pair)
+    app.session_state["token_source"] = "own"
+    app.run()
+    app.text_area(key="token_prompt").set_value("born " * 400)
+    app.button(key="FormSubmitter:own_text-Compare").click().run()
+    finish(app, loaded).run()
+    assert "the model reads 128" in "\n".join([words_of(app), *(code.value for code in app.code)])
+    assert len(loaded.jobs.all()) == 1
+    assert [button.label for button in app.button].count("Try again") == 1
+
+
+def test_a_restored_stop_can_stand_in_for_tuned(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("tokens", pair, asking)
+    tuned = view_of(finish(app, loaded))
+    app.session_state["restored_spec"] = RestoreSpec(100, region="all")
+    app.run()
+    choice = app.selectbox(key="token_state")
+    app = finish(choice.set_value(choice.options[1]).run(), loaded)
+    restored = view_of(app)
+    assert restored["title"].startswith("KL(restored ‖ base)")
+    assert tuned["texts"][0]["mean"] > 0
+    assert {text["mean"] for text in restored["texts"]} == {0}  # all of it restored: the base itself
+
+
+def test_a_pin_outlives_a_change_of_stop(open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking) -> None:
+    app = open_page("tokens", pair, asking)
+    place = [view_of(finish(app, loaded))["texts"][1]["id"], 5]
+    app.session_state["token_view-pinned"] = place
+    app.session_state["restored_spec"] = RestoreSpec(20)
+    app.run()
+    assert view_of(app)["pinned"] == place
+    choice = app.selectbox(key="token_state")
+    app = finish(choice.set_value(choice.options[1]).run(), loaded)
+    data = view_of(app)
+    assert data["state"] == "restored"
+    assert data["pinned"] == place
+
+
+def test_the_papers_measure_and_a_log_scale_are_one_click_away(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = finish(open_page("tokens", pair, asking), loaded)
+    app.session_state["token_measure"] = "top"
+    app.session_state["token_spacing"] = "log"
+    data = view_of(app.run())
+    assert (data["measure"], data["scale"]["spacing"]) == ("top", "log")
+    assert len(loaded.jobs.all()) == 1  # nothing was computed again
