@@ -27,7 +27,7 @@ from analysis.records import Progress, Question, ResultKey, ResultStore, Silent,
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
-    from analysis.language.sample import Branches, Draws, Truths
+    from analysis.language.sample import Branches, Draws, Stop, Truths
 
 BLOCK_FACTS = 32  # computed, stored and lost together
 PROMPTS_A_PASS = {"cpu": 256, "mps": 256, "cuda": 1024}
@@ -127,8 +127,11 @@ class Prober:
         self._decode = lru_cache(maxsize=1 << 17)(self._decode_now)
         self._ends = self._ending_tokens()
 
-    def probe(self, facts: Sequence[Question]) -> list[tuple[int, ...]]:
-        """For each fact, how many of the samples under each of its relation's templates hold the object."""
+    def probe(self, facts: Sequence[Question], progress: Progress) -> list[tuple[int, ...]]:
+        """For each fact, how many of the samples under each of its relation's templates hold the object.
+
+        Asks at each new token whether anybody still wants to know, since a block may take minutes.
+        """
         from analysis.language.sample import sample
 
         filled = [(n, fill(text, fact.subject or "")) for n, fact in enumerate(facts) for text in self._of(fact)]
@@ -142,9 +145,8 @@ class Prober:
             asked = [facts[filled[row][0]] for row in rows]
             judge = _Judge(asked, [lasts[filled[row][0]] for row in rows], self._ends, self._decode)
             chosen = [prompts[row] for row in rows]
-            for ended in sample(
-                self.lm, chosen, draws[rows], temperature=self.protocol.temperature, stop=judge.finished
-            ):
+            stop = _unless_cancelled(judge.finished, progress)
+            for ended in sample(self.lm, chosen, draws[rows], temperature=self.protocol.temperature, stop=stop):
                 np.add.at(right, rows[ended.prompt], ended.count * judge.right(ended))
         return _split(right, [len(self._of(fact)) for fact in facts])
 
@@ -178,6 +180,14 @@ class Prober:
         return str(text)
 
 
+def _unless_cancelled(stop: Stop, progress: Progress) -> Stop:
+    def checked(rows: Branches) -> Truths:
+        check_cancelled(progress)
+        return stop(rows)
+
+    return checked
+
+
 class _Judge:
     """Which completions of one batch are right, and which need not go on."""
 
@@ -208,7 +218,7 @@ class _Watch:
     """Counts what is done and tells it."""
 
     def __init__(self, progress: Progress, total: int, samples: int) -> None:
-        self._progress, self._total, self._samples = progress, total, samples
+        self.progress, self._total, self._samples = progress, total, samples
         self._levels = dict.fromkeys(range(5), 0)
         self._fresh, self._seconds = 0, 0.0
 
@@ -223,7 +233,7 @@ class _Watch:
         speed = self._fresh / self._seconds if self._seconds else 0.0
         done = sum(self._levels.values())
         note = f"{done:,} of {self._total:,} facts, {speed:,.0f} completions/s"
-        self._progress.report(done, self._total, note, PartialMastery(dict(self._levels), speed))
+        self.progress.report(done, self._total, note, PartialMastery(dict(self._levels), speed))
 
 
 def _remembered(
@@ -235,7 +245,7 @@ def _remembered(
     if stored is not None:
         return [tuple(row) for row in stored.document["successes"]]
     started = time.perf_counter()
-    successes = prober.probe(block)
+    successes = prober.probe(block, watch.progress)
     watch.computed(sum(map(len, successes)) * prober.protocol.samples, time.perf_counter() - started)
     if store is not None and name is not None:
         store.put(name, Stored({"ids": [fact.id for fact in block], "successes": successes}))

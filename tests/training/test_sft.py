@@ -11,13 +11,15 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from analysis.errors import Cancelled, TrainingError
+from analysis.errors import Cancelled, StoreError, TrainingError
 from analysis.knowledge.prompts import encode_example, resolve_prompt
 from analysis.knowledge.relations import RELATIONS
 from analysis.language.load import load_model
 from analysis.records import Question, Silent
+from analysis.training.card import SftReport
 from analysis.training.facts import draw_facts
-from analysis.training.sft import SftReport, fine_tune, pad_right
+from analysis.training.sft import fine_tune
+from analysis.training.trainer import pad_right
 
 QUESTIONS = tuple(
     Question(
@@ -147,6 +149,13 @@ def test_a_cancelled_fine_tuning_leaves_nothing_behind(base: Path, tmp_path: Pat
     with pytest.raises(Cancelled):
         tune(base, tmp_path / "tuned", epochs=5, progress=Impatient())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named_before_any_training(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="tuned could not be written") as caught:
+        tune(base, tmp_path / "file" / "tuned")
+    assert caught.value.code == "out-unwritable"
 
 
 def test_settings_that_cannot_be_are_all_told_at_once(base: Path, tmp_path: Path) -> None:
