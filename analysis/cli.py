@@ -352,7 +352,7 @@ def _asking(
     questions: str,
     prompt: str,
     split: Split,
-    domain: str,
+    domain: Literal["in", "out", "both"],
     mastery: str | None,
     limit: int | None,
     seed: int,

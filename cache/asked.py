@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from analysis.records import Domain, Split
 
@@ -26,7 +27,7 @@ class Asking:
     questions: str
     prompt: str = "paper"
     split: Split = "test"
-    domain: Domain | str = "both"
+    domain: Domain | Literal["both"] = "both"
     mastery: str | None = None
     limit: int | None = None
     seed: int = 0

@@ -12,7 +12,7 @@ from analysis.records import SCORES, Answered, DivergenceReport, Evaluation, Sto
 
 def evaluation_to_stored(evaluation: Evaluation) -> Stored:
     """An evaluation: its numbers in the document, a row an answer in the table, the `contains` bits as an array."""
-    summary = msgspec.to_builtins(_without_rows(evaluation))
+    summary: dict[str, Any] = msgspec.to_builtins(_without_rows(evaluation))
     rows = pd.DataFrame(
         {
             "id": [row.id for row in evaluation.rows],
@@ -20,7 +20,7 @@ def evaluation_to_stored(evaluation: Evaluation) -> Stored:
             "stopped": [row.stopped for row in evaluation.rows],
             "prompt_ids": [list(row.prompt_ids) for row in evaluation.rows],
             "token_ids": [list(row.token_ids) for row in evaluation.rows],
-            **{score: [row.correct[score] for row in evaluation.rows] for score in SCORES},
+            **{str(score): [row.correct[score] for row in evaluation.rows] for score in SCORES},
         }
     )
     bits = np.array([row.correct["contains"] for row in evaluation.rows], dtype=np.uint8)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from analysis.errors import Cancelled, PalimpsestError
 from analysis.records import Work
+from cache.memory import set_aside_the_living
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Lane = Literal["quick", "long"]
@@ -219,6 +220,7 @@ class JobManager:
                 job = queue.popleft()
                 job.state, job.started = "running", time.time()
             state, error = _outcome(job)
+            set_aside_the_living()
             with self._changed:
                 job.state, job.error, job.ended = state, error, time.time()
                 self._changed.notify_all()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from analysis.records import Arithmetic, Progress, RestoreSpec, check_cancelled
+from cache.memory import set_aside_the_living
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
@@ -80,4 +81,5 @@ class ModelPool:
             self._key, self._model = None, None  # freed before the next is loaded: never two models at once
             self._model = load()
             self._key = key
+            set_aside_the_living(force=True)
         return self._model

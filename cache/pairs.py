@@ -13,6 +13,7 @@ from analysis.records import Arithmetic, CheckReport, Progress, RestoreCount, Re
 from cache.asked import Comparison
 from cache.identity import IdentityMemory
 from cache.keys import digest, make_key
+from cache.memory import set_aside_the_living
 from cache.models import ModelPool, PairModel, State
 from cache.store import Store
 
@@ -51,8 +52,13 @@ class PairWork:
         known = self.known_profile(comparison, arithmetic)
         if known is not None:
             return known
+        progress = progress or Silent()
+        progress.report(0, 1, "preparing the kernels (compiled once on a machine)")
+        import analysis.weights.kernels  # noqa: F401 - numba is big: set aside before the pass
+
+        set_aside_the_living()
         pair = self._pair(comparison)
-        profile = profile_pair(pair, arithmetic=arithmetic, memory=self._identity, progress=progress or Silent())
+        profile = profile_pair(pair, arithmetic=arithmetic, memory=self._identity, progress=progress)
         self.store.put(_profile_key(profile.base_id, profile.tuned_id, arithmetic), profile.to_stored())
         return self._keep_profile(profile)
 

@@ -52,10 +52,13 @@ class Workspace(KnowledgeWork, TokenWork, MasteryWork):
         return prepared(self.home)
 
     def prepare_demo(self, progress: Progress | None = None) -> DemoWorld:
-        """Make the demo's fine-tuned models from the shipped base; quick when they are there."""
+        """Make the demo's fine-tuned models from the shipped base and profile them; quick when they are there."""
         from analysis.demo.world import prepare
 
-        return prepare(self.home, progress=progress or Silent())
+        world = prepare(self.home, progress=progress or Silent())
+        for pair in world.pairs:  # also compiles the kernels, so that the first page need not
+            self.profile(Comparison(str(pair.base), str(pair.tuned)), progress=progress)
+        return world
 
     def recent(self) -> tuple[Comparison, ...]:
         """Pairs loaded before, newest first."""
