@@ -95,8 +95,8 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
 
 
 def test_greedy_agrees_with_a_plain_loop_over_generate(lm: LanguageModel) -> None:
-    expected = []
-    for fact in FACTS:
+    facts, expected = FACTS[::2], []
+    for fact in facts:
         row = []
         for template in TEMPLATES[fact.relation or ""]:
             ids = encode_text(lm.tokenizer, template.replace("{subject}", fact.subject or ""))
@@ -104,9 +104,9 @@ def test_greedy_agrees_with_a_plain_loop_over_generate(lm: LanguageModel) -> Non
             text = lm.tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)
             row.append(int(score(text, fact)["contains"]))
         expected.append(row)
-    found = measure(lm, FACTS, templates=TEMPLATES, samples=1, temperature=0, max_new_tokens=8)
+    found = measure(lm, facts, templates=TEMPLATES, samples=1, temperature=0, max_new_tokens=8)
     assert successes(found) == expected
-    assert 0 < sum(map(sum, expected)) < 3 * len(FACTS)
+    assert 0 < sum(map(sum, expected)) < 3 * len(facts)
 
 
 def one_by_one(lm: LanguageModel, fact: Question, protocol: Protocol) -> list[int]:
