@@ -16,7 +16,7 @@ from analysis.errors import Cancelled, LanguageError, SpecError
 from analysis.language import divergence
 from analysis.language.divergence import diverge
 from analysis.language.load import LanguageModel
-from analysis.language.measures import compare_logits, kl_nats, top_kl_nats
+from analysis.language.measures import FLOAT32_LIMIT, Softmax, compare_logits, exact_kl_nats, kl_nats, top_kl_nats
 from analysis.records import DivergenceReport, Silent, Text, TokenDivergence
 
 TEXTS = (
@@ -99,7 +99,9 @@ def exact_kl(first: Categorical, second: Categorical) -> torch.Tensor:
 
 
 @settings(max_examples=40, deadline=None)
-@given(some.integers(0, 2**31), some.sampled_from([1e-3, 1.0, 30.0, 1e4]), some.integers(1, 40), some.integers(1, 60))
+@given(
+    some.integers(0, 2**31), some.sampled_from([1e-3, 1.0, 5.0, 30.0, 1e4]), some.integers(1, 40), some.integers(1, 60)
+)
 def test_both_kls_are_those_of_torch_distributions_in_float64(
     seed: int, size: float, top: int, vocabulary: int
 ) -> None:
@@ -116,7 +118,8 @@ def test_both_kls_are_those_of_torch_distributions_in_float64(
 
 def test_kl_of_a_worked_example() -> None:
     first, second = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.25, 0.5]]).log()
-    assert float(kl_nats(first.double(), second.double())) == pytest.approx(0.25 * math.log(2), abs=1e-7)
+    assert float(exact_kl_nats(first.double(), second.double())) == pytest.approx(0.25 * math.log(2), abs=1e-7)
+    assert float(kl_nats(Softmax.of(first, 1), Softmax.of(second, 1))) == pytest.approx(0.25 * math.log(2), abs=1e-7)
 
 
 def test_tails_of_ten_thousand_keep_their_size() -> None:
@@ -127,15 +130,27 @@ def test_tails_of_ten_thousand_keep_their_size() -> None:
 
 
 def test_a_token_the_first_model_rules_out_adds_nothing() -> None:
-    ruled_out = torch.tensor([[0.0, -math.inf]])
+    ruled_out, even = (Softmax.of(torch.tensor([row]), 1) for row in ([0.0, -math.inf], [0.0, 0.0]))
     assert float(kl_nats(ruled_out, ruled_out)) == 0.0
-    assert float(kl_nats(torch.tensor([[0.5, 0.5]]).log(), ruled_out)) == math.inf
+    assert float(kl_nats(ruled_out, even)) == pytest.approx(math.log(2))
+    assert float(kl_nats(even, ruled_out)) == math.inf
+
+
+@pytest.mark.parametrize("shift", [0.0, 500.0])
+def test_rows_on_both_sides_of_the_float32_limit_are_within_a_millionth(shift: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    base = torch.randn(64, 5000, generator=random) * 5
+    tuned = base + torch.randn(64, 5000, generator=random) * torch.linspace(0, 3 * FLOAT32_LIMIT, 64)[:, None] + shift
+    found = compare_logits(base, tuned, torch.zeros(64, dtype=torch.long), top=10, direction="tuned-base")
+    expected = exact_kl(Categorical(logits=tuned.double()), Categorical(logits=base.double()))
+    assert expected.min() < 0.1 and expected.max() > 2 * FLOAT32_LIMIT
+    torch.testing.assert_close(found.kl_full, expected, rtol=0, atol=1e-6)
 
 
 def test_the_papers_kl_takes_the_first_models_tokens() -> None:
     tuned, base = torch.tensor([[3.0, 2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 9.0, 9.0]])
-    expected = kl_divergence(Categorical(logits=tuned[:, :2]), Categorical(logits=base[:, :2]))
-    torch.testing.assert_close(top_kl_nats(tuned, base, 2), expected)
+    expected = kl_divergence(Categorical(logits=tuned[:, :2].double()), Categorical(logits=base[:, :2].double()))
+    torch.testing.assert_close(top_kl_nats(Softmax.of(tuned, 2), Softmax.of(base, 2), 2), expected)
 
 
 # --- over a model ----------------------------------------------------------------------------------------------
