@@ -6,7 +6,7 @@ without the files. For larger ones the cuts at the paper's percentages are resol
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def profile_pair(
     )
     if held is None and profile.region_parameters("transformer"):
         profile.cuts([RestoreSpec(percent, arithmetic=arithmetic) for percent in PAPER_PERCENTS], progress, pair=pair)
-    return profile
+    return replace(profile, seconds=time.perf_counter() - started, peak_rss_bytes=peak_rss_bytes())
 
 
 def peak_rss_bytes() -> int:

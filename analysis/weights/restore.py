@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis.errors import PairError
 from analysis.records import Progress, RestoreSpec, Silent
 from analysis.weights import stream
 from analysis.weights.headers import ITEM_BYTES
-from analysis.weights.names import bare
+from analysis.weights.live import find_targets
 from analysis.weights.pair import CheckpointPair, PairedTensor
 from analysis.weights.sources import DTYPE_CODES, arithmetic_code
 from analysis.weights.strategies import MEASURES, RANKINGS
@@ -151,7 +150,7 @@ def apply_state(
 
     Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors.
     """
-    targets = _targets(parameters, pair)
+    targets = find_targets(parameters, pair)
     selection = select(pair, profile, state)
     buffers = Buffers()
     with FileReader() as reader:
@@ -169,24 +168,3 @@ def _store(target: torch.Tensor, piece: Piece) -> None:
     dtypes = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
     values = torch.from_numpy(piece.data).view(dtypes[piece.dtype])
     target[piece.first : piece.first + piece.count].copy_(values)
-
-
-def _targets(parameters: Mapping[str, torch.Tensor], pair: CheckpointPair) -> dict[str, torch.Tensor]:
-    """Pair name -> flat view of the live parameter."""
-    live = {bare(name): parameter for name, parameter in parameters.items()}
-    wanted = {bare(tensor.name): tensor for tensor in pair.tensors}
-    held = {parameter.data_ptr() for name, parameter in live.items() if name in wanted}
-    problems = [f"{tensor.name} is not in the loaded model" for name, tensor in wanted.items() if name not in live]
-    for name, parameter in live.items():
-        if name not in wanted:
-            if parameter.data_ptr() not in held:  # a tied head shares its embedding's memory
-                problems.append(f"{name} of the loaded model is not in the pair")
-        elif tuple(parameter.shape) != wanted[name].tuned.shape:
-            problems.append(
-                f"{name} is {list(parameter.shape)} in the loaded model, {list(wanted[name].tuned.shape)} stored"
-            )
-        elif not parameter.is_contiguous():
-            problems.append(f"{name} is not contiguous in memory")
-    if problems:
-        raise PairError("The loaded model does not hold the tensors of this pair.", items=problems)
-    return {tensor.name: live[name].detach().view(-1) for name, tensor in wanted.items()}

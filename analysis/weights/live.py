@@ -1,0 +1,77 @@
+"""The parameters of a loaded model, found for each stored tensor of a pair.
+
+transformers may rename on loading (GPT-NeoX's `embed_out` becomes `lm_head`) and stack what the file holds apart (the
+experts of Mixtral and Qwen-MoE become one tensor). A stored tensor is matched with a parameter or with a view into one.
+Knows no values; torch tensors are only viewed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from analysis.errors import PairError
+from analysis.weights.names import bare
+from analysis.weights.pair import CheckpointPair, PairedTensor
+
+if TYPE_CHECKING:
+    import torch
+
+_RENAMED = {"embed_out.weight": "lm_head.weight"}
+_EXPERT = re.compile(
+    r"^(?P<block>.*)\.experts\.(?P<number>\d+)\.(?P<part>w1|w2|w3|gate_proj|up_proj|down_proj)\.weight$"
+)
+# stored name -> the stacked parameter, and which half of it (gate and up lie one after the other)
+_STACKED = {
+    **dict.fromkeys(("w1", "gate_proj"), ("gate_up_proj", 0)),
+    **dict.fromkeys(("w3", "up_proj"), ("gate_up_proj", 1)),
+    **dict.fromkeys(("w2", "down_proj"), ("down_proj", None)),
+}
+
+
+def find_targets(parameters: Mapping[str, torch.Tensor], pair: CheckpointPair) -> dict[str, torch.Tensor]:
+    """Pair name -> flat view of the live parameter. Raises PairError naming every tensor without a counterpart."""
+    live = {bare(name): parameter.detach() for name, parameter in parameters.items()}
+    found: dict[str, torch.Tensor] = {}
+    used: set[str] = set()
+    problems = []
+    for tensor in pair.tensors:
+        name, view = _find(bare(tensor.name), live)
+        problem = _problem(tensor, view)
+        if problem or view is None:
+            problems.append(problem)
+        else:
+            found[tensor.name] = view.view(-1)
+        used.add(name)
+    shared = {live[name].data_ptr() for name in used if name in live}
+    for name, parameter in live.items():
+        if name not in used and parameter.data_ptr() not in shared:  # a tied head shares its embedding's memory
+            problems.append(f"{name} of the loaded model is not in the pair")
+    if problems:
+        raise PairError("The loaded model does not hold the tensors of this pair.", items=problems)
+    return found
+
+
+def _problem(tensor: PairedTensor, view: torch.Tensor | None) -> str:
+    if view is None:
+        return f"{tensor.name} is not in the loaded model"
+    if tuple(view.shape) != tensor.tuned.shape:
+        return f"{tensor.name} is {list(view.shape)} in the loaded model, {list(tensor.tuned.shape)} stored"
+    return "" if view.is_contiguous() else f"{tensor.name} is not contiguous in memory"
+
+
+def _find(name: str, live: Mapping[str, torch.Tensor]) -> tuple[str, torch.Tensor | None]:
+    """The live parameter's name, and the parameter or the part of it that holds this tensor."""
+    for candidate in (name, _RENAMED.get(name, name), name.replace("block_sparse_moe", "mlp")):
+        if candidate in live:
+            return candidate, live[candidate]
+    expert = _EXPERT.match(name.replace("block_sparse_moe", "mlp"))
+    if expert is None:
+        return name, None
+    stacked, half = _STACKED[expert["part"]]
+    whole = f"{expert['block']}.experts.{stacked}"
+    if whole not in live or int(expert["number"]) >= len(live[whole]):
+        return name, None
+    part = live[whole][int(expert["number"])]
+    return whole, part if half is None else part.chunk(2)[half]

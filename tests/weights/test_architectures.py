@@ -1,0 +1,98 @@
+"""The families as transformers saves them: every tensor placed, and the live model brought to base bit for bit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from analysis.records import RestoreSpec
+from analysis.weights.pair import check_pair, open_pair
+from analysis.weights.profile import profile_pair
+from analysis.weights.restore import apply_state
+from analysis.weights.write import write_restored
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 32,
+}
+WIDE = SIZES | {"intermediate_size": 24}
+GROUPED = WIDE | {"num_key_value_heads": 1, "head_dim": 8}
+EXPERTS = GROUPED | {"num_experts_per_tok": 1}
+LLAMA = {"q", "k", "v", "o", "gate", "up", "down", "norm", "embed", "head"}
+FAMILIES: list[tuple[str, dict[str, Any], set[str]]] = [
+    (
+        "GPT2Config",
+        {
+            "vocab_size": 64,
+            "n_embd": 16,
+            "n_layer": 2,
+            "n_head": 2,
+            "n_positions": 32,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+        },
+        {"qkv", "o", "up", "down", "norm", "embed", "position"},
+    ),
+    ("GPTNeoXConfig", WIDE, {"qkv", "o", "up", "down", "norm", "embed", "head"}),
+    (
+        "OPTConfig",
+        SIZES | {"ffn_dim": 24, "word_embed_proj_dim": 16},
+        {"q", "k", "v", "o", "up", "down", "norm", "embed", "position"},
+    ),
+    ("Gemma2Config", GROUPED, LLAMA - {"head"}),
+    ("Qwen2Config", WIDE | {"num_key_value_heads": 1}, LLAMA),
+    ("Qwen3Config", GROUPED, LLAMA),
+    ("MistralConfig", GROUPED, LLAMA),
+    ("MixtralConfig", EXPERTS | {"num_local_experts": 2}, LLAMA | {"router"}),
+    ("Qwen3MoeConfig", EXPERTS | {"num_experts": 2, "moe_intermediate_size": 8}, LLAMA | {"router"}),
+    ("PhiConfig", WIDE, {"q", "k", "v", "o", "up", "down", "norm", "embed", "head"}),
+    (
+        "Phi3Config",
+        WIDE | {"num_key_value_heads": 1, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0},
+        {"qkv", "o", "gate_up", "down", "norm", "embed", "head"},
+    ),
+    ("FalconConfig", SIZES, {"qkv", "o", "up", "down", "norm", "embed"}),
+]
+
+
+def make_pair(home: Path, config: str, settings: dict[str, Any]) -> tuple[Any, Path, Path]:
+    import transformers
+
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**settings))
+    model.save_pretrained(home / "base")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 1e-3)
+    model.save_pretrained(home / "tuned")
+    return model, home / "base", home / "tuned"
+
+
+@pytest.mark.parametrize(("config", "settings", "modules"), FAMILIES, ids=[family[0] for family in FAMILIES])
+def test_a_family_is_placed_and_restored(
+    config: str, settings: dict[str, Any], modules: set[str], tmp_path: Path
+) -> None:
+    import transformers
+
+    model, base, tuned = make_pair(tmp_path, config, settings)
+    assert check_pair(base, tuned).findings == ()
+    pair = open_pair(base, tuned)
+    assert pair.parameters == sum(parameter.numel() for parameter in model.parameters())
+    profile = profile_pair(pair)
+    rows = profile.modules("all")
+    assert {row.module for row in rows} == modules
+    layered = sum(row.parameters for row in rows if row.module not in {"norm", "embed", "position", "head"})
+    assert profile.region_parameters("transformer") == layered
+    live = dict(model.named_parameters())
+    for state, folder in (("base", base), ("tuned", tuned)):
+        apply_state(live, pair, profile, state)
+        expected = transformers.AutoModelForCausalLM.from_pretrained(folder)
+        assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
+    apply_state(live, pair, profile, RestoreSpec(30))
+    written = write_restored(pair, profile, RestoreSpec(30), tmp_path / "out")
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(written.out)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), loaded.parameters(), strict=True))
