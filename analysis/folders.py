@@ -22,7 +22,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
         yield folder
-        folder.chmod(0o777 & ~_umask())
+        for path in (folder, *folder.rglob("*")):  # safetensors and mkdtemp leave theirs to the owner alone
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~_umask())
         folder.rename(out)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

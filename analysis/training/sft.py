@@ -152,7 +152,8 @@ def _save(trained: Any, lm: LanguageModel, folder: Path, stored_dtype: str) -> N
         trained.to(torch_dtype(stored_dtype)).save_pretrained(folder)
     except SafetensorError as error:  # how safetensors tells of a full disk
         raise TrainingError(f"The tuned weights could not be written: {error}. Free space there.") from error
-    (folder / "generation_config.json").unlink(missing_ok=True)
+    for name in ("generation_config.json", "README.md"):  # PEFT's README is an empty form
+        (folder / name).unlink(missing_ok=True)
     for file in sorted(file for kind in KINDS for file in lm.source.glob(kind)):
         if file.name not in (*NOT_ASKED, "config.json"):
             shutil.copyfile(file, folder / file.name)

@@ -77,6 +77,9 @@ def test_the_tuned_folder_loads_like_the_base_and_has_learnt_the_answer(base: Pa
     )
     assert (tmp_path / "tuned/tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
+    (tmp_path / "plain").write_text("as readable as any file made here")
+    modes = {path.stat().st_mode for path in (*(tmp_path / "tuned").iterdir(), tmp_path / "plain")}
+    assert len(modes) == 1
 
 
 def test_the_first_step_is_adamw_on_the_answers_loss_worked_by_hand(base: Path, tmp_path: Path) -> None:
@@ -127,7 +130,11 @@ def test_lora_writes_an_adapter_that_changes_the_base(base: Path, tmp_path: Path
 
     report = tune(base, tmp_path / "adapter", lora=True)
     assert report.lora is not None and report.lora["r"] == 16
-    assert (tmp_path / "adapter/adapter_config.json").exists()
+    files = {"adapter_config.json", "adapter_model.safetensors", "palimpsest.json", "tokenizer.json"}
+    assert {path.name for path in (tmp_path / "adapter").iterdir()} == files | {
+        "generation_config.json",
+        "tokenizer_config.json",
+    }
     lm = load_model(base, device="cpu")
     ids = torch.tensor([[0, 7, 8, 9]])
     plain = lm.model(ids).logits
