@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from analysis.language.sample import Branches, Draws, Stop, Truths
 
 BLOCK_FACTS = 32  # computed, stored and lost together
-PROMPTS_A_PASS = {"cpu": 256, "mps": 256, "cuda": 1024}
+PROMPTS_A_PASS = {"cpu": 128, "mps": 256, "cuda": 1024}
 SENTENCE_ENDS = frozenset(".!?\n")
 Until = Literal["length", "sentence"]
 
