@@ -52,12 +52,10 @@ def controls() -> RestoreSpec:
     )
     st.html(ticks())
     order, region, seed = st.columns([3, 2, 1])
-    strategy = order.segmented_control(
+    strategy = order.selectbox(
         "Order",
-        list(STRATEGIES),
-        default="relative-top",
-        required=True,
-        format_func=stops.STRATEGY_NAMES.get,
+        STRATEGIES,
+        format_func=stops.strategy_name,
         key="strategy",
         bind="query-params",
         persist_state="session",
@@ -77,7 +75,7 @@ def controls() -> RestoreSpec:
         help="Orders ties and draws the random control.",
         persist_state="session",
     )
-    return RestoreSpec(percent, strategy=strategy or "relative-top", region=place, seed=int(drawn))
+    return RestoreSpec(percent, strategy=strategy, region=place, seed=int(drawn))
 
 
 def ticks() -> str:

@@ -10,10 +10,28 @@ from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, l
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop, Tally
 
 STRATEGY_NAMES = {
-    "relative-top": "most changed first",
-    "relative-bottom": "least changed first",
+    "relative-top": "largest relative change first",
+    "relative-bottom": "smallest relative change first",
     "random": "random control",
+    "absolute-top": "largest absolute change first",
+    "absolute-bottom": "smallest absolute change first",
+    "small-base": "smallest base values first",
 }
+_STOP_WORDS = {
+    "relative-top": "top {} by relative change",
+    "relative-bottom": "bottom {} by relative change",
+    "random": "random {}",
+    "absolute-top": "top {} by absolute change",
+    "absolute-bottom": "bottom {} by absolute change",
+    "small-base": "{} with the smallest base values",
+}
+
+
+def strategy_name(strategy: str) -> str:
+    """What an order is called on screen; an order without a name of its own keeps its id."""
+    return STRATEGY_NAMES.get(strategy, strategy)
+
+
 CURVE_COLUMNS = (
     *("strategy", "order", "seed", "percent", "effective_percent", "count"),
     *("accuracy", "low", "high", "n", "fixed", "broken", "mcnemar_p"),
@@ -70,7 +88,7 @@ def _curve_row(stop: Stop, number: Headline) -> dict[str, object]:
     low, high = number.interval95 or (number.value, number.value)
     return {
         "strategy": stop.spec.strategy,
-        "order": STRATEGY_NAMES.get(stop.spec.strategy, stop.spec.strategy),
+        "order": strategy_name(stop.spec.strategy),
         "seed": stop.spec.seed,
         "percent": float(stop.spec.percent),
         "effective_percent": stop.count.effective_percent,
@@ -115,10 +133,10 @@ def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
 
 def spec_words(spec: RestoreSpec) -> str:
     """A restoration in words: 'top 5% by relative change, transformer'."""
-    order = {"relative-top": "top", "relative-bottom": "bottom", "random": "random"}[spec.strategy]
-    by = "" if spec.strategy == "random" else " by relative change"
+    words = _STOP_WORDS.get(spec.strategy, spec.strategy + " {}").format(numbers.percent(spec.percent))
     layers = "" if spec.layers is None else f", layers {spec.layers[0]}–{spec.layers[-1]}"
-    return f"{order} {numbers.percent(spec.percent)}{by}, {spec.region}{layers}"
+    seed = f", seed {spec.seed}" if spec.seed else ""
+    return f"{words}, {spec.region}{layers}{seed}"
 
 
 def curve_words(stops: Sequence[Stop], scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> str:

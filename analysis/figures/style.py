@@ -17,9 +17,15 @@ BASE = "#0072B2"
 TUNED = "#D55E00"
 RESTORED = "#009E73"
 RANDOM = "#8A8A8A"
-BOTTOM = "#B5739D"
 COLOURS = {"base": BASE, "tuned": TUNED, "restored": RESTORED, "random": RANDOM}
-STRATEGY_COLOURS = {"relative-top": RESTORED, "relative-bottom": BOTTOM, "random": RANDOM}
+STRATEGY_COLOURS = {
+    "relative-top": RESTORED,
+    "relative-bottom": "#B5739D",
+    "random": RANDOM,
+    "absolute-top": "#7A6BC4",
+    "absolute-bottom": "#9A7D00",
+    "small-base": "#A0623A",
+}
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
 PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
