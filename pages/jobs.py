@@ -21,11 +21,10 @@ ICONS = {
 
 def running(job: JobView) -> None:
     """One unfinished job: its bar, the time left, a cancel button."""
-    with st.container(border=True):
-        words, button = st.columns([6, 1], vertical_alignment="center")
+    with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
         text = f"{ICONS[job.state]} **{plain(job.title)}** · {plain(progress.state_words(job))}"
-        words.progress(job.fraction, text=text)
-        button.button("Cancel", key=f"stop-{job.id}", on_click=workspace().jobs.cancel, args=(job.id,), width="stretch")
+        st.progress(job.fraction, text=text)
+        st.button("Cancel", key=f"stop-{job.id}", on_click=workspace().jobs.cancel, args=(job.id,))
 
 
 def finished(job: JobView) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.figures import accuracy, concentration, finding, restoration, stops, token_tables, tokens, updates
 from analysis.figures.headlines import scopes
-from analysis.records import Evaluation, RestoreSpec, Stop
+from analysis.records import Evaluation, RestoreSpec, Stop, Strategy
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import answers, charts, notices, questions
@@ -24,16 +24,15 @@ def card(title: str, page: str, link: str) -> Iterator[None]:
         st.page_link(page, label=f"{title}: {link}", icon=":material/arrow_forward:")
 
 
-def relative_top(pair: Comparison, asking: Asking, known: tuple[Stop, ...]) -> dict[float, Evaluation]:
-    """Every evaluated stop of the paper's order and region, by percent, with its answers."""
-    specs = [stop.spec for stop in known if stop.spec == RestoreSpec(stop.spec.percent)]
+def evaluated(pair: Comparison, asking: Asking, known: tuple[Stop, ...], strategy: Strategy) -> dict[float, Evaluation]:
+    """Every evaluated stop of one order over the paper's region, by percent, with its answers."""
+    specs = [stop.spec for stop in known if stop.spec == RestoreSpec(stop.spec.percent, strategy=strategy)]
     found = {spec.percent: workspace().known_evaluation(pair, spec, asking) for spec in specs}
     return {percent: evaluation for percent, evaluation in found.items() if evaluation is not None}
 
 
-def story(base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation]) -> None:
+def story(told: finding.Story) -> None:
     """The finding in words."""
-    told = finding.tell(base, tuned, restored)
     with st.container(border=True, key="finding"):
         st.markdown(f"##### {plain(told.tuning)} {plain(told.restoring)}")
         st.caption(plain(told.caveat))
@@ -102,8 +101,9 @@ with notices.shown_errors():
         st.stop()
     answered = answers.needs_answers(pair, asked, before=lambda: what_changed(pair))
     stops_known = workspace().known_stops(pair, asked)
-    restored_by_percent = relative_top(pair, asked, stops_known)
-    story(answered["base"], answered["tuned"], restored_by_percent)
+    restored_by_percent = evaluated(pair, asked, stops_known, "relative-top")
+    control = evaluated(pair, asked, stops_known, "random")
+    story(finding.tell(answered["base"], answered["tuned"], restored_by_percent, control))
     if not restored_by_percent:
         answers.offer_sweep(pair, asked, key="overview")
     what_it_knows(answered["base"], answered["tuned"], restored_by_percent, stops_known)

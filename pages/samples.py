@@ -15,7 +15,10 @@ ROWS_HEIGHT = 560
 
 def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
     """The restored model to look at: any evaluated stop, the slider's first."""
-    known = [stop.spec for stop in workspace().known_stops(comparison, asking)]
+    known = sorted(
+        (stop.spec for stop in workspace().known_stops(comparison, asking)),
+        key=lambda spec: spec.strategy != "relative-top",
+    )
     if not known:
         return None
     slider = selection.restored_spec()

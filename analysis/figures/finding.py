@@ -25,9 +25,18 @@ class Story:
     caveat: str
 
 
-def tell(base: Evaluation, tuned: Evaluation, stops: Mapping[float, Evaluation]) -> Story:
-    """The story of a pair from its evaluations; `stops` are relative-top restorations by percent, with their rows."""
-    return Story(_tuning(base, tuned), _restoring(tuned, stops), _caveat(tuned, stops))
+def tell(
+    base: Evaluation,
+    tuned: Evaluation,
+    stops: Mapping[float, Evaluation],
+    random: Mapping[float, Evaluation] | None = None,
+) -> Story:
+    """The story of a pair from its evaluations, all with their rows.
+
+    `stops` are relative-top restorations by percent, `random` the random control's.
+    """
+    control = _control(stops, random or {})
+    return Story(_tuning(base, tuned), " ".join([_restoring(tuned, stops), *control]), _caveat(tuned, stops))
 
 
 def best_percent(stops: Mapping[float, Evaluation]) -> float | None:
@@ -65,6 +74,18 @@ def _restoring(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
         f"{numbers.points(gain)} against tuned on the {n} questions that did not choose it: {flips.fixed} fixed, "
         f"{flips.broken} broken, {_verdict(flips)}."
     )
+
+
+def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Evaluation]) -> list[str]:
+    """What as many parameters drawn at random do, on the questions that did not choose; nothing without a control."""
+    percent = best_percent(stops)
+    if percent is None or percent not in random:
+        return []
+    flips = _reported_flips(random[percent], stops[percent])
+    difference = f"{flips.fixed} against {flips.broken}, McNemar p = {numbers.probability(flips.mcnemar_p)}"
+    if flips.mcnemar_p >= SIGNIFICANT:
+        return [f"Restoring as many parameters at random does about as well ({difference})."]
+    return [f"That is {'better' if flips.fixed > flips.broken else 'worse'} than at random ({difference})."]
 
 
 def _reported_flips(tuned: Evaluation, restored: Evaluation) -> Flips:

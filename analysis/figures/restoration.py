@@ -67,7 +67,7 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
 
 
 def _stop_layers(table: pd.DataFrame, scale: alt.Scale) -> list[alt.Chart]:
-    present = [name for name in STRATEGY_NAMES if name in set(table["strategy"])]
+    present = sorted(set(table["strategy"]), key=list(STRATEGY_NAMES).index)
     colour = alt.Color(
         "order:N",
         title=None,

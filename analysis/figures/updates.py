@@ -77,7 +77,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
     modules = sorted(table["module"].unique(), key=_module_order)
-    height = style.HEAD_HEIGHT + ROW_HEIGHT * max(4, len(layers))
+    height = max(style.FIGURE_HEIGHT, style.HEAD_HEIGHT + ROW_HEIGHT * len(layers))
     chart = (
         alt.Chart(table)
         .mark_rect(cursor="pointer", cornerRadius=2)

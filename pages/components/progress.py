@@ -44,9 +44,9 @@ def _poll(job_id: str, key: str) -> None:
     if job is None or not job.active:
         st.rerun()
     with st.container(border=True, key=f"progress-{key}"):
-        bar, stop = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.fraction, text=f"{plain(job.title)} · {plain(state_words(job))}")
-        stop.button("Cancel", key=f"cancel-{key}", on_click=workspace().jobs.cancel, args=(job.id,), width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(job.fraction, text=f"{plain(job.title)} · {plain(state_words(job))}")
+            st.button("Cancel", key=f"cancel-{key}", on_click=workspace().jobs.cancel, args=(job.id,))
         if isinstance(job.partial, PartialEvaluation):
             st.markdown(_partial_words(job.partial))
 
