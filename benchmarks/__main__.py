@@ -1,0 +1,21 @@
+"""Runs every benchmark, or those named: python -m benchmarks [interaction weights ...]. Each prints a table."""
+
+import importlib
+import pkgutil
+import sys
+
+import benchmarks
+
+
+def main() -> None:
+    """One after the other, so that none disturbs another."""
+    found = sorted(
+        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_")
+    )
+    for name in sys.argv[1:] or found:
+        print(f"\n== {name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
