@@ -12,7 +12,9 @@ def main() -> None:
     found = sorted(
         module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_")
     )
-    for name in sys.argv[1:] or found:
+    named = sys.argv[1:]
+    sys.argv = sys.argv[:1]  # each reads its own options
+    for name in named or found:
         print(f"\n== {name}", flush=True)
         importlib.import_module(f"benchmarks.{name}").main()
 
