@@ -17,8 +17,7 @@ from analysis.knowledge.prompts import Prompt, decide_bos, encode_prompts, resol
 from analysis.knowledge.questions import QuestionSet
 from analysis.knowledge.scoring import score, scores_fixed
 from analysis.knowledge.statistics import anytime_interval, compare, repair, stratified_mean, wilson
-from analysis.language.generate import MAX_NEW_TOKENS, Finished, Generation, context_length, default_rows
-from analysis.language.verify import verified_greedy
+from analysis.language.generate import MAX_NEW_TOKENS, Finished, Generation, context_length, default_rows, greedy
 from analysis.records import (
     MASTERY_LEVELS,
     SCORES,
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["compare", "evaluate", "repair", "summarise"]
 
 Drafts = Mapping[str, Sequence[int]]
+BATCHES_A_BLOCK = 2  # two batches sorted by length waste less padding; more would make partial results rare
+HOLDING_FRACTION = 0.75  # measured on short answers: below this, checking drafts costs more than decoding
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
@@ -65,26 +66,26 @@ def evaluate(
     began = time.perf_counter()
     progress = progress or Silent()
     questions = question_set.questions
-    _refuse_empty(questions)
-    asked = resolve_prompt(prompt)
-    prompts = _encode(lm, asked, questions, max_new_tokens)
+    if not questions:
+        raise QuestionError("There are no questions to ask.")
+    prompts = _encode(lm, resolve_prompt(prompt), questions, max_new_tokens)
+    size = batch_size or default_rows(lm)
     rows: dict[int, Answered] = {}
-    work = {"verified_rows": 0, "decoded_rows": 0}
-    for block in random_blocks(len(questions), batch_size or default_rows(lm), seed):
+    drafted = _Drafts(drafts or {})
+    for block in random_blocks(len(questions), BATCHES_A_BLOCK * size, seed):
         check_cancelled(progress)
-        told = verified_greedy(
+        told = greedy(
             lm,
             [prompts[row] for row in block],
-            [(drafts or {}).get(questions[row].id) for row in block],
             max_new_tokens=max_new_tokens,
-            batch_size=batch_size,
+            batch_size=size,
             finished=stop_at_scores(lm.tokenizer, [questions[row] for row in block]),
-            progress=_Cancel(progress),
+            drafts=drafted.of([questions[row] for row in block]),
+            progress=_Cancelling(progress),
         )
-        work["verified_rows"] += told.verified_rows
-        work["decoded_rows"] += told.decoded_rows
-        texts = decode(lm.tokenizer, [generation.token_ids for generation in told.generations])
-        for row, generation, text in zip(block, told.generations, texts, strict=True):
+        drafted.learn(told)
+        texts = decode(lm.tokenizer, [generation.token_ids for generation in told])
+        for row, generation, text in zip(block, told, texts, strict=True):
             rows[row] = _answered(questions[row], prompts[row], generation, text)
         right = sum(row.correct["contains"] for row in rows.values())
         progress.report(len(rows), len(questions), "asking", partial(right, len(rows), len(questions)))
@@ -94,9 +95,44 @@ def evaluate(
         prompt=prompt,
         dtype=lm.dtype,
         seconds=time.perf_counter() - began,
-        engine=_engine(lm, batch_size) | work,
+        engine=_engine(lm, size) | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
         seed=seed,
     )
+
+
+class _Drafts:
+    """Earlier answers, used as long as enough of them hold: checking one that does not costs more than it saves."""
+
+    def __init__(self, drafts: Drafts) -> None:
+        self._drafts = drafts
+        self._tried = 0
+        self.verified = 0
+
+    def of(self, questions: Sequence[Question]) -> list[Sequence[int] | None]:
+        """A draft or None for each question."""
+        found = [self._drafts.get(question.id) for question in questions]
+        if self.verified < HOLDING_FRACTION * self._tried:
+            found = [None] * len(questions)
+        self._tried += sum(draft is not None for draft in found)
+        return found
+
+    def learn(self, told: Sequence[Generation]) -> None:
+        """Count what the last ones were worth."""
+        self.verified += sum(generation.verified for generation in told)
+
+
+class _Cancelling:
+    """Hands cancellation inwards; what an inner loop reports is not about the whole evaluation and is dropped."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Drop it."""
+
+    def cancelled(self) -> bool:
+        """Whether the evaluation is cancelled."""
+        return self._progress.cancelled()
 
 
 def random_blocks(n: int, size: int, seed: int) -> Iterator[list[int]]:
@@ -214,11 +250,6 @@ def _encode(
     return [tuple(ids) for ids in prompts]
 
 
-def _refuse_empty(questions: Sequence[Question]) -> None:
-    if not questions:
-        raise QuestionError("There are no questions to ask.")
-
-
 def _answered(question: Question, prompt_ids: tuple[int, ...], generation: Generation, text: str) -> Answered:
     return Answered(
         id=question.id,
@@ -230,28 +261,14 @@ def _answered(question: Question, prompt_ids: tuple[int, ...], generation: Gener
     )
 
 
-def _engine(lm: LanguageModel, batch_size: int | None) -> dict[str, Any]:
+def _engine(lm: LanguageModel, batch_rows: int) -> dict[str, Any]:
     import torch
 
     bos = decide_bos(lm.tokenizer)
     return {
-        "batch_rows": batch_size or default_rows(lm),
+        "batch_rows": batch_rows,
         "threads": torch.get_num_threads(),
         "device": lm.device,
         "bos": bos.token,
         "bos_reason": bos.reason,
     }
-
-
-class _Cancel:
-    """Hands cancellation inwards; what the inner loops report is not about the whole evaluation and is dropped."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        """Drop it."""
-
-    def cancelled(self) -> bool:
-        """Whether the evaluation is cancelled."""
-        return self._progress.cancelled()

@@ -1,21 +1,23 @@
 """Greedy decoding in batches, token for token what transformers' greedy `generate` gives one prompt at a time.
 
-Rows are sorted by length and padded on the left; rows that end leave the batch; the vocabulary projection is computed
-at the last position only. In float32 the batch a row sits in does not change its tokens; in bfloat16 it can, so there
-the result is bound to the layout (order and batch size) it was made with. Does not know questions or scores: whoever
-knows more tells, through `finished`, that a row need not go on.
+Rows are sorted by length, and rows that end leave the batch. The first pass reads prompts and drafts (verify.py);
+what it leaves open is decoded token by token over the same cache. In float32 the batch a row sits in does not change
+its tokens; in bfloat16 it can, so there the result is bound to the layout (order and batch size) it was made with.
+Does not know questions or scores: whoever knows more tells, through `finished`, that a row need not go on.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from analysis.errors import LanguageError
 from analysis.language.load import LanguageModel
+from analysis.language.verify import Draft, can_drop_rows, follow, padding_is_harmless, read_drafts, step, usable_drafts
 from analysis.records import Progress, Silent, Stopped, check_cancelled
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Generation:
 
     token_ids: tuple[int, ...]
     stopped: Stopped
+    verified: bool = field(default=False, compare=False)  # settled whole by its draft: nothing was decoded
 
 
 Result = TypeVar("Result")
@@ -46,26 +49,27 @@ def greedy(
     max_new_tokens: int = MAX_NEW_TOKENS,
     batch_size: int | None = None,
     finished: Finished | None = None,
-    started: Sequence[Sequence[int]] | None = None,
+    drafts: Sequence[Draft | None] | None = None,
     progress: Progress | None = None,
     on_rows: OnRows | None = None,
 ) -> tuple[Generation, ...]:
     """The greedy continuation of each prompt (token ids, BOS included), in the order given.
 
     A row stops at EOS, at `max_new_tokens`, or when `finished(row, its tokens so far)` names a reason, asked after each
-    token that is not EOS. `started` gives tokens a row already has: they count as its own and are not decoded again.
-    `on_rows` gets (row, Generation) of every batch that is done; between batches the work can be cancelled. A batch
-    that does not fit in memory is halved until it does. Raises LanguageError for a prompt that is empty or, with its
-    continuation, longer than the model's context.
+    token that is not EOS. `drafts` (token ids without EOS, None for no draft) save decoding where they hold and change
+    no answer. `on_rows` gets (row, Generation) of every batch that is done; between batches the work can be cancelled.
+    A batch that does not fit in memory is halved until it does. Raises LanguageError for a prompt that is empty or,
+    with its continuation, longer than the model's context.
     """
     check_prompts(lm, prompts, max_new_tokens)
     progress = progress or Silent()
-    have = started or [()] * len(prompts)
-    lengths = [len(prompt) + len(told) for prompt, told in zip(prompts, have, strict=True)]
+    padded = padding_is_harmless(lm, max(map(len, prompts), default=0) + max_new_tokens)
+    used = usable_drafts(lm, drafts, len(prompts), max_new_tokens) if padded else [None] * len(prompts)
+    lengths = [len(prompt) + len(draft or ()) for prompt, draft in zip(prompts, used, strict=True)]
     done: dict[int, Generation] = {}
-    for rows in batches(lengths, batch_size or default_rows(lm)):
+    for rows in batches(lengths, batch_size or default_rows(lm), equal=not padded):
         check_cancelled(progress)
-        new = halving(rows, lambda part: _decode(lm, prompts, have, part, max_new_tokens, finished))
+        new = halving(rows, lambda part: _decode(lm, prompts, used, part, max_new_tokens, finished))
         done.update(new)
         if on_rows:
             on_rows(new)
@@ -73,10 +77,14 @@ def greedy(
     return tuple(done[row] for row in range(len(prompts)))
 
 
-def batches(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Row numbers in batches of at most `size`, shortest rows first, rows of equal length in their given order."""
+def batches(lengths: Sequence[int], size: int, *, equal: bool = False) -> list[list[int]]:
+    """Row numbers in batches of at most `size`, shortest rows first, rows of equal length in their given order.
+
+    With `equal` a batch holds rows of one length only, so that nothing is padded.
+    """
     order = sorted(range(len(lengths)), key=lambda row: lengths[row])
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    groups = [list(rows) for _, rows in groupby(order, key=lambda row: lengths[row])] if equal else [order]
+    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 
 def default_rows(lm: LanguageModel) -> int:
@@ -122,59 +130,69 @@ def halving(rows: list[int], work: Callable[[list[int]], list[Result]]) -> list[
     return halving(rows[:half], work) + halving(rows[half:], work)
 
 
-def advance(
-    lm: LanguageModel, row: int, token: int, told: list[int], max_new_tokens: int, finished: Finished | None
-) -> Stopped | None:
-    """Take one more token into `told`, unless it is EOS, and say why the row stops, if it does."""
-    if token in lm.eos_ids:
-        return "eos"
-    told.append(token)
-    reason = finished(row, told) if finished else None
-    return reason or ("length" if len(told) == max_new_tokens else None)
-
-
 def _decode(
     lm: LanguageModel,
     prompts: Sequence[Sequence[int]],
-    started: Sequence[Sequence[int]],
+    drafts: Sequence[Draft | None],
     rows: list[int],
     max_new_tokens: int,
     finished: Finished | None,
 ) -> list[tuple[int, Generation]]:
-    """One batch, from its prompts to its last token."""
-    told = {row: list(started[row]) for row in rows}
-    ended: dict[int, Stopped] = {}
-    for running, tokens in _steps(lm, {row: [*prompts[row], *told[row]] for row in rows}, ended):
-        for row, token in zip(running, tokens, strict=True):
-            if row not in ended:
-                reason = advance(lm, row, token, told[row], max_new_tokens, finished)
-                if reason:
-                    ended[row] = reason
-    return [(row, Generation(tuple(told[row]), ended[row])) for row in rows]
-
-
-def _steps(
-    lm: LanguageModel, inputs: Mapping[int, Sequence[int]], ended: Mapping[int, Stopped]
-) -> Iterator[tuple[list[int], list[int]]]:
-    """The rows still in the batch and the next token of each, until `ended`, filled by the caller, holds them all."""
+    """One batch: a pass over prompts and drafts, then one token at a time for the rows that pass left open."""
     import torch
 
+    told: dict[int, list[int]] = {row: [] for row in rows}
+    ended: dict[int, Stopped] = {}
+
+    def take(row: int, token: int) -> bool:
+        """Give the row its next token; whether it goes on."""
+        if token in lm.eos_ids:
+            ended[row] = "eos"
+            return False
+        told[row].append(token)
+        reason = finished(row, told[row]) if finished else None
+        if reason or len(told[row]) == max_new_tokens:
+            ended[row] = reason or "length"
+        return row not in ended
+
     with torch.inference_mode():
-        running, cache = list(inputs), None
-        ids, mask = pad_left(list(inputs.values()), lm.device)
-        while True:
-            out = lm.model(**_step_inputs(lm, ids, mask), past_key_values=cache, use_cache=True, logits_to_keep=1)
-            tokens, cache = out.logits[:, -1].argmax(-1), out.past_key_values
-            yield running, tokens.tolist()
-            alive = [place for place, row in enumerate(running) if row not in ended]
-            if not alive:
-                return
-            if len(alive) < COMPACT_BELOW * len(running):
-                kept = torch.tensor(alive, device=ids.device)
-                cache.batch_select_indices(kept)
-                tokens, mask = tokens[kept], mask[kept]
-                running = [running[place] for place in alive]
-            ids, mask = tokens[:, None], torch.cat([mask, mask.new_ones(len(running), 1)], dim=1)
+        read = read_drafts(lm, [prompts[row] for row in rows], [drafts[row] or () for row in rows])
+        for row, predicted in zip(rows, read.predicted, strict=True):
+            follow(drafts[row] or (), predicted, partial(take, row))
+        settled = {row for row in ended if drafts[row] is not None}
+        _finish(lm, read.cache, prompts, told, ended, take)
+    return [(row, Generation(tuple(told[row]), ended[row], verified=row in settled)) for row in rows]
+
+
+def _finish(
+    lm: LanguageModel,
+    cache: Any,
+    prompts: Sequence[Sequence[int]],
+    told: dict[int, list[int]],
+    ended: Mapping[int, Stopped],
+    take: Callable[[int, int], bool],
+) -> None:
+    """Decode the rows that have not ended until all have; each one's last token is still to be fed."""
+    import torch
+
+    width = cache.get_seq_length()
+    running = list(told)
+    fed = torch.tensor([len(prompts[row]) + len(told[row]) - 1 for row in running], device=lm.device)
+    mask = (torch.arange(width, device=lm.device) < fed[:, None]).long()  # the rest is padding and refuted draft
+    while True:
+        alive = [place for place, row in enumerate(running) if row not in ended]
+        if not alive:
+            return
+        if len(alive) < COMPACT_BELOW * len(running) and can_drop_rows(cache):
+            kept = torch.tensor(alive, device=lm.device)
+            cache.batch_select_indices(kept)
+            mask, running = mask[kept], [running[place] for place in alive]
+        mask = torch.cat([mask, mask.new_ones(len(running), 1)], dim=1)
+        last = torch.tensor([[(told[row] or [0])[-1]] for row in running], device=lm.device)
+        tokens, cache = step(lm, last, mask, cache)
+        for row, token in zip(running, tokens, strict=True):
+            if row not in ended:
+                take(row, token)
 
 
 def pad_left(rows: Sequence[Sequence[int]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -186,11 +204,3 @@ def pad_left(rows: Sequence[Sequence[int]], device: str) -> tuple[torch.Tensor, 
     lengths = torch.tensor([len(row) for row in rows], device=device)
     mask = torch.arange(longest, device=device)[None, :] >= (longest - lengths)[:, None]
     return ids, mask.long()
-
-
-def _step_inputs(lm: LanguageModel, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
-    """One forward pass over `ids`, the last of what `mask` covers; models that count positions by themselves may."""
-    inputs = {"input_ids": ids, "attention_mask": mask}
-    if "position_ids" in inspect.signature(lm.model.forward).parameters:
-        inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    return inputs

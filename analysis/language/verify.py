@@ -1,132 +1,112 @@
-"""Answers nearby models' earlier outputs still hold for: one teacher-forced pass checks them, only the rest is decoded.
+"""The forward passes of greedy decoding: one over prompts and drafts at once, then one a token.
 
-A draft is what another state of the model answered to the same prompt. The pass predicts every token of it at once;
-up to its first wrong token it is what greedy decoding would give, and so is the token predicted there. From there the
-row is decoded. Exact in float32, where a token's logits do not depend on what it is batched with; in other dtypes
-drafts could change answers, so they are not used. Does not know questions or scores.
+A draft is what another state of the model answered to the same prompt. One teacher-forced pass predicts every token of
+it at the same time; up to its first wrong token it is what greedy decoding gives, and so is the token predicted there.
+Exact in float32, where a token's logits do not depend on what it is batched with; in other dtypes drafts could change
+answers, so they are not used. Does not know questions, scores or when a row is to stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+import sys
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from analysis.language.generate import (
-    MAX_NEW_TOKENS,
-    Finished,
-    Generation,
-    advance,
-    batches,
-    check_prompts,
-    default_rows,
-    greedy,
-    halving,
-)
 from analysis.language.load import LanguageModel
-from analysis.records import Progress, Silent, Stopped, check_cancelled
 
 if TYPE_CHECKING:
     import torch
 
 Draft = Sequence[int]
+ATTENTION = ("full_attention", "sliding_attention")
 
 
 @dataclass(frozen=True)
-class Verified:
-    """Every row's generation, and how many rows a draft settled whole and how many had to be decoded."""
+class Reading:
+    """What one pass told: each row's tokens predicted at every place of its draft and after it, and the cache.
 
-    generations: tuple[Generation, ...]
-    verified_rows: int
-    decoded_rows: int
+    The cache is as wide as the longest row and holds every row from its first place on, padding behind it.
+    """
 
-
-def verified_greedy(
-    lm: LanguageModel,
-    prompts: Sequence[Sequence[int]],
-    drafts: Sequence[Draft | None],
-    *,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    batch_size: int | None = None,
-    finished: Finished | None = None,
-    progress: Progress | None = None,
-) -> Verified:
-    """The same generations as `greedy`, with `drafts` (token ids without EOS, None for no draft) to save decoding."""
-    check_prompts(lm, prompts, max_new_tokens)
-    progress = progress or Silent()
-    told: list[list[int]] = [[] for _ in prompts]
-    ended: dict[int, Stopped] = {}
-    if lm.dtype == "float32":
-        useful = {row: list(draft[:max_new_tokens]) for row, draft in enumerate(drafts) if draft is not None}
-        for row, predicted in _predict_all(lm, prompts, useful, batch_size or default_rows(lm), progress):
-            reason = _follow(lm, row, useful[row], predicted, told[row], max_new_tokens, finished)
-            if reason:
-                ended[row] = reason
-    rest = [row for row in range(len(prompts)) if row not in ended]
-    decoded = greedy(
-        lm,
-        [prompts[row] for row in rest],
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        finished=(lambda place, tokens: finished(rest[place], tokens)) if finished else None,
-        started=[told[row] for row in rest],
-        progress=progress,
-    )
-    generations = {row: Generation(tuple(told[row]), reason) for row, reason in ended.items()}
-    generations |= dict(zip(rest, decoded, strict=True))
-    return Verified(tuple(generations[row] for row in range(len(prompts))), len(ended), len(rest))
+    predicted: tuple[tuple[int, ...], ...]
+    cache: Any
 
 
-def _follow(
-    lm: LanguageModel,
-    row: int,
-    draft: Draft,
-    predicted: Sequence[int],
-    told: list[int],
-    max_new_tokens: int,
-    finished: Finished | None,
-) -> Stopped | None:
-    """Take predicted tokens as far as they rest on a draft that held; the first wrong one is still the right answer."""
-    for place, token in enumerate(predicted):
-        reason = advance(lm, row, token, told, max_new_tokens, finished)
-        if reason:
-            return reason
-        if place < len(draft) and token != draft[place]:
-            return None
-    return None
+def read_drafts(lm: LanguageModel, prompts: Sequence[Sequence[int]], drafts: Sequence[Draft]) -> Reading:
+    """One pass over each prompt and its draft (empty for none).
 
-
-def _predict_all(
-    lm: LanguageModel,
-    prompts: Sequence[Sequence[int]],
-    drafts: dict[int, list[int]],
-    size: int,
-    progress: Progress,
-) -> Iterator[tuple[int, list[int]]]:
-    """For every drafted row the token predicted at each place of its draft, and the one after it."""
-    order = list(drafts)
-    for places in batches([len(prompts[row]) + len(drafts[row]) for row in order], size):
-        check_cancelled(progress)
-        yield from halving([order[place] for place in places], lambda part: _predict(lm, prompts, drafts, part))
-
-
-def _predict(
-    lm: LanguageModel, prompts: Sequence[Sequence[int]], drafts: dict[int, list[int]], rows: list[int]
-) -> list[tuple[int, list[int]]]:
-    """One pass without cache. Padding stands on the right, where causal attention cannot see it, so no mask is needed.
-
-    Logits are computed only where a token of the answer is predicted.
+    Padding stands on the right, where causal attention cannot see it: no mask is needed, so torch takes its causal
+    kernel. The vocabulary projection is computed only where a token of the answer is predicted.
     """
     import torch
 
-    texts = [[*prompts[row], *drafts[row]] for row in rows]
+    texts = [[*prompt, *draft] for prompt, draft in zip(prompts, drafts, strict=True)]
     longest = max(map(len, texts))
-    with torch.inference_mode():
-        ids = torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
-        kept = _answer_places([len(prompts[row]) for row in rows], list(map(len, texts)), longest).to(lm.device)
-        logits = lm.model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits
-        tokens = iter(logits.argmax(-1).tolist())
-    return [(row, [next(tokens) for _ in range(len(drafts[row]) + 1)]) for row in rows]
+    ids = torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
+    kept = _answer_places(list(map(len, prompts)), list(map(len, texts)), longest).to(lm.device)
+    tokens, cache = _predict(lm, kept, input_ids=ids)
+    told = iter(tokens)
+    return Reading(tuple(tuple(next(told) for _ in range(len(draft) + 1)) for draft in drafts), cache)
+
+
+def follow(draft: Draft, predicted: Sequence[int], take: Callable[[int], bool]) -> None:
+    """`take` predicted tokens as long as they rest on a draft that held; the first wrong one is still the right answer.
+
+    `take` says whether the row goes on.
+    """
+    for place, token in enumerate(predicted):
+        if not take(token) or (place < len(draft) and token != draft[place]):
+            return
+
+
+def step(lm: LanguageModel, last: torch.Tensor, mask: torch.Tensor, cache: Any) -> tuple[list[int], Any]:
+    """The token after `last` ([rows, 1]) and the grown cache; `mask` (1 real, 0 hole) covers the cache and `last`."""
+    import torch
+
+    inputs = {"input_ids": last, "attention_mask": mask, "past_key_values": cache}
+    if _takes(lm, "position_ids"):
+        inputs["position_ids"] = mask.sum(1, keepdim=True) - 1
+    return _predict(lm, torch.ones_like(last, dtype=torch.bool), **inputs)
+
+
+def usable_drafts(
+    lm: LanguageModel, drafts: Sequence[Draft | None] | None, rows: int, longest: int
+) -> list[Draft | None]:
+    """A draft or None for each row, none longer than an answer may be; all None where drafts could change answers."""
+    if drafts is None or lm.dtype != "float32":
+        return [None] * rows
+    return [None if draft is None else draft[:longest] for draft in drafts]
+
+
+def padding_is_harmless(lm: LanguageModel, width: int) -> bool:
+    """Whether rows of different lengths may share a batch of this width, padding and refuted drafts masked out.
+
+    Not where a model counts positions by itself, where a sliding window would count the holes, and where a layer
+    carries a state past them.
+    """
+    config = lm.model.config.get_text_config()
+    window = getattr(config, "sliding_window", None) or sys.maxsize
+    plain = set(getattr(config, "layer_types", None) or ATTENTION) <= set(ATTENTION)
+    return _takes(lm, "position_ids") and plain and width <= window
+
+
+def can_drop_rows(cache: Any) -> bool:
+    """Whether rows can leave this cache; a recurrent layer's state may not know how."""
+    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)
+
+
+def _predict(lm: LanguageModel, kept: torch.Tensor, **inputs: Any) -> tuple[list[int], Any]:
+    """The likeliest next token at every kept place (bool [rows, places]), row by row, and the cache."""
+    if _takes(lm, "logits_to_keep"):
+        out = lm.model(**inputs, use_cache=True, logits_to_keep=kept)
+        logits = out.logits
+    else:
+        out = lm.model(**inputs, use_cache=True)
+        logits = out.logits[kept]
+    return logits.argmax(-1).flatten().tolist(), out.past_key_values
 
 
 def _answer_places(prompt_lengths: list[int], lengths: list[int], longest: int) -> torch.Tensor:
@@ -135,3 +115,14 @@ def _answer_places(prompt_lengths: list[int], lengths: list[int], longest: int) 
 
     places = torch.arange(longest)[None, :]
     return (places >= torch.tensor(prompt_lengths)[:, None] - 1) & (places < torch.tensor(lengths)[:, None])
+
+
+def _takes(lm: LanguageModel, argument: str) -> bool:
+    kind: Any = type(lm.model)
+    return argument in _parameters(kind)
+
+
+@lru_cache(maxsize=16)
+def _parameters(model: Hashable) -> frozenset[str]:
+    """Names of what a model class takes in one pass."""
+    return frozenset(inspect.signature(model.forward).parameters)  # type: ignore[attr-defined]

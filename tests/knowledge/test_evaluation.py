@@ -108,9 +108,16 @@ def test_a_nearby_model_with_drafts_answers_as_without(lm: LanguageModel, tiny_p
     assert evaluate(tuned, asked, drafts=drafts).rows == evaluate(tuned, asked).rows
 
 
+def test_drafts_that_do_not_hold_are_given_up(lm: LanguageModel, asked: QuestionSet) -> None:
+    wrong = {question.id: (5, 6, 7) for question in asked.questions}
+    plain, misled = evaluate(lm, asked, batch_size=10), evaluate(lm, asked, batch_size=10, drafts=wrong)
+    assert misled.rows == plain.rows
+    assert misled.engine["verified_rows"] == 0
+
+
 def test_partial_results_grow_to_the_whole_and_hold_it(lm: LanguageModel, asked: QuestionSet) -> None:
     watcher = Watcher()
-    result = evaluate(lm, asked, batch_size=16, progress=watcher)
+    result = evaluate(lm, asked, batch_size=8, progress=watcher)
     assert [told.done for told in watcher.told] == [16, 32, 48, 64, 80]
     whole = result.accuracy["contains"]
     for told in watcher.told:
@@ -136,7 +143,7 @@ def test_a_partial_result_is_the_share_so_far() -> None:
 def test_cancelling_stops_between_blocks(lm: LanguageModel, asked: QuestionSet) -> None:
     watcher = Watcher(patience=2)
     with pytest.raises(Cancelled):
-        evaluate(lm, asked, batch_size=16, progress=watcher)
+        evaluate(lm, asked, batch_size=8, progress=watcher)
     assert len(watcher.told) == 2
 
 

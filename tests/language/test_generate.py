@@ -98,12 +98,6 @@ def test_the_caller_can_stop_a_row_after_any_token(lm: LanguageModel, prompts: l
             assert short == long
 
 
-def test_tokens_already_told_are_continued_not_repeated(lm: LanguageModel, prompts: list[list[int]]) -> None:
-    whole = greedy(lm, prompts)
-    started = [row.token_ids[: number % 5] for number, row in enumerate(whole)]
-    assert greedy(lm, prompts, started=started) == whole
-
-
 def test_rows_are_reported_batch_by_batch_and_work_stops_between_them(
     lm: LanguageModel, prompts: list[list[int]]
 ) -> None:
@@ -134,6 +128,7 @@ def test_prompts_that_are_empty_or_too_long_are_all_named_at_once(lm: LanguageMo
 def test_batches_are_of_like_length_and_hold_every_row_once() -> None:
     assert batches([3, 1, 2, 1], 3) == [[1, 3, 2], [0]]
     assert batches([], 3) == []
+    assert batches([3, 1, 2, 1, 1], 2, equal=True) == [[1, 3], [4], [2], [0]]
 
 
 def test_padding_stands_on_the_left_and_is_masked() -> None:

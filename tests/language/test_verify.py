@@ -1,6 +1,7 @@
 """Drafts save work and never change an answer."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.language.generate import greedy
+from analysis.language.generate import Generation, greedy
 from analysis.language.load import LanguageModel, load_model
-from analysis.language.verify import verified_greedy
+from analysis.language.verify import follow, read_drafts
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +38,26 @@ def prompts(lm: LanguageModel) -> list[list[int]]:
     return [rng.integers(3, len(lm.tokenizer), int(rng.integers(1, 20))).tolist() for _ in range(60)]
 
 
+def verified(rows: tuple[Generation, ...]) -> int:
+    return sum(row.verified for row in rows)
+
+
 def test_a_models_own_answers_are_all_verified(lm: LanguageModel, prompts: list[list[int]]) -> None:
     plain = greedy(lm, prompts)
-    verified = verified_greedy(lm, prompts, [row.token_ids for row in plain], batch_size=16)
-    assert verified.generations == plain
-    assert (verified.verified_rows, verified.decoded_rows) == (60, 0)
+    again = greedy(lm, prompts, drafts=[row.token_ids for row in plain], batch_size=16)
+    assert again == plain
+    assert (verified(plain), verified(again)) == (0, 60)
 
 
 def test_a_nearby_model_decodes_only_what_diverged(
     lm: LanguageModel, nearby: LanguageModel, prompts: list[list[int]]
 ) -> None:
     earlier, plain = greedy(lm, prompts), greedy(nearby, prompts)
-    changed = sum(old != new for old, new in zip(earlier, plain, strict=True))
-    assert 0 < changed < 60
-    verified = verified_greedy(nearby, prompts, [row.token_ids for row in earlier])
-    assert verified.generations == plain
-    assert 0 < verified.decoded_rows <= changed
-    assert verified.verified_rows + verified.decoded_rows == 60
+    same = sum(old == new for old, new in zip(earlier, plain, strict=True))
+    assert 0 < same < 60
+    again = greedy(nearby, prompts, drafts=[row.token_ids for row in earlier])
+    assert again == plain
+    assert same <= verified(again) < 60  # a row that ends where its draft went on is settled too
 
 
 def test_a_callers_stop_falls_where_it_falls_without_drafts(
@@ -65,7 +69,7 @@ def test_a_callers_stop_falls_where_it_falls_without_drafts(
     drafts = [row.token_ids for row in greedy(lm, prompts)]
     plain = greedy(nearby, prompts, finished=finished)
     assert {row.stopped for row in plain} == {"eos", "length", "scores"}
-    assert verified_greedy(nearby, prompts, drafts, finished=finished).generations == plain
+    assert greedy(nearby, prompts, drafts=drafts, finished=finished) == plain
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,19 +83,82 @@ def test_whatever_the_drafts_the_answers_are_those_of_greedy_decoding(
         data.draw(st.one_of(st.none(), draft, draft.map(lambda tail, row=row: [*row.token_ids[:3], *tail])))
         for row in plain
     ]
-    verified = verified_greedy(lm, prompts[:6], mixed)
-    assert verified.generations == plain
-    assert verified.verified_rows + verified.decoded_rows == 6
+    again = greedy(lm, prompts[:6], drafts=mixed)
+    assert again == plain
+    assert not any(row.verified for row, draft in zip(again, mixed, strict=True) if draft is None)
 
 
 def test_outside_float32_drafts_are_not_used(tiny_pair: Any, prompts: list[list[int]]) -> None:
     model = load_model(tiny_pair.base, dtype="bfloat16", device="cpu")
     plain = greedy(model, prompts[:8])
-    verified = verified_greedy(model, prompts[:8], [row.token_ids for row in plain])
-    assert verified.generations == plain
-    assert verified.decoded_rows == 8
+    again = greedy(model, prompts[:8], drafts=[row.token_ids for row in plain])
+    assert again == plain
+    assert verified(again) == 0
 
 
 def test_no_prompts_and_empty_drafts_are_fine(lm: LanguageModel, prompts: list[list[int]]) -> None:
-    assert verified_greedy(lm, [], []).generations == ()
-    assert verified_greedy(lm, prompts[:2], [[], ()]).generations == greedy(lm, prompts[:2])
+    assert greedy(lm, [], drafts=[]) == ()
+    assert greedy(lm, prompts[:2], drafts=[[], ()]) == greedy(lm, prompts[:2])
+
+
+def test_following_a_draft_ends_at_its_first_wrong_token_which_is_kept() -> None:
+    def followed(draft: list[int], predicted: list[int], stop: int = -1) -> list[int]:
+        taken: list[int] = []
+        follow(draft, predicted, lambda token: (taken.append(token), token != stop)[1])
+        return taken
+
+    assert followed([1, 2], [1, 2, 3]) == [1, 2, 3]
+    assert followed([1, 2], [1, 9, 3]) == [1, 9]
+    assert followed([1, 2], [9, 2, 3]) == [9]
+    assert followed([], [5]) == [5]
+    assert followed([1, 2], [1, 2, 3], stop=1) == [1]
+
+
+def test_one_pass_predicts_every_place_of_every_draft(lm: LanguageModel, prompts: list[list[int]]) -> None:
+    drafts = [[5, 6, 7], [], [8]]
+    read = read_drafts(lm, prompts[:3], drafts)
+    for prompt, draft, predicted in zip(prompts, drafts, read.predicted, strict=False):
+        logits = lm.model(torch.tensor([[*prompt, *draft]])).logits[0]
+        assert list(predicted) == logits[len(prompt) - 1 :].argmax(-1).tolist()
+
+
+def model_of(name: str, folder: Path, **config: Any) -> LanguageModel:
+    """A tiny random model of another architecture."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    small = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "head_dim": 16}
+    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **{**small, "eos_token_id": 1, **config}))
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.3)
+    return LanguageModel(made.eval(), None, "cpu", "float32", folder, frozenset(range(0, 60, 9)))  # type: ignore[arg-type]
+
+
+OTHERS = {
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2},  # learned positions
+    "gpt_neox": {"intermediate_size": 64},
+    "qwen2": {"intermediate_size": 64, "num_key_value_heads": 1},
+    "mistral": {"intermediate_size": 64, "num_key_value_heads": 1, "sliding_window": 8},  # shorter than the prompts
+    "gemma3_text": {"intermediate_size": 64, "num_key_value_heads": 1, "sliding_window": 8},
+    "bloom": {"n_head": 2, "n_layer": 2},  # counts positions by itself
+    "mpt": {"d_model": 32, "n_heads": 2, "n_layers": 2},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_architectures_too_answer_as_transformers_greedy_one_by_one(name: str, tmp_path: Path) -> None:
+    lm = model_of(name, tmp_path, **OTHERS[name])
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(2, 60, int(rng.integers(1, 14))).tolist() for _ in range(12)]
+    plain = []
+    for prompt in prompts:
+        ids = torch.tensor([prompt])
+        settings = {"do_sample": False, "max_new_tokens": 8, "eos_token_id": sorted(lm.eos_ids), "pad_token_id": 0}
+        out = lm.model.generate(ids, attention_mask=torch.ones_like(ids), **settings)[0, len(prompt) :].tolist()
+        ended = out[-1] in lm.eos_ids
+        plain.append(Generation(tuple(out[:-1] if ended else out), "eos" if ended else "length"))
+    assert greedy(lm, prompts, max_new_tokens=8, batch_size=5) == tuple(plain)
+    drafts = [[*row.token_ids[:4], 7, 8] for row in plain]
+    assert greedy(lm, prompts, max_new_tokens=8, drafts=drafts) == tuple(plain)
