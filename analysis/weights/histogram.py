@@ -97,7 +97,10 @@ def bin_of(keys: Array) -> Array:
 
 def take_sparse(table: Array) -> Sparse:
     """The filled rows of a dense table, which is left zero for its next use."""
-    bins = np.flatnonzero(table[:, 0])
+    from analysis.weights import kernels
+
+    numbers = np.empty(len(table) + 1, np.int64)
+    bins = numbers[: kernels.filled_rows(table, numbers)].copy()
     rows = table[bins]
     table[bins] = 0.0
     return Sparse(bins, rows)

@@ -247,6 +247,16 @@ def tabulate(
 
 
 @_compiled
+def filled_rows(table: Any, out: Any) -> int:
+    """Write the numbers of the rows whose first column is not 0 to `out`; returns how many."""
+    found = 0
+    for row in range(len(table)):
+        out[found] = row
+        found += 1 if table[row, 0] != 0.0 else 0
+    return found
+
+
+@_compiled
 def count_bins(key: Any, count: int, table: Any) -> None:
     """Add the keys' bins to `table` (BINS counts)."""
     single, bins = np.empty(4096, np.float32), np.empty(4096, np.uint16)

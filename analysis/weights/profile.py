@@ -58,8 +58,11 @@ def profile_pair(
     threads: int | None = None,
     memory: Memory | None = None,
     progress: Progress | None = None,
+    percents: Sequence[float] = PAPER_PERCENTS,
 ) -> UpdateProfile:
     """Read both sides once and keep what every question about the update needs.
+
+    For pairs above KEEP_PARAMETERS the cuts of relative-top at `percents` are resolved too, which reads twice more.
 
     Raises PairError where weights are NaN or infinite (all such tensors named), where `paper` arithmetic meets fp16 or
     two dtypes; Cancelled when nobody wants the profile any more.
@@ -91,7 +94,7 @@ def profile_pair(
         held=held,
     )
     if held is None and profile.region_parameters("transformer"):
-        profile.cuts([RestoreSpec(percent, arithmetic=arithmetic) for percent in PAPER_PERCENTS], progress, pair=pair)
+        profile.cuts([RestoreSpec(percent, arithmetic=arithmetic) for percent in percents], progress, pair=pair)
     return replace(profile, seconds=time.perf_counter() - started, peak_rss_bytes=peak_rss_bytes())
 
 
