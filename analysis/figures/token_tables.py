@@ -20,8 +20,8 @@ ALIGNMENT = (
 )
 PARTS = {"prompt": "Prompt", "answer": "Answer", "first": "First answer token", "all": "All counted tokens"}
 RANKED_COLUMNS = (
-    *("nats", "token", "before", "after", "part", "text", "position"),
-    *("base_expected", "tuned_expected", "base_probability", "tuned_probability", "text_id"),
+    *("nats", "token", "base_expected", "tuned_expected", "base_probability", "tuned_probability"),
+    *("before", "after", "part", "position", "text", "text_id"),
 )
 
 
@@ -114,15 +114,15 @@ def _ranked(
     return (
         value,
         spoken(token.text),
-        _around(prompt.tokens[max(0, at - CONTEXT_TOKENS) : at]),
-        _around(prompt.tokens[at + 1 : at + 1 + CONTEXT_TOKENS]),
-        token.part,
-        titles.get(prompt.id, prompt.id),
-        at,
         _first(token.base_top),
         _first(token.tuned_top),
         _probability(token.base_logprob_nats),
         _probability(token.tuned_logprob_nats),
+        _around(prompt.tokens[max(0, at - CONTEXT_TOKENS) : at]),
+        _around(prompt.tokens[at + 1 : at + 1 + CONTEXT_TOKENS]),
+        token.part,
+        at,
+        titles.get(prompt.id, prompt.id),
         prompt.id,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import groupby
 
 NEWLINE_MARK = "↵\n"
@@ -22,6 +23,7 @@ BYTES = re.compile(r"((?:<0x[0-9A-F]{2}>)+)")
 DOTTED_CIRCLE = "\u25cc"
 
 
+@lru_cache(maxsize=2**16)
 def visible(text: str) -> tuple[str, ...]:
     """The text in pieces: even ones to be shown as they are, odd ones marks that stand for something unseen.
 

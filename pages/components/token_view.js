@@ -71,6 +71,7 @@ class View {
   close() {
     document.removeEventListener("scroll", this.onScroll, true);
     window.removeEventListener("resize", this.onScroll);
+    document.removeEventListener("keydown", this.onEscape);
     views.delete(this.root);
   }
 
@@ -229,13 +230,20 @@ class View {
     this.list.onpointerover = (event) => event.pointerType !== "touch" && this.hover(this.tokenOf(event));
     this.list.onpointerout = (event) => !this.list.contains(event.relatedTarget) && this.hide(this.hoverCard);
     this.list.onclick = (event) => this.click(this.tokenOf(event));
-    this.list.onfocusin = (event) => this.focused(this.tokenOf(event));
     this.list.addEventListener("focusout", () => this.hide(this.hoverCard));
-    this.list.addEventListener("focusin", this.list.onfocusin);
+    this.list.addEventListener("focusin", (event) => this.focused(this.tokenOf(event)));
     this.root.onkeydown = (event) => this.keyed(event);
     this.onScroll = () => this.place();
     document.addEventListener("scroll", this.onScroll, true);
     window.addEventListener("resize", this.onScroll);
+    // wherever the focus is: a row of the table may have pinned the token
+    this.onEscape = (event) => event.key === "Escape" && this.escape();
+    document.addEventListener("keydown", this.onEscape);
+  }
+
+  escape() {
+    this.hide(this.hoverCard);
+    if (this.pinned) this.pin(null);
   }
 
   tokenOf(event) {
@@ -277,11 +285,6 @@ class View {
 
   keyed(event) {
     const token = this.tokenOf(event);
-    if (event.key === "Escape") {
-      this.hide(this.hoverCard);
-      if (this.pinned) this.pin(null);
-      return;
-    }
     if (!token) return;
     if (event.key === "Enter" || event.key === " ") this.click(token);
     else if (!this.move(token, event.key)) return;
@@ -356,8 +359,9 @@ class View {
 
   placeCard(card) {
     const boxes = card.token.getClientRects();
-    card.style.visibility = boxes.length ? "visible" : "hidden";
-    if (!boxes.length) return;
+    const inSight = boxes.length && boxes[0].bottom > 0 && boxes[0].top < window.innerHeight;
+    card.style.visibility = inSight ? "visible" : "hidden";
+    if (!inSight) return;
     const box = boxes[0], below = boxes[boxes.length - 1].bottom + 8;
     const left = Math.max(8, Math.min(box.left, document.documentElement.clientWidth - card.offsetWidth - 8));
     const fits = below + card.offsetHeight < window.innerHeight;

@@ -4,12 +4,12 @@ Token text crosses as data and is written with textContent, never as HTML. The p
 outlives a change of stop; everything else a pointer or key does stays in the browser.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import streamlit as st
-
-from cache.keys import digest
 
 VIEW = "token_view"
 _HERE = Path(__file__).parent
@@ -37,9 +37,14 @@ def token_view(data: dict[str, Any], *, key: str = VIEW) -> None:
     """Draw a reading, with this session's pinned token; `pinned` tells which that is."""
     _COMPONENT(
         key=key,
-        data={**data, "key": digest(data), "pinned": pinned(key)},
+        data={**data, "key": _fingerprint(data), "pinned": pinned(key)},
         on_pin_change=lambda: pin(st.session_state[key].pin, key),
     )
+
+
+def _fingerprint(data: dict[str, Any]) -> str:
+    """Tells the browser whether there is anything to draw anew."""
+    return hashlib.blake2b(msgspec.json.encode(data), digest_size=16).hexdigest()
 
 
 def pinned(key: str = VIEW) -> list[Any] | None:

@@ -86,7 +86,7 @@ def test_what_has_no_glyph_is_marked(text: str, pieces: tuple[str, ...]) -> None
 
 @given(some.text(max_size=12))
 def test_nothing_that_acts_on_the_page_is_left_bare(text: str) -> None:
-    shown = "".join(visible(text)).replace("↵\n", "")
+    shown = "".join(visible(text)).replace("↵\n", "↵")
     assert shown
     assert not any(letter in shown for letter in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\x00\x1b\n\t ")
     assert "\n" not in spoken(text)
