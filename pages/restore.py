@@ -4,6 +4,8 @@ The slider reads the stored profile and stored results only; a stop not yet eval
 the latest request of this session wins.
 """
 
+from typing import Any
+
 import streamlit as st
 
 from analysis.figures import numbers, places, restoration, stops
@@ -12,10 +14,20 @@ from analysis.records import PAPER_PERCENTS, REGIONS, STRATEGIES, Evaluation, Re
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import answers, charts, notices, progress, questions, selection
-from pages.components.words import CLIFF, EFFECTIVE_K, HEADLINE, MASTERY, MCNEMAR, PAPER_LINK, RELATIVE_CHANGE
+from pages.components.words import (
+    CLIFF,
+    EFFECTIVE_K,
+    HEADLINE,
+    MASTERY,
+    MCNEMAR,
+    PAPER_LINK,
+    RELATIVE_CHANGE,
+    THRESHOLD,
+)
 
 QUICK_STOPS = (*PAPER_PERCENTS, 0, 100)  # the paper's, then tuned as it is and the whole region
 START_PERCENT = 5.0
+METRIC_WIDTH = 185  # pixels
 TICK_STYLE = """<style>
 .stops { position: relative; height: 1.1rem; margin: -1.1rem 0.45rem 0; font-size: 0.7rem; opacity: 0.7; }
 .stops i { position: absolute; border-left: 1px solid currentColor; height: 0.35rem; font-style: normal; }
@@ -91,12 +103,12 @@ def move_slider(percent: float) -> None:
 
 def preview(count: RestoreCount) -> None:
     """What this stop restores, at once and before any evaluation."""
-    cells = st.columns(4)
-    cells[0].metric("Restored parameters", numbers.short_count(count.count), help=f"{count.count:,} of the region.")
-    cells[1].metric("Threshold on r", numbers.significant(count.threshold), help=RELATIVE_CHANGE)
-    cells[2].metric("Effective k", numbers.percent(count.effective_percent), help=EFFECTIVE_K)
     changed = numbers.percent(stops.changed_percent(count))
-    cells[3].metric("Changed by fine-tuning", changed, help=CLIFF)
+    with st.container(horizontal=True, key="preview"):
+        number("Restored parameters", numbers.short_count(count.count), help=f"{count.count:,} of the region.")
+        number("Threshold", numbers.significant(count.threshold), help=THRESHOLD)
+        number("Effective k", numbers.percent(count.effective_percent), help=EFFECTIVE_K)
+        number("Changed by fine-tuning", changed, help=CLIFF)
     if stops.past_cliff(count):
         st.info(
             f"Past the cliff: fine-tuning changed only {changed} of this region, so beyond that restoring more "
@@ -142,26 +154,32 @@ def ensure_references(comparison: Comparison, asking: Asking) -> tuple[Evaluatio
 
 def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop | None) -> None:
     """The answer in numbers: accuracy with its interval per domain, and the questions that changed side."""
-    metrics = stops.accuracy_metrics(restored, tuned)
-    cells = st.columns(len(metrics) + (2 if stop else 0))
-    for cell, metric in zip(cells, metrics, strict=False):
-        color = "normal" if metric.moved else "off"
-        arrow = "auto" if metric.moved else "off"
-        cell.metric(
-            metric.label,
-            metric.value,
-            metric.delta,
-            delta_color=color,
-            delta_arrow=arrow,
-            help=f"{HEADLINE} Here: {metric.interval}.",
-        )
-        cell.caption(f"95%: {metric.interval}")
-    if stop:
-        p = numbers.probability(stop.versus_tuned.mcnemar_p)
-        cells[-2].metric("Fixed", numbers.count(stop.versus_tuned.fixed), help="Wrong in tuned, right now.")
-        cells[-2].caption("against tuned")
-        cells[-1].metric("Broken", numbers.count(stop.versus_tuned.broken), help="Right in tuned, wrong now.")
-        cells[-1].caption(f"McNemar p = {p}", help=MCNEMAR)
+    with st.container(horizontal=True, key="accuracy"):
+        for metric in stops.accuracy_metrics(restored, tuned):
+            number(
+                metric.label,
+                metric.value,
+                f"95%: {metric.interval}",
+                help=f"{HEADLINE} Here: {metric.interval}.",
+                delta=metric.delta,
+                delta_color="normal" if metric.moved else "off",
+                delta_arrow="auto" if metric.moved else "off",
+            )
+        if stop:
+            flips = stop.versus_tuned
+            p = numbers.probability(flips.mcnemar_p)
+            number("Fixed", numbers.count(flips.fixed), "against tuned", help="Wrong in tuned, right now.")
+            number(
+                "Broken", numbers.count(flips.broken), f"McNemar p = {p}", help=f"Right in tuned, wrong now. {MCNEMAR}"
+            )
+
+
+def number(label: str, value: str, note: str = "", **options: Any) -> None:
+    """One metric of fixed width, so that a row of them wraps on a narrow page."""
+    with st.container(width=METRIC_WIDTH, gap="xsmall"):
+        st.metric(label, value, **options)
+        if note:
+            st.caption(note)
 
 
 def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation | None, count: RestoreCount) -> None:

@@ -82,7 +82,8 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Evaluatio
     if percent is None or percent not in random:
         return []
     flips = _reported_flips(random[percent], stops[percent])
-    difference = f"{flips.fixed} against {flips.broken}, McNemar p = {numbers.probability(flips.mcnemar_p)}"
+    p = numbers.probability(flips.mcnemar_p)
+    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar p = {p}"
     if flips.mcnemar_p >= SIGNIFICANT:
         return [f"Restoring as many parameters at random does about as well ({difference})."]
     return [f"That is {'better' if flips.fixed > flips.broken else 'worse'} than at random ({difference})."]

@@ -26,6 +26,7 @@ STRATEGY_COLOURS = {
     "absolute-bottom": "#9A7D00",
     "small-base": "#A0623A",
 }
+ON_DARK = {BASE: "#4FA6DB", TUNED: "#EE8A4A", RESTORED: "#2BB58C"}  # the same hues, light enough for text
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
 PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
@@ -53,19 +54,37 @@ def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure
     return cast("Figure", figure.properties(title=text).configure(**_config()))
 
 
+def on_screen(figure: Figure, paper: Paper) -> Figure:
+    """The figure as a page of that paper shows it: the page gives text and grid, this the inks that must differ."""
+    copy = _inked(figure, paper)
+    config = _config()
+    config["title"]["subtitleColor"] = PAPERS[paper]["faint"]
+    copy.config = alt.Config(**config)
+    return copy
+
+
 def on_paper(figure: Figure, paper: Paper = "light") -> Figure:
     """A copy for a file: the same figure with the text, grid and background of that paper, 720 pixels wide."""
-    tones = PAPERS[paper]
-    copy = figure.copy(deep=True)
-    for axis_part in ("labelColor", "titleColor"):
-        copy.config.axis[axis_part] = tones["text"]
-        copy.config.legend[axis_part] = tones["text"]
-    copy.config.axis.update(gridColor=tones["grid"], domainColor=tones["faint"], tickColor=tones["faint"])
-    copy.config.title.update(color=tones["text"], subtitleColor=tones["faint"])
-    copy.config.text = {"color": tones["text"]}
-    copy.config.background = tones["background"]
-    copy.config.view = {**copy.config.view, "continuousWidth": 720}
+    tones, config, copy = PAPERS[paper], _config(), _inked(figure, paper)
+    words = {"labelColor": tones["text"], "titleColor": tones["text"]}
+    config["axis"] |= words | {"gridColor": tones["grid"], "domainColor": tones["faint"], "tickColor": tones["faint"]}
+    config["legend"] |= words
+    config["title"] |= {"color": tones["text"], "subtitleColor": tones["faint"]}
+    config |= {"text": {"color": tones["text"]}, "background": tones["background"]}
+    config["view"]["continuousWidth"] = 720
+    copy.config = alt.Config(**config)
     return copy
+
+
+def _inked(figure: Figure, paper: Paper) -> Figure:
+    """A copy whose model colours are light enough for a dark paper; on a light one they are as they are."""
+    if paper == "light":
+        return figure.copy(deep=True)
+    with alt.data_transformers.enable("default", max_rows=None):
+        text = figure.to_json(indent=None)
+    for colour, lighter in ON_DARK.items():
+        text = text.replace(colour, lighter)
+    return cast("Figure", type(figure).from_json(text))
 
 
 def _config() -> dict[str, Any]:

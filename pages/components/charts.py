@@ -13,19 +13,24 @@ EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
 
 def show(figure: Any, *, key: str, alt: str, exports: bool = True, **options: Any) -> Any:
     """Draw a figure in the page's theme; `alt` states its message; `options` go to st.altair_chart."""
-    event = st.altair_chart(figure, theme="streamlit", key=key, alt=alt, **options)
+    event = st.altair_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
     if exports:
         _exports(figure, key)
     return event
 
 
+def paper() -> style.Paper:
+    """The paper the page is on in this browser."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
 def _exports(figure: Any, key: str) -> None:
     with st.popover("Save figure", type="tertiary", icon=":material/download:", key=f"save-{key}"):
-        paper = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
+        chosen = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
         for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
             st.download_button(
                 kind.upper(),
-                lambda kind=kind: picture(figure, kind, paper or "light"),
+                lambda kind=kind: picture(figure, kind, chosen or "light"),
                 file_name=f"palimpsest-{key}.{kind}",
                 mime=mime,
                 on_click="ignore",
@@ -33,10 +38,10 @@ def _exports(figure: Any, key: str) -> None:
             )
 
 
-def picture(figure: Any, kind: str, paper: style.Paper) -> bytes:
+def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
     """The figure as a PNG or SVG file on that paper, made without a browser."""
     target = io.BytesIO() if kind == "png" else io.StringIO()
-    style.on_paper(figure, paper).save(target, format=kind, scale_factor=EXPORT_SCALE)
+    style.on_paper(figure, on).save(target, format=kind, scale_factor=EXPORT_SCALE)
     content = target.getvalue()
     return content if isinstance(content, bytes) else content.encode()
 

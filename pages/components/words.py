@@ -10,6 +10,10 @@ RELATIVE_CHANGE = (
     "Relative change of a parameter: r = |s − p| / |p|, with p its value in the base and s in the tuned model. "
     f"All parameters of the region are ranked together ({PAPER}, section 5)."
 )
+THRESHOLD = (
+    "The smallest key that is restored: a relative change r where the order is by r, an absolute change |d| where it "
+    "is by |d|. The random control has none."
+)
 EFFECTIVE_K = (
     "Effective k: the share of the region whose value really changes by this restoration. It is smaller than k when "
     "k asks for parameters that fine-tuning never moved, so compare controls at equal effective k."

@@ -1,0 +1,72 @@
+"""The figures' language: fixed colours, both papers, exports without a browser."""
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from analysis.figures import style
+
+
+def a_figure() -> style.Figure:
+    table = pd.DataFrame([{"x": 1, "y": 2, "state": "base"}, {"x": 2, "y": 3, "state": "tuned"}])
+    colour = alt.Color("state:N", scale=style.state_scale("base", "tuned"))
+    return style.finish(alt.Chart(table).mark_line().encode(x="x:Q", y="y:Q", color=colour), "Right (%)", "n = 2")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of a #RRGGBB colour, WCAG 2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colour", [style.BASE, style.TUNED, style.RESTORED, style.RANDOM])
+@pytest.mark.parametrize("paper", ["light", "dark"])
+def test_every_model_colour_stands_out_from_its_paper(colour: str, paper: style.Paper) -> None:
+    shown = style.ON_DARK.get(colour, colour) if paper == "dark" else colour
+    assert contrast(shown, style.PAPERS[paper]["background"]) >= 3.0
+
+
+def test_the_quiet_text_is_readable_on_both_papers() -> None:
+    for tones in style.PAPERS.values():
+        assert contrast(tones["faint"], tones["background"]) >= 4.5
+
+
+def test_contrast_of_black_on_white_is_21() -> None:
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+
+
+def test_a_figure_on_a_page_has_no_background_of_its_own() -> None:
+    assert style.on_screen(a_figure(), "dark").to_dict()["config"]["background"] == "transparent"
+
+
+def test_dark_paper_takes_the_lighter_inks_and_light_paper_the_plain_ones() -> None:
+    dark, light = (style.on_screen(a_figure(), paper).to_json() for paper in ("dark", "light"))
+    assert style.ON_DARK[style.BASE] in dark and style.BASE not in dark
+    assert style.BASE in light
+
+
+def test_a_figure_for_a_file_carries_its_papers_text_and_grid() -> None:
+    config = style.on_paper(a_figure(), "dark").to_dict()["config"]
+    assert config["background"] == style.PAPERS["dark"]["background"]
+    assert config["axis"]["labelColor"] == style.PAPERS["dark"]["text"]
+    assert config["title"]["subtitleColor"] == style.PAPERS["dark"]["faint"]
+
+
+def test_drawing_a_copy_leaves_the_figure_as_it_was() -> None:
+    figure = a_figure()
+    before = figure.to_json()
+    style.on_paper(figure, "dark")
+    style.on_screen(figure, "light")
+    assert figure.to_json() == before
+
+
+def test_the_accuracy_axis_begins_at_0_and_never_passes_100_percent() -> None:
+    assert style.accuracy_scale([0.5]).domain == pytest.approx([0, 0.55])
+    assert style.accuracy_scale([0.99]).domain == [0, 1.0]
+    assert style.accuracy_scale([]).domain == pytest.approx([0, 0.099])
