@@ -1,0 +1,94 @@
+"""The reading view in a real browser: hostile tokens stay text, the keyboard reaches everything, a pin stays."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.driver import settle
+from tests.browser.test_journey import PATIENCE, load_demo, open_page
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = (
+    "<img src=x onerror=\"document.title='run'\"> <script>document.title='run'</script> **b** [l](http://x) "
+    "\u202eevil\u202c 👩\u200d🚀 עברית"
+)
+SHOWN = ".token:not(.chip)"
+
+
+def open_tokens(page: Page, server: str) -> Locator:
+    """The Tokens page on a demo pair; returns the tokens on screen once they are there."""
+    load_demo(page, server, "level-4-240")
+    open_page(page, "Tokens")
+    tokens = page.locator(SHOWN)
+    expect(tokens.first).to_be_visible(timeout=PATIENCE)
+    settle(page)
+    return tokens
+
+
+def card(page: Page, kind: str) -> Locator:
+    """The card that follows the pointer ("hover") or stays ("pin")."""
+    return page.locator(f".card.{kind}")
+
+
+def test_hostile_tokens_are_shown_and_do_nothing(page: Page, server: str) -> None:
+    open_tokens(page, server)
+    page.locator(".st-key-token_source").get_by_text("My own prompt").click()
+    page.locator(".st-key-token_prompt textarea").fill(HOSTILE)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".title", has_text="Your text")).to_be_visible(timeout=PATIENCE)
+    settle(page)
+    view = page.locator(".texts")
+    text = view.inner_text()
+    assert "<" in text and "script" in text.replace("·", "")
+    assert not any(letter in text for letter in "\u202e\u202c\u200d")
+    assert view.locator("img, script, strong, a").count() == 0
+    assert page.title() != "run"
+    page.locator(SHOWN).nth(2).hover()
+    expect(card(page, "hover")).to_be_visible()
+    assert page.locator(".card img, .card script").count() == 0
+
+
+def test_the_keyboard_moves_shows_pins_and_clears(page: Page, server: str) -> None:
+    tokens = open_tokens(page, server)
+    tokens.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(tokens.nth(1)).to_be_focused()
+    expect(card(page, "hover")).to_contain_text("position 3")
+    expect(card(page, "hover")).to_contain_text("base expected")
+    expect(card(page, "hover")).to_contain_text("tuned expected")
+    page.keyboard.press("Enter")
+    expect(card(page, "pin")).to_be_visible()
+    expect(tokens.nth(1)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowDown")
+    expect(tokens.nth(1)).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(card(page, "pin")).to_be_hidden()
+    settle(page)
+    expect(page.locator(".token.pinned")).to_have_count(0)
+
+
+def test_hidden_tokens_are_counted_and_can_be_shown(page: Page, server: str) -> None:
+    open_tokens(page, server)
+    chips = page.locator(".token.chip")
+    expect(chips.first).to_be_hidden()
+    page.get_by_role("button", name=re.compile(f"Show {chips.count()} special and template")).click()
+    expect(chips.first).to_be_visible()
+
+
+def test_a_pin_survives_the_change_to_a_restored_stop(page: Page, server: str) -> None:
+    open_tokens(page, server)
+    open_page(page, "Restore")
+    page.locator(".st-key-stop-20 button").click()
+    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    open_page(page, "Tokens")
+    token = page.locator(SHOWN).nth(4)
+    token.click()
+    expect(card(page, "pin")).to_contain_text("tuned expected")
+    name = card(page, "pin").locator(".card-facts").inner_text()
+    settle(page)
+    page.locator(".st-key-token_state").get_by_role("combobox").click()
+    page.get_by_role("option", name=re.compile("restored, top 20%")).click()
+    expect(card(page, "pin")).to_contain_text("restored expected", timeout=PATIENCE)
+    expect(card(page, "pin").locator(".card-facts")).to_have_text(name)
