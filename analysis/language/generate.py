@@ -69,7 +69,7 @@ def greedy(
     done: dict[int, Generation] = {}
     for rows in batches(lengths, batch_size or default_rows(lm), equal=not padded):
         check_cancelled(progress)
-        new = halving(rows, lambda part: _decode(lm, prompts, used, part, max_new_tokens, finished))
+        new = halving(rows, lambda part: _decode(lm, prompts, used, part, max_new_tokens, finished, padded))
         done.update(new)
         if on_rows:
             on_rows(new)
@@ -137,6 +137,7 @@ def _decode(
     rows: list[int],
     max_new_tokens: int,
     finished: Finished | None,
+    share: bool,
 ) -> list[tuple[int, Generation]]:
     """One batch: a pass over prompts and drafts, then one token at a time for the rows that pass left open."""
     import torch
@@ -156,7 +157,7 @@ def _decode(
         return row not in ended
 
     with torch.inference_mode():
-        read = read_drafts(lm, [prompts[row] for row in rows], [drafts[row] or () for row in rows])
+        read = read_drafts(lm, [prompts[row] for row in rows], [drafts[row] or () for row in rows], share=share)
         for row, predicted in zip(rows, read.predicted, strict=True):
             follow(drafts[row] or (), predicted, partial(take, row))
         settled = {row for row in ended if drafts[row] is not None}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 Draft = Sequence[int]
+WORTH_SHARING = 0.125  # of the tokens: below this the second pass costs more than it saves
 ATTENTION = ("full_attention", "sliding_attention")
 
 
@@ -35,21 +36,58 @@ class Reading:
     cache: Any
 
 
-def read_drafts(lm: LanguageModel, prompts: Sequence[Sequence[int]], drafts: Sequence[Draft]) -> Reading:
+def read_drafts(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], drafts: Sequence[Draft], *, share: bool = True
+) -> Reading:
     """One pass over each prompt and its draft (empty for none).
 
-    Padding stands on the right, where causal attention cannot see it: no mask is needed, so torch takes its causal
-    kernel. The vocabulary projection is computed only where a token of the answer is predicted.
+    What many prompts begin with is read once (`share`). Padding stands on the right, where causal attention cannot see
+    it. The vocabulary projection is computed only where a token of the answer is predicted.
     """
     import torch
 
-    texts = [[*prompt, *draft] for prompt, draft in zip(prompts, drafts, strict=True)]
+    shared = shared_length(prompts) if share else 0
+    texts = [[*prompt[shared:], *draft] for prompt, draft in zip(prompts, drafts, strict=True)]
     longest = max(map(len, texts))
     ids = torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
-    kept = _answer_places(list(map(len, prompts)), list(map(len, texts)), longest).to(lm.device)
-    tokens, cache = _predict(lm, kept, input_ids=ids)
+    kept = _answer_places([len(prompt) - shared for prompt in prompts], list(map(len, texts)), longest).to(lm.device)
+    tokens, cache = _predict(lm, kept, input_ids=ids, past_key_values=_read_starts(lm, prompts, shared))
     told = iter(tokens)
     return Reading(tuple(tuple(next(told) for _ in range(len(draft) + 1)) for draft in drafts), cache)
+
+
+def shared_length(prompts: Sequence[Sequence[int]]) -> int:
+    """How many first tokens to read once for all prompts that share them, so that the fewest tokens are read in all.
+
+    Every prompt keeps at least its last token; 0 where sharing would save less than WORTH_SHARING of the tokens.
+    """
+    total = least = sum(map(len, prompts))
+    best = 0
+    starts = [0] * len(prompts)  # number of each prompt's start among the different ones
+    for length in range(1, min(map(len, prompts))):
+        seen: dict[tuple[int, int], int] = {}
+        starts = [
+            seen.setdefault((start, prompt[length - 1]), len(seen))
+            for start, prompt in zip(starts, prompts, strict=True)
+        ]
+        tokens = total + (len(seen) - len(prompts)) * length
+        if tokens < least:
+            best, least = length, tokens
+    return best if total - least >= WORTH_SHARING * total else 0
+
+
+def _read_starts(lm: LanguageModel, prompts: Sequence[Sequence[int]], length: int) -> Any:
+    """The cache of every prompt's first `length` tokens, different starts read once; None for none."""
+    import torch
+
+    if not length:
+        return None
+    starts = [tuple(prompt[:length]) for prompt in prompts]
+    places = {start: place for place, start in enumerate(dict.fromkeys(starts))}
+    ids = torch.tensor(list(places), device=lm.device)
+    _, cache = _predict(lm, torch.zeros_like(ids, dtype=torch.bool), input_ids=ids)
+    cache.batch_select_indices(torch.tensor([places[start] for start in starts], device=lm.device))
+    return cache
 
 
 def follow(draft: Draft, predicted: Sequence[int], take: Callable[[int], bool]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.language.generate import Generation, greedy
 from analysis.language.load import LanguageModel, load_model
-from analysis.language.verify import follow, read_drafts
+from analysis.language.verify import follow, read_drafts, shared_length
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,25 @@ def test_one_pass_predicts_every_place_of_every_draft(lm: LanguageModel, prompts
         assert list(predicted) == logits[len(prompt) - 1 :].argmax(-1).tolist()
 
 
+def test_prompts_are_shared_as_far_as_the_fewest_tokens_are_read() -> None:
+    assert shared_length([[1, 2, 3, 4], [1, 2, 5, 6], [1, 2, 7, 8]]) == 2  # 2 + 3 * 2 = 8 of 12 tokens
+    assert shared_length([[1, 2, 3], [1, 2, 3]]) == 2  # each keeps its last token
+    assert shared_length([[1, 2, 9], [1, 2, 8], [4, 5, 7], [4, 5, 6]]) == 2  # two starts
+    assert shared_length([[1, 2], [3, 4]]) == 0
+    assert shared_length([[1]]) == 0
+    assert shared_length([list(range(100)), [0, *range(200, 299)]]) == 0  # a token of 200: not worth a pass
+
+
+def test_shared_starts_change_no_answer(lm: LanguageModel, prompts: list[list[int]]) -> None:
+    starts = [[7, 8, 9, 10, 11, 12], [7, 8, 20, 21, 22, 23], [30, 31, 32, 33, 34, 35]]
+    asked = [[*starts[row % 3], *prompt] for row, prompt in enumerate(prompts)]
+    assert shared_length(asked) >= 5
+    plain = tuple(row for prompt in asked for row in greedy(lm, [prompt]))
+    assert greedy(lm, asked) == plain
+    drafts = [[*row.token_ids[: place % 5], 9] if place % 3 else row.token_ids for place, row in enumerate(plain)]
+    assert greedy(lm, asked, drafts=drafts, batch_size=25) == plain
+
+
 def model_of(name: str, folder: Path, **config: Any) -> LanguageModel:
     """A tiny random model of another architecture."""
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -152,6 +171,7 @@ def test_other_architectures_too_answer_as_transformers_greedy_one_by_one(name: 
     lm = model_of(name, tmp_path, **OTHERS[name])
     rng = np.random.default_rng(0)
     prompts = [rng.integers(2, 60, int(rng.integers(1, 14))).tolist() for _ in range(12)]
+    prompts += [[5, 6, 7, 8, 9, 10, number] for number in range(10, 16)]
     plain = []
     for prompt in prompts:
         ids = torch.tensor([prompt])
