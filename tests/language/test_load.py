@@ -1,7 +1,10 @@
 """Loading a model: the dtype that fits, what ends a text, and every way a folder can be no model."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,25 @@ def test_weights_of_another_shape_are_refused(copy: Path) -> None:
     configure(copy, hidden_size=64)
     with pytest.raises(LanguageError, match="cannot be loaded"):
         load_model(copy, device="cpu")
+
+
+def test_torchs_waiting_threads_are_told_to_sleep_before_torch_is_imported(tiny_pair: Any) -> None:
+    """In a fresh process: libgomp reads the setting once, when torch loads it."""
+    script = (
+        "import builtins, os, sys\n"
+        "from analysis.language.load import load_model\n"
+        "assert 'torch' not in sys.modules\n"
+        "plain, seen = builtins.__import__, []\n"
+        "def watch(name, *rest, **named):\n"
+        "    if name == 'torch' and not seen: seen.append(os.environ.get('OMP_WAIT_POLICY'))\n"
+        "    return plain(name, *rest, **named)\n"
+        "builtins.__import__ = watch\n"
+        f"load_model({str(tiny_pair.base)!r}, device='cpu')\n"
+        "print(seen)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    root = Path(__file__).parents[2]
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=root, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "['PASSIVE']"
