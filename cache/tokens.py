@@ -33,6 +33,7 @@ class TokenWork(PairWork):
     ) -> DivergenceReport:
         """Token by token, how far this state's predictions are from the base's."""
         from analysis.language.divergence import diverge
+        from analysis.language.tokens import check_tokenizers
 
         progress = progress or Silent()
         known = self.known_divergence(comparison, texts, top=top, state=state, direction=direction, dtype=dtype)
@@ -41,6 +42,7 @@ class TokenWork(PairWork):
         profile = self.profile(comparison, arithmetic_of(state), progress)
         decided = self._decide_dtype(profile.tuned_id, comparison.tuned, dtype)
         with self._lease(comparison, decided, progress) as model:
+            check_tokenizers(comparison.base, model.lm, texts)
             report = diverge(model, texts, top=top, direction=direction, state=state, progress=progress)
         key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
         self.store.put(key, divergence_to_stored(report))

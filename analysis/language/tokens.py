@@ -8,9 +8,11 @@ character shows its bytes. Does not know any model.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.errors import LanguageError
@@ -19,6 +21,9 @@ from analysis.records import Text
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from analysis.language.load import LanguageModel
+
+TOKENIZER = "tokenizer.json"
 MARKER = re.compile(r"[ \t]*<\|[^<>|\n]{1,40}\|>")  # <|question|>, <|answer|> and their like: format, not content
 BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 REPLACEMENT = "\ufffd"
@@ -63,6 +68,26 @@ def check_same_tokens(ours: Sequence[EncodedText], theirs: Sequence[EncodedText]
             "Give both models the tokenizer the fine-tuning used.",
             items=apart,
         )
+
+
+def check_tokenizers(base: str | Path, lm: LanguageModel, texts: Sequence[Text]) -> None:
+    """Raise LanguageError when the base's own tokenizer cuts these texts differently from the loaded model's.
+
+    A base without a tokenizer, or with the same tokenizer file, has nothing to disagree about.
+    """
+    from analysis.language.load import TOKENIZER_FILES, find_folder, load_tokenizer
+
+    folder = find_folder(base)
+    if _same_file(folder / TOKENIZER, lm.source / TOKENIZER):
+        return
+    if not any((folder / name).exists() for name in TOKENIZER_FILES):
+        return
+    sides = (load_tokenizer(folder), lm.tokenizer)
+    check_same_tokens(*(encode_texts(tokenizer, texts, sys.maxsize) for tokenizer in sides))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, text: Text) -> EncodedText:

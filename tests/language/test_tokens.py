@@ -1,10 +1,13 @@
 """Token texts as they read inside a text, bytes shown as bytes, and the border between prompt and answer."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.language.tokens import TokenTexts, encode_texts
+from analysis.errors import LanguageError
+from analysis.language.load import LanguageModel
+from analysis.language.tokens import TokenTexts, check_tokenizers, encode_texts
 from analysis.records import Text
 
 
@@ -92,3 +95,17 @@ def test_prompt_and_answer_are_cut_as_in_fine_tuning() -> None:
     text = Text("t", prompt="<|question|> Where was Ann born? <|answer|>", answer=" Paris")
     (encoded,) = encode_texts(tokenizer, [text], 200)
     assert tuple(trained[: len(encoded)]) == encoded.ids
+
+
+def test_a_base_whose_tokenizer_cuts_otherwise_is_refused(tmp_path: Path) -> None:
+    ours = byte_level(["born in Paris"] * 9)
+    texts = [Text("seen", text="born in Paris"), Text("both spell", text="x")]
+    for name, tokenizer in (("tuned", ours), ("same", ours), ("other", byte_level(["xyz"]))):
+        tokenizer.save_pretrained(tmp_path / name)
+    (tmp_path / "bare").mkdir()
+    lm = LanguageModel(None, ours, "cpu", "float32", tmp_path / "tuned", frozenset())  # type: ignore[arg-type]
+    check_tokenizers(tmp_path / "same", lm, texts)
+    check_tokenizers(tmp_path / "bare", lm, texts)
+    with pytest.raises(LanguageError, match="tokenizers of the two models disagree") as caught:
+        check_tokenizers(tmp_path / "other", lm, texts)
+    assert caught.value.items == ("seen",)
