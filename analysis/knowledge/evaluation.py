@@ -74,19 +74,9 @@ def evaluate(
     drafted = _Drafts(drafts or {})
     for block in random_blocks(len(questions), BATCHES_A_BLOCK * size, seed):
         check_cancelled(progress)
-        told = greedy(
-            lm,
-            [prompts[row] for row in block],
-            max_new_tokens=max_new_tokens,
-            batch_size=size,
-            finished=stop_at_scores(lm.tokenizer, [questions[row] for row in block]),
-            drafts=drafted.of([questions[row] for row in block]),
-            progress=_Cancelling(progress),
-        )
-        drafted.learn(told)
-        texts = decode(lm.tokenizer, [generation.token_ids for generation in told])
-        for row, generation, text in zip(block, told, texts, strict=True):
-            rows[row] = _answered(questions[row], prompts[row], generation, text)
+        asked = [questions[row] for row in block]
+        told = _ask(lm, asked, [prompts[row] for row in block], drafted, max_new_tokens, size, progress)
+        rows.update(zip(block, told, strict=True))
         right = sum(row.correct["contains"] for row in rows.values())
         progress.report(len(rows), len(questions), "asking", partial(right, len(rows), len(questions)))
     return summarise(
@@ -98,6 +88,33 @@ def evaluate(
         engine=_engine(lm, size) | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
         seed=seed,
     )
+
+
+def _ask(
+    lm: LanguageModel,
+    questions: Sequence[Question],
+    prompts: Sequence[tuple[int, ...]],
+    drafted: _Drafts,
+    max_new_tokens: int,
+    size: int,
+    progress: Progress,
+) -> list[Answered]:
+    """One block of questions, answered and scored."""
+    told = greedy(
+        lm,
+        prompts,
+        max_new_tokens=max_new_tokens,
+        batch_size=size,
+        finished=stop_at_scores(lm.tokenizer, questions),
+        drafts=drafted.of(questions),
+        progress=_Cancelling(progress),
+    )
+    drafted.learn(told)
+    texts = decode(lm.tokenizer, [generation.token_ids for generation in told])
+    return [
+        Answered(question.id, prompt, generation.token_ids, text, generation.stopped, score(text, question))
+        for question, prompt, generation, text in zip(questions, prompts, told, texts, strict=True)
+    ]
 
 
 class _Drafts:
@@ -248,17 +265,6 @@ def _encode(
             items=long[:20],
         )
     return [tuple(ids) for ids in prompts]
-
-
-def _answered(question: Question, prompt_ids: tuple[int, ...], generation: Generation, text: str) -> Answered:
-    return Answered(
-        id=question.id,
-        prompt_ids=prompt_ids,
-        token_ids=generation.token_ids,
-        output=text,
-        stopped=generation.stopped,
-        correct=score(text, question),
-    )
 
 
 def _engine(lm: LanguageModel, batch_rows: int) -> dict[str, Any]:

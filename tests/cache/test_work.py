@@ -95,7 +95,7 @@ def test_work_cancelled_in_the_middle_harms_nothing(tmp_path: Path, pair: Compar
     workspace = Workspace(tmp_path)
     expected = Workspace(tmp_path / "other").stop(pair, RestoreSpec(10), asking).evaluation.rows
     workspace.evaluation(pair, "tuned", asking)
-    for looks in range(3):
+    for looks in range(2):
         with pytest.raises(Cancelled):
             workspace.stop(pair, RestoreSpec(10), asking, _CancelledAfter(looks))
     assert workspace.stop(pair, RestoreSpec(10), asking).evaluation.rows == expected
