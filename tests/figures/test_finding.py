@@ -1,0 +1,99 @@
+"""The sentences over the figures claim what the statistics carry, and no more."""
+
+import json
+
+import pytest
+
+from analysis.figures import accuracy, checks, finding
+from analysis.knowledge.choice import in_choosing_half
+from analysis.records import CheckReport, Finding
+
+MANY = 400
+
+
+@pytest.fixture
+def evaluation(make_evaluation):
+    return lambda right: make_evaluation(right, domains=False)
+
+
+def from_share(share: float) -> list[bool]:
+    """The first of MANY questions right."""
+    return [number < share * MANY for number in range(MANY)]
+
+
+def test_a_clear_rise_is_called_a_rise_with_both_intervals(evaluation) -> None:
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), {})
+    assert told.tuning.startswith("Fine-tuning raised all questions accuracy from 10.0% [")
+    assert "to 50.0% [" in told.tuning
+    assert told.restoring == "No restoration has been evaluated yet."
+
+
+def test_a_change_that_chance_explains_is_not_called_one(evaluation) -> None:
+    told = finding.tell(evaluation(from_share(0.10)), evaluation(from_share(0.11)), {})
+    assert "left all questions accuracy from 10.0%" in told.tuning
+    assert "about where it was, at 11.0%" in told.tuning
+
+
+def test_a_gain_is_reported_on_the_questions_that_did_not_choose_it(evaluation) -> None:
+    stops = {5.0: evaluation(from_share(0.6)), 60.0: evaluation(from_share(0.0))}
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops)
+    reporting = [number for number in range(MANY) if not in_choosing_half(f"q{number}")]
+    fixed = sum(0.5 * MANY <= number < 0.6 * MANY for number in reporting)
+    assert "Restoring the most changed 5%" in told.restoring
+    assert f"on the {len(reporting)} questions that did not choose it: {fixed} fixed, 0 broken" in told.restoring
+    assert "a gain unlikely to be chance" in told.restoring
+    assert "2 restorations compared" in told.caveat
+
+
+def test_nothing_is_claimed_where_few_answers_changed(evaluation) -> None:
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), {5.0: evaluation(from_share(0.505))})
+    assert "no difference that so few changes can show" in told.restoring
+
+
+def test_the_random_control_is_named_where_it_does_as_well(evaluation) -> None:
+    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.6))}
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
+    assert "at random does about as well (0 questions right only here, 0 only at random" in told.restoring
+
+
+def test_the_random_control_is_named_where_it_does_worse(evaluation) -> None:
+    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.3))}
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
+    assert "That is better than at random" in told.restoring
+
+
+def test_bars_stand_for_every_state_and_domain_with_their_interval(make_evaluation) -> None:
+    states = {"base": make_evaluation([False] * 8), "tuned": make_evaluation([True] * 8)}
+    figure = json.loads(accuracy.accuracy_bars(states).to_json())
+    (data,) = figure["datasets"].values()
+    assert {(row["state"], row["domain"], row["accuracy"]) for row in data} == {
+        ("base", "in-domain", 0.0),
+        ("base", "out-of-domain", 0.0),
+        ("tuned", "in-domain", 1.0),
+        ("tuned", "out-of-domain", 1.0),
+    }
+    assert accuracy.accuracy_words(states).startswith("base, in-domain: 0.0%; base, out-of-domain: 0.0%")
+
+
+def test_level_bars_carry_each_levels_own_n(make_evaluation) -> None:
+    figure = json.loads(accuracy.level_bars({"tuned": make_evaluation([True] * 8)}, "in").to_json())
+    (data,) = figure["datasets"].values()
+    assert [(row["level"], row["accuracy"], row["n"]) for row in data] == [(0, 1.0, 2), (2, 1.0, 2)]
+
+
+def test_findings_come_errors_first_with_the_first_tensors_and_how_many_more() -> None:
+    report = CheckReport(
+        comparable=False,
+        findings=(
+            Finding("info", "tied", "tied on one side"),
+            Finding("error", "shapes", "shapes differ", tuple(f"t{number}" for number in range(10))),
+        ),
+        parameters=100,
+        region_parameters={"mlp": 25, "all": 100},
+        dtype={"base": "float32", "tuned": "float32"},
+        seconds=0.1,
+    )
+    table = checks.findings_table(report, {"error": "!"})
+    assert table["level"].tolist() == ["! error", "info"]
+    assert table["tensors"].iloc[0].endswith("t7 and 2 more")
+    assert checks.region_table(report)["share"].tolist() == [1.0, 0.25]
