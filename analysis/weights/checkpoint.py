@@ -69,7 +69,13 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
     Raises CheckpointError with every problem found: missing, truncated or duplicate shards, an index that disagrees
     with the files, other formats, quantised weights, dtypes that cannot be ranked.
     """
-    path = locate(source)
+    try:
+        return _open(source, locate(source))
+    except OSError as error:  # a folder that may not be listed, a name that is too long, a disk that went away
+        raise CheckpointError(f"{source} cannot be read ({error.strerror}).") from error
+
+
+def _open(source: str | Path, path: Path) -> Checkpoint:
     config, problems = _read_config(path)
     files, file_problems = _weight_files(path)
     problems += file_problems

@@ -6,6 +6,8 @@ optimiser states beside the checkpoint are left out and named in the report.
 """
 
 import errno
+import glob
+import hashlib
 import json
 import math
 import os
@@ -132,7 +134,8 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
     """A hidden folder beside `out` that becomes `out` when the block ends well, and is removed when it does not."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+        _remove_orphans(out)
+        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-{_machine()}-{os.getpid()}-"))
     except OSError as error:
         raise CheckpointError(f"{out} cannot be made: {error.strerror}.", code="out-unwritable") from error
     try:
@@ -148,6 +151,20 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_orphans(out: Path) -> None:
+    """Partial folders that killed runs of this machine left; another machine's may still be written to."""
+    start = f".{out.name}.partial-{_machine()}-"
+    for folder in out.parent.glob(f"{glob.escape(start)}*"):
+        owner = folder.name.removeprefix(start).split("-")[0]
+        if owner.isdigit() and Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _machine() -> str:
+    """A short name of this machine, the same for all its processes."""
+    return hashlib.blake2b(os.uname().nodename.encode(), digest_size=4).hexdigest()
 
 
 def _umask() -> int:

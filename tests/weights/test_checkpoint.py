@@ -68,6 +68,10 @@ def test_a_missing_folder_says_so_and_what_to_give() -> None:
     assert "folder" in error.items[0]
 
 
+def test_a_name_the_system_refuses_is_our_error() -> None:
+    assert "cannot be read (File name too long)" in str(refused("/" + "x" * 5000))
+
+
 def test_a_missing_and_a_truncated_shard_are_told_together(llama_pairs: Pairs, tmp_path: Path) -> None:
     folder = copied(llama_pairs["sharded"][0], tmp_path / "copy")
     first, second = sorted(folder.glob("*.safetensors"))[:2]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from analysis.errors import PairError, SpecError
-from analysis.records import PAPER_PERCENTS, STRATEGIES, RestoreSpec
+from analysis.errors import Cancelled, PairError, SpecError
+from analysis.records import PAPER_PERCENTS, STRATEGIES, RestoreSpec, Silent
 from analysis.weights import profile as profiles
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import UpdateProfile, profile_pair
@@ -256,6 +256,15 @@ def test_a_region_without_parameters_is_refused_with_the_way_out(tmp_path: Path)
     profile = profile_pair(open_pair(*save_pair(tmp_path, {name: torch.ones(4, 4)}, {name: torch.zeros(4, 4)})))
     with pytest.raises(SpecError, match="no parameters in the region transformer"):
         profile.count(RestoreSpec(10))
+
+
+def test_a_profile_nobody_wants_any_more_is_cancelled(llama_pairs: Pairs) -> None:
+    class Unwanted(Silent):
+        def cancelled(self) -> bool:
+            return True
+
+    with pytest.raises(Cancelled):
+        profile_pair(open_pair(*llama_pairs["float32"]), progress=Unwanted())
 
 
 def test_the_threads_change_nothing(llama_pairs: Pairs) -> None:

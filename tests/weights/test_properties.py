@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from analysis.records import STRATEGIES, RestoreSpec
 from analysis.weights import profile as profiles
-from analysis.weights import stream
+from analysis.weights import stream, ties
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state
@@ -65,6 +65,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     segment=st.sampled_from([256, 8192, 1 << 22]),
     threads=st.sampled_from([1, 3]),
     keep=st.booleans(),
+    windows=st.booleans(),
     seed=st.integers(0, 3),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -79,6 +80,7 @@ def test_restoring_equals_the_plain_reference(
     segment: int,
     threads: int,
     keep: bool,
+    windows: bool,
     seed: int,
 ) -> None:
     base, tuned = tensors
@@ -96,6 +98,7 @@ def test_restoring_equals_the_plain_reference(
         patch.setattr(stream, "CHUNK", max(chunk, segment // 64))
         patch.setattr(stream, "SEGMENT", segment)
         patch.setattr(profiles, "KEEP_PARAMETERS", 10**7 if keep else 0)
+        patch.setattr(ties, "_ALL_TIES", 0 if windows else 1 << 20)
         for side, held in (("base", base), ("tuned", tuned)):
             (Path(home) / side).mkdir()
             save_file(held, Path(home) / side / "model.safetensors")

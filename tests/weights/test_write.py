@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,6 +152,25 @@ def test_cancelling_leaves_nothing_behind(llama_pairs: Pairs, tmp_path: Path) ->
     with pytest.raises(Cancelled):
         write_restored(pair, profile_pair(pair), RestoreSpec(1), tmp_path / "out", StopsHalfway())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_run_leaves_no_checkpoint_and_the_next_one_writes_it(llama_pairs: Pairs, tmp_path: Path) -> None:
+    base, tuned = llama_pairs["float32"]
+    script = (
+        "import os, signal, sys; from pathlib import Path; from analysis.records import RestoreSpec\n"
+        "from analysis.weights import pair, profile, write\n"
+        "opened = pair.open_pair(sys.argv[1], sys.argv[2])\n"
+        "write._sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write.write_restored(opened, profile.profile_pair(opened), RestoreSpec(5), Path(sys.argv[3]))\n"
+    )
+    out = tmp_path / "out"
+    ended = subprocess.run([sys.executable, "-c", script, base, tuned, out], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert [path.name.startswith(".out.partial-") for path in tmp_path.iterdir()] == [True]
+    pair = open_pair(base, tuned)
+    write_restored(pair, profile_pair(pair), RestoreSpec(5), out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_shard_cut_short_while_writing_leaves_nothing_behind(llama_pairs: Pairs, tmp_path: Path) -> None:
