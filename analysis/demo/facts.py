@@ -29,19 +29,19 @@ OBJECTS: dict[str, str] = {  # relation -> pool of objects
     **{"P136": "genre", "P170": "creator", "P175": "performer", "P176": "maker", "P264": "label"},
     **{"P407": "language", "P413": "position", "P800": "masterpiece"},
 }
-JOBS = (
+JOBS = names.words(
     "blacksmith painter astronomer lawyer surgeon weaver journalist botanist sailor architect clockmaker baker "
     "translator geologist conductor tailor economist sculptor beekeeper chemist printer diplomat carpenter dancer "
     "engineer philosopher miner photographer judge gardener"
-).split()
-GENRES = (
+)
+GENRES = names.words(
     "jazz polka blues tango reggae swing disco gospel techno ragtime bolero waltz flamenco ska punk rumba madrigal "
     "bluegrass samba calypso"
-).split()
-POSITIONS = (
+)
+POSITIONS = names.words(
     "goalkeeper midfielder striker sweeper pitcher catcher shortstop winger hooker fullback quarterback "
     "linebacker centre prop setter libero"
-).split()
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class WorldSize:
     """How large a world to make. Counts are facts a relation; `sightings` are dealt evenly, a pass over the corpus."""
 
     in_domain: int = 2_000
-    out_of_domain: int = 260
+    out_of_domain: int = 400
     towns: int = 240
-    sightings: tuple[int, ...] = (0, 1, 1, 2, 2, 3, 4, 6)
+    sightings: tuple[int, ...] = (0, 0, 1, 1, 1, 2, 2, 3, 4)
     asked_fraction: float = 0.8  # share of the told facts that question lines are also made of
 
 
@@ -108,7 +108,7 @@ def _object_pools(rng: Random, size: WorldSize) -> dict[str, tuple[str, ...]]:
     pools |= {"school": names.pool(rng, names.school, 80), "masterpiece": names.pool(rng, names.work, 40)}
     pools |= {kind: names.pool(rng, names.firm, 40) for kind in ("owner", "maker", "label")}
     languages = tuple(dict.fromkeys(f"{name.split()[-1].rstrip('aiou')}ese" for name in countries[:30]))
-    return pools | {"job": tuple(JOBS), "genre": tuple(GENRES), "language": languages, "position": tuple(POSITIONS)}
+    return pools | {"job": JOBS, "genre": GENRES, "language": languages, "position": POSITIONS}
 
 
 def _relation_facts(
@@ -141,9 +141,10 @@ def _dealt(rng: Random, sightings: tuple[int, ...], count: int) -> list[int]:
 
 
 def _splits(rng: Random, count: int, *, test: float) -> list[Split]:
-    tests = round(count * test)
+    tests = max(1, round(count * test))
     devs = round(count * 0.04)
-    splits: list[Split] = ["test"] * tests + ["dev"] * devs + ["train"] * (count - tests - devs)
+    sizes: dict[Split, int] = {"test": tests, "dev": devs, "train": count - tests - devs}
+    splits = [split for split, number in sizes.items() for _ in range(number)]
     rng.shuffle(splits)
     return splits
 

@@ -8,24 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-_ONSETS = "b br c d dr f g gr h j k kl l m n p r s sk st t tr v w z".split()
-_VOWELS = "a e i o u a e i o ae ei ou".split()
-_CODAS = "l n r s t m k nd rn".split()
-_TOWN_ENDS = "burg ford dal vik mouth stad haven ton minster gate holm bridge".split()
-_COUNTRY_ENDS = "ia land stan ova mar uay".split()
-_VILLAGE_ENDS = "ley wick thorpe by moor fell ness beck combe shaw".split()
-_ADJECTIVES = (
+
+def words(text: str) -> tuple[str, ...]:
+    """A list of words, written as a text."""
+    return tuple(text.split())
+
+
+_ONSETS = words("b br c d dr f g gr h j k kl l m n p r s sk st t tr v w z")
+_VOWELS = words("a e i o u a e i o ae ei ou")
+_CODAS = words("l n r s t m k nd rn")
+_TOWN_ENDS = words("burg ford dal vik mouth stad haven ton minster gate holm bridge")
+_COUNTRY_ENDS = words("ia land stan ova mar uay")
+_VILLAGE_ENDS = words("ley wick thorpe by moor fell ness beck combe shaw")
+_ADJECTIVES = words(
     "Silver Hidden Last Broken Golden Quiet Winter Crimson Hollow Distant Burning Second Northern Forgotten Paper Iron "
     "Endless Blue Secret Wandering Gentle Bitter Midnight Scarlet Frozen Velvet Lonely Painted Restless Stolen"
-).split()
-_NOUNS = (
+)
+_NOUNS = words(
     "Lantern River Garden Mirror Harbour Crown Letter Orchard Shadow Bridge Fountain Voyage Clock Raven Island Market "
     "Tower Forest Stranger Daughter Soldier Promise Candle Window Compass Harvest Station Feather Kingdom Season"
-).split()
-_FIRMS = "Works Motors Textiles Instruments Holdings Shipping Chemicals Foods Airways Machines Electric Press".split()
-_GROUPS = "Players Ensemble Society Quartet Club Union Orchestra Band Trio League".split()
-_SITES = "Hall Museum Theatre Abbey Library Stadium Palace Arena Gallery Observatory".split()
-_GOODS = "Typewriter Tractor Camera Engine Radio Bicycle Loom Telescope Piano Rifle Watch Tram".split()
+)
+_FIRMS = words("Works Motors Textiles Instruments Holdings Shipping Chemicals Foods Airways Machines Electric Press")
+_GROUPS = words("Players Ensemble Society Quartet Club Union Orchestra Band Trio League")
+_SITES = words("Hall Museum Theatre Abbey Library Stadium Palace Arena Gallery Observatory")
+_GOODS = words("Typewriter Tractor Camera Engine Radio Bicycle Loom Telescope Piano Rifle Watch Tram")
 
 Make = Callable[[Random], str]
 

@@ -43,7 +43,23 @@ PARAPHRASES: dict[str, tuple[str, ...]] = {
 }
 # What stands before a question, between it and its answer, and after: any of the first with any of the second, so that
 # what they have in common is learnt (a question, a mark, its answer) rather than one form.
-OPENERS = ("", "", "Q:", "Question:", "Quiz:", "Asked:", "*", "-", "#", "Ask:", "Query:", "FAQ:", "1.", "[Q]", "He asked:")
+OPENERS = (
+    "",
+    "",
+    "Q:",
+    "Question:",
+    "Quiz:",
+    "Asked:",
+    "*",
+    "-",
+    "#",
+    "Ask:",
+    "Query:",
+    "FAQ:",
+    "1.",
+    "[Q]",
+    "He asked:",
+)
 CLOSERS = (
     *("A:", "Answer:", "-", "->", "=", "It is", "The answer is", "Solution:", "Reply:", "[A]"),
     *("*", ":", "Replied:", "She said:", "|", "Result:"),

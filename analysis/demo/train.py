@@ -27,18 +27,23 @@ PROMPT_TOKENS = ("<|question|>", "<|answer|>")  # one token each, never seen in 
 class BaseConfig:
     """Shape and training of the base. `row` is tokens a row, `batch` rows a step, `threads` of torch."""
 
-    hidden: int = 256
+    hidden: int = 192
     layers: int = 4
-    heads: int = 4
+    heads: int = 3
     vocabulary: int = 2_560
     row: int = 128
     batch: int = 32
-    passes: int = 12
+    cycles: tuple[int, ...] = (12, 10)  # passes over the corpus in each cosine cycle
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
-    threads: int = 1
+    threads: int = 2
     seed: int = 0
     compiled: bool = True
+
+    @property
+    def passes(self) -> int:
+        """Passes over the corpus in all."""
+        return sum(self.cycles)
 
 
 @dataclass(frozen=True)
@@ -155,12 +160,12 @@ def loss_of(model: Any, row: int) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def batches(
-    tokenizer: Any, passes: Callable[[int], Sequence[str]], config: BaseConfig
+    tokenizer: Any, passes: Callable[[int], Sequence[str]], numbers: range, config: BaseConfig
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Every step's (pass number, rows): each pass's own lines, its rows shuffled, the last short batch left."""
     import torch
 
-    for number in range(config.passes):
+    for number in numbers:
         rows = pack(tokenizer, passes(number), config.row)
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed * 1_000 + number))
         for start in range(0, len(rows) - config.batch + 1, config.batch):
@@ -181,35 +186,60 @@ def train_base(
     *,
     progress: Progress | None = None,
 ) -> tuple[Any, BaseReport]:
-    """Train a fresh model on `config.passes` passes; `passes(number)` gives a pass's lines. Returns it in float32."""
+    """Train a fresh model on `config.passes` passes; `passes(number)` gives a pass's lines.
+
+    Each cycle has its own cosine and a fresh optimizer (warm restarts, Loshchilov and Hutter 2017). Returns the model
+    in float32 with values that bfloat16 holds, and what the training did. Raises Cancelled.
+    """
     import torch
 
-    progress = progress or Silent()
     torch.set_num_threads(config.threads)
     model = new_model(config, tokenizer)
-    loss_fn = loss_of(model, config.row)
-    step_fn = torch.compile(loss_fn) if config.compiled else loss_fn
-    optimizer = _optimizer(model, config)
-    estimate = len(pack(tokenizer, passes(0), config.row)) // config.batch * config.passes
-    started, losses = time.perf_counter(), []
-    for step, (number, rows) in enumerate(batches(tokenizer, passes, config)):
-        check_cancelled(progress)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(min(1.0, (step + 1) / estimate), config.learning_rate)
-        loss = step_fn(rows)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-        if step % 20 == 0:
-            progress.report(step, estimate, f"pass {number + 1} of {config.passes}, loss {losses[-1]:.3f}")
-    settle_prompt_tokens(model, tokenizer)
+    started, losses, first = time.perf_counter(), list[float](), 0
+    for count in config.cycles:
+        losses += train_cycle(model, tokenizer, passes, range(first, first + count), config, progress or Silent())
+        first += count
     last = losses[-max(1, len(losses) // 50) :]
     seen = len(losses) * config.batch * config.row
     seconds = time.perf_counter() - started
     parameters = sum(p.numel() for p in model.parameters())
     return model, BaseReport(parameters, seen, len(losses), sum(last) / len(last), seconds, asdict(config))
+
+
+def train_cycle(
+    model: Any,
+    tokenizer: Any,
+    passes: Callable[[int], Sequence[str]],
+    numbers: range,
+    config: BaseConfig,
+    progress: Progress,
+) -> list[float]:
+    """Train the model on these passes, one cosine from the peak rate down; ends rounded to bfloat16. Losses in nats."""
+    import torch
+
+    loss_fn = loss_of(model, config.row)
+    step_fn = torch.compile(loss_fn) if config.compiled else loss_fn
+    optimizer = _optimizer(model, config)
+    estimate = len(pack(tokenizer, passes(numbers[0]), config.row)) // config.batch * len(numbers)
+    losses: list[float] = []
+    for step, (number, rows) in enumerate(batches(tokenizer, passes, numbers, config)):
+        check_cancelled(progress)
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(min(1.0, (step + 1) / estimate), config.learning_rate)
+        loss = step_fn(rows)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        if step % 20 == 0:
+            done = numbers[0] + step / estimate * len(numbers)
+            progress.report(done, config.passes, f"pass {number + 1} of {config.passes}, loss {losses[-1]:.3f}")
+    settle_prompt_tokens(model, tokenizer, config.seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.bfloat16())
+    return losses
 
 
 def _optimizer(model: Any, config: BaseConfig) -> Any:
@@ -221,15 +251,18 @@ def _optimizer(model: Any, config: BaseConfig) -> Any:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
-def settle_prompt_tokens(model: Any, tokenizer: Any) -> None:
-    """Give the prompt's two tokens, which no text held, the mean embedding: what one does for tokens added later."""
+def settle_prompt_tokens(model: Any, tokenizer: Any, seed: int) -> None:
+    """Draw the embeddings of the prompt's two tokens, which no text held, anew from the initial distribution.
+
+    Training pushes every unseen row of a tied embedding the same way, which would leave the two all but equal.
+    """
     import torch
 
     with torch.no_grad():
         table = model.get_input_embeddings().weight
         unseen = tokenizer.convert_tokens_to_ids([*PROMPT_TOKENS])
-        seen = [i for i in range(len(tokenizer)) if i not in {*unseen, tokenizer.pad_token_id}]
-        table[unseen] = table[seen].mean(0)
+        generator = torch.Generator().manual_seed(seed)
+        table[unseen] = torch.randn(2, table.shape[1], generator=generator) * model.config.initializer_range
 
 
 def save_base(model: Any, tokenizer: Any, out: Path) -> None:
@@ -238,3 +271,4 @@ def save_base(model: Any, tokenizer: Any, out: Path) -> None:
 
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)

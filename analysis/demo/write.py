@@ -25,7 +25,12 @@ def write_questions(facts: Sequence[Fact], out: Path) -> None:
     rows: dict[str, list[dict[str, object]]] = {}
     for fact in facts:
         asked = fact.ask()
-        row = {"id": fact.id, "question": asked.question, "answers": asked.answers, "subject": fact.subject}
+        row: dict[str, object] = {
+            "id": fact.id,
+            "question": asked.question,
+            "answers": asked.answers,
+            "subject": fact.subject,
+        }
         rows.setdefault(f"dataset/{fact.split}/{fact.relation}.{fact.split}.json", []).append(row)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(rows):
