@@ -19,6 +19,7 @@ MEASURES: dict[Measure, str] = {"full": "full vocabulary", "top": "top 10 (paper
 CLIPS = {100.0: "none", 99.0: "99%", 95.0: "95%"}
 MOST_QUESTIONS = 200
 RANKED_ROWS = 200
+SHOWN_TEXTS = 100  # sent at once; more come on request
 RANKED = "ranked_tokens"
 FILE_HELP = 'An object a line: {"text": "..."} or {"prompt": "...", "answer": "..."}.'
 MEASURE_HELP = (
@@ -169,11 +170,20 @@ def views(report: DivergenceReport, titles: dict[str, str], name: str) -> None:
     """Everything drawn from one report; runs alone when a token is pinned or the scale changes."""
     scale = scale_controls()
     st.markdown(token_tables.report_words(report, scale["measure"], name))
-    token_view(reading(report, state=name, titles=titles, **scale))
+    shown = st.session_state.get("token_shown", SHOWN_TEXTS)
+    token_view(reading(report, state=name, titles=titles, limit=shown, **scale))
+    if shown < len(report.prompts):
+        more = f"Show {SHOWN_TEXTS} more: {shown:,} of {len(report.prompts):,} texts are on screen"
+        st.button(more, on_click=show_more, args=(shown + SHOWN_TEXTS,), icon=":material/expand_more:")
     st.subheader("Where the disagreement lies")
     means(report)
     figures(report, scale["measure"], name)
     ranking(report, scale["measure"], titles, name)
+
+
+def show_more(texts: int) -> None:
+    """Let at least this many texts be on screen; a callback."""
+    st.session_state["token_shown"] = max(texts, st.session_state.get("token_shown", SHOWN_TEXTS))
 
 
 def means(report: DivergenceReport) -> None:
@@ -207,6 +217,7 @@ def ranking(report: DivergenceReport, measure: Measure, titles: dict[str, str], 
         f"{len(table):,} of {report.tokens_counted:,} counted tokens. Select a row to pin its token in the text."
     )
     st.session_state["token_places"] = list(zip(table["text_id"], table["position"], strict=True))
+    st.session_state["token_order"] = [prompt.id for prompt in report.prompts]
     percent = st.column_config.NumberColumn(format="percent")
     columns = {
         "nats": st.column_config.NumberColumn("nats", format="%.3g"),
@@ -234,6 +245,7 @@ def pin_row() -> None:
     rows = st.session_state[RANKED]["selection"]["rows"]
     if rows:
         text, position = st.session_state["token_places"][rows[0]]
+        show_more(st.session_state["token_order"].index(text) + 1)
         pin([text, int(position)])
 
 

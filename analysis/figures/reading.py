@@ -26,8 +26,13 @@ def reading(
     clip_percentile: float = 100.0,
     state: str = "tuned",
     titles: Mapping[str, str] | None = None,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    """Everything the view draws; `state` names the compared state, `titles` the texts by id."""
+    """Everything the view draws; `state` names the compared state, `titles` the texts by id.
+
+    `limit` sends the first texts only; the scale is made from all of them, so it stays when more are shown.
+    """
+    shown = report.prompts[:limit]
     scale = heat_scale(counted_values(report, measure), spacing=spacing, clip_percentile=clip_percentile)
     return {
         "title": measure_name(report, measure, state),
@@ -37,9 +42,9 @@ def reading(
         "scale": {"edges": list(scale.edges), "spacing": spacing, "clipped": scale.clipped, "clip": clip_percentile},
         "colours": {paper: list(colours) for paper, colours in COLOURS.items()},
         "inks": {paper: list(inks) for paper, inks in INKS.items()},
-        "hidden": {"special": report.special_hidden, "template": report.template_hidden},
-        "pieces": _pieces(report),
-        "texts": [_text(prompt, measure, scale, (titles or {}).get(prompt.id, prompt.id)) for prompt in report.prompts],
+        "hidden": _hidden(shown),
+        "pieces": _pieces(shown),
+        "texts": [_text(prompt, measure, scale, (titles or {}).get(prompt.id, prompt.id)) for prompt in shown],
     }
 
 
@@ -61,9 +66,15 @@ def counted_values(report: DivergenceReport, measure: Measure) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _pieces(report: DivergenceReport) -> dict[str, list[str]]:
+def _hidden(prompts: Sequence[PromptDivergence]) -> dict[str, int]:
+    tokens = [token for prompt in prompts for token in prompt.tokens]
+    special = sum(token.special for token in tokens)
+    return {"special": special, "template": sum(token.template and not token.special for token in tokens)}
+
+
+def _pieces(prompts: Sequence[PromptDivergence]) -> dict[str, list[str]]:
     texts: dict[int, str] = {}
-    for prompt in report.prompts:
+    for prompt in prompts:
         for token in prompt.tokens:
             texts[token.id] = token.text
             texts.update((other.id, other.text) for other in (*token.base_top, *token.tuned_top))

@@ -152,6 +152,14 @@ def test_one_scale_serves_all_texts_and_leaves_out_what_is_no_content(report: Di
     assert data["hidden"] == {"special": 2, "template": 1}
 
 
+def test_a_limit_keeps_the_scale_of_all_texts(report: DivergenceReport) -> None:
+    turned = DivergenceReport(**{**vars(report), "prompts": report.prompts[::-1]})
+    data = reading(turned, limit=1)
+    assert [text["id"] for text in data["texts"]] == ["two"]
+    assert data["scale"] == reading(turned)["scale"]
+    assert data["hidden"] == {"special": 1, "template": 0}
+
+
 def test_flags_means_and_alternatives_cross_as_they_are(report: DivergenceReport) -> None:
     text = reading(report, titles={"one": "Where?"})["texts"][0]
     assert text["title"] == "Where?"

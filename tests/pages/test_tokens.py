@@ -1,6 +1,7 @@
 """The Tokens page: what it says before there is anything, what it shows when there is, and how it fails."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,18 @@ def test_the_papers_measure_and_a_log_scale_are_one_click_away(
     data = view_of(app.run())
     assert (data["measure"], data["scale"]["spacing"]) == ("top", "log")
     assert len(loaded.jobs.all()) == 1  # nothing was computed again
+
+
+def test_many_texts_come_in_steps_with_the_true_total_beside(
+    open_page: Open, loaded: Workspace, pair: Comparison, tmp_path: Path
+) -> None:
+    lines = "".join(json.dumps({"id": f"t{number}", "text": f"Ann Lee {number}"}) + "\n" for number in range(130))
+    app = open_page("tokens", pair)
+    app.session_state["token_source"] = "file"
+    app.run()
+    app.file_uploader(key="token_file").set_value(("many.jsonl", lines.encode(), "application/json"))
+    app = finish(app.run(), loaded)
+    assert len(view_of(app)["texts"]) == 100
+    (more,) = (button for button in app.button if button.label.startswith("Show"))
+    assert "100 of 130 texts" in more.label
+    assert len(view_of(more.click().run())["texts"]) == 130
