@@ -35,8 +35,12 @@ def restored_spec() -> RestoreSpec | None:
 
 def watcher(purpose: str) -> str:
     """Who asks for background work: this session, for this purpose; the latest request of one purpose wins."""
-    session = st.session_state.setdefault("session_id", uuid.uuid4().hex)
-    return f"{session}:{purpose}"
+    return f"{session()}:{purpose}"
+
+
+def session() -> str:
+    """This browser session's own name."""
+    return str(st.session_state.setdefault("session_id", uuid.uuid4().hex))
 
 
 def choose(pair: Comparison, questions: Asking | None = None) -> None:
