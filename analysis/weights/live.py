@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from analysis.errors import PairError
 from analysis.weights.names import bare
-from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.pair import CheckpointPair
+from analysis.weights.pairing import PairedTensor
 
 if TYPE_CHECKING:
     import torch
@@ -38,11 +39,11 @@ def find_targets(parameters: Mapping[str, torch.Tensor], pair: CheckpointPair) -
     problems = []
     for tensor in pair.tensors:
         name, view = _find(bare(tensor.name), live)
-        problem = _problem(tensor, view)
+        problem = _problem(tensor, view, pair.tuned.tensors[tensor.name].shape)
         if problem or view is None:
             problems.append(problem)
         else:
-            found[tensor.name] = view.view(-1)
+            found[tensor.name] = view.view(-1)[: tensor.elements]  # rows of added tokens stay as they are
         used.add(name)
     shared = {live[name].data_ptr() for name in used if name in live}
     for name, parameter in live.items():
@@ -53,11 +54,11 @@ def find_targets(parameters: Mapping[str, torch.Tensor], pair: CheckpointPair) -
     return found
 
 
-def _problem(tensor: PairedTensor, view: torch.Tensor | None) -> str:
+def _problem(tensor: PairedTensor, view: torch.Tensor | None, stored: tuple[int, ...]) -> str:
     if view is None:
         return f"{tensor.name} is not in the loaded model"
-    if tuple(view.shape) != tensor.tuned.shape:
-        return f"{tensor.name} is {list(view.shape)} in the loaded model, {list(tensor.tuned.shape)} stored"
+    if tuple(view.shape) != stored:
+        return f"{tensor.name} is {list(view.shape)} in the loaded model, {list(stored)} stored"
     return "" if view.is_contiguous() else f"{tensor.name} is not contiguous in memory"
 
 

@@ -7,38 +7,22 @@ Reads headers only. `check_pair` tells everything as findings and never raises f
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from analysis.errors import CheckpointError, PairError
 from analysis.records import REGIONS, CheckReport, Finding, Region
 from analysis.weights.checkpoint import Checkpoint, open_checkpoint
-from analysis.weights.headers import TensorEntry
-from analysis.weights.names import Place, bare, place
+from analysis.weights.names import bare, place
+from analysis.weights.pairing import PairedTensor
+from analysis.weights.rows import share_rows
 
 _ARCHITECTURE = (
     *("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
-    *("intermediate_size", "vocab_size"),
+    "intermediate_size",
 )
 
 
-@dataclass(frozen=True)
-class PairedTensor:
-    """One parameter in both models; `name` is the tuned side's canonical name."""
-
-    name: str
-    base: TensorEntry
-    tuned: TensorEntry
-
-    @cached_property
-    def place(self) -> Place:
-        """Layer, module kind and regions."""
-        return place(self.name)
-
-    @property
-    def elements(self) -> int:
-        """Number of values, the same on both sides."""
-        return self.tuned.elements
+__all__ = ["CheckpointPair", "PairedTensor", "check_pair", "open_pair"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +113,9 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
         PairedTensor(tuned_names[key], base.tensors[base_names[key]], tuned.tensors[tuned_names[key]])
         for key in sorted(shared, key=lambda key: tuned_names[key])
     )
+    rows = share_rows(base, tuned, tensors)
+    tensors = rows.tensors
+    findings += rows.findings
     findings += _missing(base_names, tuned_names) + _shapes(tensors) + _dtypes(base, tuned, tensors)
     same_files = {shard.path for shard in base.files} == {shard.path for shard in tuned.files}
     if same_files:

@@ -25,7 +25,8 @@ from analysis.weights.identity import (
     known_hashes,
     remember_hashes,
 )
-from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.pair import CheckpointPair
+from analysis.weights.pairing import PairedTensor
 from analysis.weights.sources import DTYPE_CODES, arithmetic_code
 from analysis.weights.stream import Buffers, Chunk, FileReader, Segment, chunks, run_units, segments
 from analysis.weights.ties import tensor_key
@@ -228,9 +229,11 @@ def _identities(
     ids = []
     for side, checkpoint in enumerate((pair.base, pair.tuned)):
         known = known_hashes(checkpoint, memory)
+        whole = {entry for shard in checkpoint.files for entry in shard.tensors}
         for tensor in pair.tensors:
             entry = (tensor.base, tensor.tuned)[side]
-            known[entry.stored_name] = join_digests(digests[tensor.name][side])
+            if entry in whole:  # of a grown embedding the pass read the shared rows only
+                known[entry.stored_name] = join_digests(digests[tensor.name][side])
         hashes = hash_tensors(checkpoint, known, threads=threads)
         remember_hashes(checkpoint, hashes, memory)
         ids.append(id_of(checkpoint, hashes))

@@ -19,7 +19,8 @@ from analysis.records import Progress, RestoreSpec, Silent
 from analysis.weights import stream
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.live import find_targets
-from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.pair import CheckpointPair
+from analysis.weights.pairing import PairedTensor
 from analysis.weights.sources import DTYPE_CODES, arithmetic_code
 from analysis.weights.strategies import MEASURES, RANKINGS
 from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
@@ -66,7 +67,7 @@ def state_id(profile: UpdateProfile, state: State) -> str:
     if state == "tuned" or state.percent == 0:
         return profile.tuned_id
     whole = state.region == "all" and state.layers is None and state.percent == 100
-    if whole and not any(finding.code in ("dtype", "tied-on-one-side") for finding in profile.findings):
+    if whole and not any(finding.code in ("dtype", "tied-on-one-side", "extra-rows") for finding in profile.findings):
         return profile.base_id
     spec = asdict(state) | {"percent": float(state.percent)}
     text = json.dumps([profile.base_id, profile.tuned_id, spec], sort_keys=True)

@@ -18,7 +18,7 @@ import numpy as np
 from analysis.errors import Cancelled, CheckpointError
 from analysis.records import Progress, check_cancelled
 from analysis.weights.headers import ITEM_BYTES, TensorEntry
-from analysis.weights.pair import PairedTensor
+from analysis.weights.pairing import PairedTensor
 
 SEGMENT = 1 << 22
 CHUNK = 1 << 16

@@ -28,7 +28,8 @@ from analysis.weights import stream
 from analysis.weights.checkpoint import INDEX, Checkpoint
 from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
 from analysis.weights.identity import id_of, join_digests
-from analysis.weights.pair import CheckpointPair, PairedTensor
+from analysis.weights.pair import CheckpointPair
+from analysis.weights.pairing import PairedTensor
 from analysis.weights.profile import UpdateProfile, peak_rss_bytes
 from analysis.weights.restore import Selection, pieces, select, state_id
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units
@@ -58,12 +59,13 @@ class WriteReport:
 
 @dataclass(frozen=True)
 class _Part:
-    """A stretch of one stored tensor: restored where `paired`, copied as it is otherwise."""
+    """A stretch of one stored tensor: its first `shared` values restored where `paired`, the others copied."""
 
     entry: TensorEntry
     paired: PairedTensor | None
     first: int
     count: int
+    shared: int
 
 
 def write_restored(
@@ -198,9 +200,10 @@ def _write_shards(
     pair: CheckpointPair, selection: Selection, folder: Path, progress: Progress, threads: int | None
 ) -> dict[str, str]:
     """Write every shard; returns the new tensor hashes by stored name."""
-    paired = {tensor.tuned: tensor for tensor in (*pair.tensors, *pair.copies)}
+    paired = {tensor.tuned.stored_name: tensor for tensor in (*pair.tensors, *pair.copies)}
     outputs = {shard.path: _start_shard(shard, folder) for shard in pair.tuned.files}
-    parts = [part for shard in pair.tuned.files for entry in shard.tensors for part in _parts(entry, paired.get(entry))]
+    entries = [entry for shard in pair.tuned.files for entry in shard.tensors]
+    parts = [part for entry in entries for part in _parts(entry, paired.get(entry.stored_name))]
     buffers = Buffers()
     try:
         with FileReader() as reader:
@@ -232,10 +235,13 @@ def _start_shard(shard: ShardFile, folder: Path) -> int:
 
 
 def _parts(entry: TensorEntry, paired: PairedTensor | None) -> list[_Part]:
-    return [
-        _Part(entry, paired, first, min(stream.SEGMENT, entry.elements - first))
-        for first in range(0, entry.elements, stream.SEGMENT)
-    ]
+    """The tensor in segments, so that its hash is what identity.py gives; further rows than the pair's are plain."""
+    shared = paired.elements if paired else 0
+    parts = []
+    for first in range(0, entry.elements, stream.SEGMENT):
+        end = min(first + stream.SEGMENT, entry.elements)
+        parts.append(_Part(entry, paired if first < shared else None, first, end - first, min(end, shared) - first))
+    return parts
 
 
 def _write_part(part: _Part, reader: FileReader, buffers: Buffers, selection: Selection, descriptor: int) -> bytes:
@@ -250,13 +256,14 @@ def _write_part(part: _Part, reader: FileReader, buffers: Buffers, selection: Se
 def _part_bytes(
     part: _Part, reader: FileReader, buffers: Buffers, selection: Selection
 ) -> Iterator[tuple[int, memoryview]]:
+    plain = part.first
     if part.paired is not None:
-        for piece in pieces(reader, buffers, Segment(part.paired, part.first, part.count), selection):
+        for piece in pieces(reader, buffers, Segment(part.paired, part.first, part.shared), selection):
             yield piece.first, piece.data.data
-        return
-    item = ITEM_BYTES[part.entry.dtype]
-    for first in range(part.first, part.first + part.count, stream.CHUNK):
-        data = buffers.get("plain", min(stream.CHUNK, part.first + part.count - first) * item)
+        plain += part.shared
+    item, end = ITEM_BYTES[part.entry.dtype], part.first + part.count
+    for first in range(plain, end, stream.CHUNK):
+        data = buffers.get("plain", min(stream.CHUNK, end - first) * item)
         reader.read(part.entry, first * item, data)
         yield first, data.data
 
