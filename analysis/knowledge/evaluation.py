@@ -59,7 +59,7 @@ def evaluate(
 ) -> Evaluation:
     """Ask every question once; the answers in the set's order, and the numbers over them.
 
-    `seed` orders the asking and draws the bootstrap; it changes no answer. After each block the progress gets a
+    `seed` orders the asking and draws the bootstrap; in float32 it changes no answer. After each block progress gets a
     PartialEvaluation, and the work can be cancelled. `drafts`, earlier answers' token ids by question id, save work
     where they still hold and change no answer.
     """
