@@ -14,7 +14,7 @@ from cache.models import State
 from cache.pairs import PairWork, arithmetic_of
 
 if TYPE_CHECKING:
-    from analysis.language.divergence import Direction
+    from analysis.language.token_records import Direction
 
 
 class TokenWork(PairWork):

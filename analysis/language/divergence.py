@@ -9,27 +9,24 @@ files, checkpoints or pages.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 from analysis.errors import LanguageError, SpecError
 from analysis.language.measures import Disagreement, compare_logits
 from analysis.language.projection import Projection, check_projection, hidden_states
+from analysis.language.token_records import Direction, make_prompt, make_report
 from analysis.language.tokens import EncodedText, TokenTexts, check_same_tokens, encode_texts
 from analysis.records import (
-    Alternative,
     DivergenceReport,
     Progress,
-    PromptDivergence,
     RestoreSpec,
     Silent,
     Text,
-    TokenDivergence,
     check_cancelled,
 )
 
@@ -39,9 +36,8 @@ if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
 
 State = Literal["base", "tuned"] | RestoreSpec
-Direction = Literal["tuned-base", "base-tuned"]
 BATCH_TOKENS = 2048  # of one forward pass; bounds its activations
-CHUNK_LOGITS = 2**20  # positions x vocabulary held at once; five float64 arrays of this size are alive
+CHUNK_LOGITS = 2**20  # positions x vocabulary held at once: about six float32 arrays of this size
 
 
 class ModelState(Protocol):
@@ -75,8 +71,8 @@ def diverge(
     encoded, before = _visit_first(pairmodel, texts, against, progress)
     rows = _visit_second(pairmodel, texts, state, before, encoded, measure, progress)
     namer = TokenTexts(pairmodel.lm.tokenizer)
-    prompts = tuple(_prompt(encoded[n], rows.get(n), namer) for n in range(len(encoded)))
-    return _report(prompts, measure, time.perf_counter() - started)
+    prompts = tuple(make_prompt(encoded[n], rows.get(n), namer) for n in range(len(encoded)))
+    return make_report(prompts, measure, time.perf_counter() - started)
 
 
 def _direction(name: str) -> Direction:
@@ -195,69 +191,3 @@ def _check_numbers(ids: Sequence[str]) -> None:
 
 def _context(lm: LanguageModel) -> int:
     return getattr(lm.model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
-
-
-def _prompt(text: EncodedText, found: Disagreement | None, namer: TokenTexts) -> PromptDivergence:
-    """The record of one text; `found` holds positions 1 and up, None when there are none."""
-    columns = _Columns.of(found)
-    return PromptDivergence(text.id, tuple(_token(text, at, columns, namer) for at in range(len(text))))
-
-
-def _token(text: EncodedText, at: int, columns: _Columns | None, namer: TokenTexts) -> TokenDivergence:
-    measured = columns.at(at - 1, namer) if columns is not None and at else {"kl_full_nats": None, "kl_top_nats": None}
-    return TokenDivergence(
-        text=namer(text.ids[at]),
-        id=text.ids[at],
-        position=at,
-        special=text.special[at],
-        template=text.template[at],
-        part="answer" if at >= text.answer_from else "prompt",
-        **measured,
-    )
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """A text's measures as plain Python lists: a tensor is slow to read one number at a time."""
-
-    lists: dict[str, list[Any]]
-
-    @classmethod
-    def of(cls, found: Disagreement | None) -> _Columns | None:
-        return None if found is None else cls({one.name: getattr(found, one.name).tolist() for one in fields(found)})
-
-    def at(self, n: int, namer: TokenTexts) -> dict[str, Any]:
-        """The measured fields of a TokenDivergence."""
-        row = {name: column[n] for name, column in self.lists.items()}
-        return {
-            "kl_full_nats": row["kl_full"],
-            "kl_top_nats": row["kl_top"],
-            "base_logprob_nats": row["base_logprob"],
-            "tuned_logprob_nats": row["tuned_logprob"],
-            "base_top": _alternatives(row["base_top_ids"], row["base_top_probabilities"], namer),
-            "tuned_top": _alternatives(row["tuned_top_ids"], row["tuned_top_probabilities"], namer),
-        }
-
-
-def _alternatives(ids: list[int], probabilities: list[float], namer: TokenTexts) -> tuple[Alternative, ...]:
-    return tuple(Alternative(token, namer(token), share) for token, share in zip(ids, probabilities, strict=True))
-
-
-def _report(prompts: tuple[PromptDivergence, ...], measure: tuple[int, Direction], seconds: float) -> DivergenceReport:
-    tokens = [token for prompt in prompts for token in prompt.tokens]
-    counted = [token for token in tokens if token.counted]
-    return DivergenceReport(
-        prompts=prompts,
-        top=measure[0],
-        direction=measure[1],
-        mean_kl_full_nats=_mean([token.kl_full_nats or 0.0 for token in counted]),
-        mean_kl_top_nats=_mean([token.kl_top_nats or 0.0 for token in counted]),
-        tokens_counted=len(counted),
-        special_hidden=sum(token.special for token in tokens),
-        template_hidden=sum(token.template and not token.special for token in tokens),
-        seconds=seconds,
-    )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None  # nothing measured is missing, not 0
