@@ -73,8 +73,8 @@ def _bars(table: pd.DataFrame, x: alt.X) -> style.Figure:
     )
     chart = alt.Chart(table).encode(x=x, xOffset=offset, tooltip=tooltip)
     bars = chart.mark_bar(opacity=0.85).encode(y=y, color=colour)
-    whiskers = chart.mark_rule(strokeWidth=1.5, color=style.RANDOM).encode(y="low:Q", y2="high:Q")
-    return alt.layer(bars, whiskers).properties(height=style.FIGURE_HEIGHT)
+    whiskers = chart.mark_rule(strokeWidth=1.5, color=style.RANDOM).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
+    return alt.layer(bars, whiskers, height=style.FIGURE_HEIGHT)
 
 
 def accuracy_words(states: Mapping[str, Evaluation]) -> str:

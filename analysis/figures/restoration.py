@@ -38,7 +38,7 @@ def accuracy_curve(
         *_reference_layers(scope, base, tuned),
         *_stop_layers(table, _accuracy_scale(table, scope, base, tuned)),
     ]
-    chart = alt.layer(*layers).properties(height=style.FIGURE_HEIGHT)
+    chart = alt.layer(*layers, height=style.FIGURE_HEIGHT)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
 
 
@@ -81,7 +81,9 @@ def _stop_layers(table: pd.DataFrame, scale: alt.Scale) -> list[alt.Chart]:
     y = alt.Y("accuracy:Q", axis=percent, scale=scale)
     chart = alt.Chart(table)
     lines = chart.mark_line(opacity=0.75).encode(x=x, y=alt.Y("mean(accuracy):Q", axis=percent), color=colour)
-    bars = chart.mark_rule(opacity=0.55, strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour)
+    bars = chart.mark_rule(opacity=0.55, strokeWidth=1.5).encode(
+        x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour
+    )
     dots = chart.mark_point(filled=True, size=75, opacity=1, cursor="pointer")
     return [lines, bars, dots.encode(x=x, y=y, color=colour, tooltip=_stop_tooltip()).add_params(_click())]
 
@@ -123,10 +125,16 @@ def _reference(number: Headline, colour: str, label: str, *, above: bool) -> lis
     chart = alt.Chart(
         pd.DataFrame([{"accuracy": number.value, "low": low, "high": high, "label": words, "percent": 100}])
     )
-    band = chart.mark_rect(color=colour, opacity=0.1).encode(y="low:Q", y2="high:Q")
-    rule = chart.mark_rule(color=colour, strokeDash=[6, 3], strokeWidth=1.5).encode(y="accuracy:Q", tooltip=["label:N"])
+    band = chart.mark_rect(color=colour, opacity=0.1).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
+    rule = chart.mark_rule(color=colour, strokeDash=[6, 3], strokeWidth=1.5).encode(
+        y=alt.Y("accuracy:Q"), tooltip=[alt.Tooltip("label:N")]
+    )
     text = chart.mark_text(color=colour, align="right", dy=-8 if above else 9, fontSize=12, fontWeight=600)
-    return [band, rule, text.encode(x=alt.X("percent:Q", scale=PERCENT_SCALE), y="accuracy:Q", text="label:N")]
+    return [
+        band,
+        rule,
+        text.encode(x=alt.X("percent:Q", scale=PERCENT_SCALE), y=alt.Y("accuracy:Q"), text=alt.Text("label:N")),
+    ]
 
 
 def _marker_layers(current_percent: float | None, changed_percent: float | None) -> list[alt.Chart]:
@@ -135,7 +143,9 @@ def _marker_layers(current_percent: float | None, changed_percent: float | None)
         beyond = pd.DataFrame([{"from": changed_percent, "to": 100.0, "note": "nothing more to restore"}])
         x = alt.X("from:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
         layers.append(
-            alt.Chart(beyond).mark_rect(color=style.RANDOM, opacity=0.12).encode(x=x, x2="to:Q", tooltip="note:N")
+            alt.Chart(beyond)
+            .mark_rect(color=style.RANDOM, opacity=0.12)
+            .encode(x=x, x2=alt.X2("to:Q"), tooltip=[alt.Tooltip("note:N")])
         )
     if current_percent is not None:
         here = pd.DataFrame([{"percent": current_percent}])

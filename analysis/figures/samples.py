@@ -115,7 +115,7 @@ def flip_grid(table: pd.DataFrame, before: State, after: State) -> style.Figure:
         opacity=alt.condition(click, alt.value(0.28), alt.value(0.1)),
     )
     words = tiles.mark_text(fontSize=15, fontWeight=600).encode(text="label:N")
-    chart = alt.layer(rects.add_params(click), words).properties(height=style.SLIM_HEIGHT)
+    chart = alt.layer(rects.add_params(click), words, height=style.SLIM_HEIGHT)
     return style.finish(chart, f"Questions, {before} against {after} (count)", f"n = {numbers.count(len(table))}")
 
 

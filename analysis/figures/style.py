@@ -5,6 +5,7 @@ leaves text and grid to the page, so one specification reads in light and in dar
 Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
 
@@ -51,40 +52,41 @@ def accuracy_scale(highs: Iterable[float]) -> alt.Scale:
 def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure:
     """The figure with its title (which names the unit), a quiet subtitle and the house configuration."""
     text = alt.TitleParams(text=title, subtitle=subtitle or [], anchor="start")
-    return cast("Figure", figure.properties(title=text).configure(**_config()))
+    figure.title = text  # in place: each of altair's own copies checks every layer against the schema again
+    figure.config = alt.Config(**_config())
+    return figure
 
 
-def on_screen(figure: Figure, paper: Paper) -> Figure:
-    """The figure as a page of that paper shows it: the page gives text and grid, this the inks that must differ."""
-    copy = _inked(figure, paper)
-    config = _config()
-    config["title"]["subtitleColor"] = PAPERS[paper]["faint"]
-    copy.config = alt.Config(**config)
-    return copy
+def on_screen(figure: Figure, paper: Paper) -> dict[str, Any]:
+    """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid."""
+    spec = _inked(figure, paper)
+    spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
+    return spec
 
 
-def on_paper(figure: Figure, paper: Paper = "light") -> Figure:
-    """A copy for a file: the same figure with the text, grid and background of that paper, 720 pixels wide."""
-    tones, config, copy = PAPERS[paper], _config(), _inked(figure, paper)
+def on_paper(figure: Figure, paper: Paper = "light") -> dict[str, Any]:
+    """The specification for a file: with the text, grid and background of that paper, 720 pixels wide."""
+    tones, spec = PAPERS[paper], _inked(figure, paper)
+    config = spec["config"]
     words = {"labelColor": tones["text"], "titleColor": tones["text"]}
     config["axis"] |= words | {"gridColor": tones["grid"], "domainColor": tones["faint"], "tickColor": tones["faint"]}
     config["legend"] |= words
     config["title"] |= {"color": tones["text"], "subtitleColor": tones["faint"]}
     config |= {"text": {"color": tones["text"]}, "background": tones["background"]}
     config["view"]["continuousWidth"] = 720
-    copy.config = alt.Config(**config)
-    return copy
+    return spec
 
 
-def _inked(figure: Figure, paper: Paper) -> Figure:
-    """A copy whose model colours are light enough for a dark paper; on a light one they are as they are."""
-    if paper == "light":
-        return figure.copy(deep=True)
+def _inked(figure: Figure, paper: Paper) -> dict[str, Any]:
+    """The specification, its model colours light enough for a dark paper; the schema is held by the tests, not here."""
     with alt.data_transformers.enable("default", max_rows=None):
-        text = figure.to_json(indent=None)
+        spec = figure.to_dict(validate=False)
+    if paper == "light":
+        return spec
+    text = json.dumps(spec)
     for colour, lighter in ON_DARK.items():
         text = text.replace(colour, lighter)
-    return cast("Figure", type(figure).from_json(text))
+    return cast("dict[str, Any]", json.loads(text))
 
 
 def _config() -> dict[str, Any]:

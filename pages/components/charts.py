@@ -1,6 +1,5 @@
 """A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
 
-import io
 from typing import Any
 
 import pandas as pd
@@ -12,8 +11,8 @@ EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
 
 
 def show(figure: Any, *, key: str, alt: str, exports: bool = True, **options: Any) -> Any:
-    """Draw a figure in the page's theme; `alt` states its message; `options` go to st.altair_chart."""
-    event = st.altair_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
+    """Draw a figure in the page's theme; `alt` states its message; `options` go to st.vega_lite_chart."""
+    event = st.vega_lite_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
     if exports:
         _exports(figure, key)
     return event
@@ -40,10 +39,12 @@ def _exports(figure: Any, key: str) -> None:
 
 def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
     """The figure as a PNG or SVG file on that paper, made without a browser."""
-    target = io.BytesIO() if kind == "png" else io.StringIO()
-    style.on_paper(figure, on).save(target, format=kind, scale_factor=EXPORT_SCALE)
-    content = target.getvalue()
-    return content if isinstance(content, bytes) else content.encode()
+    import vl_convert
+
+    spec = style.on_paper(figure, on)
+    if kind == "svg":
+        return vl_convert.vegalite_to_svg(spec).encode()
+    return vl_convert.vegalite_to_png(spec, scale=EXPORT_SCALE)
 
 
 def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:

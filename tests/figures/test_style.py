@@ -42,17 +42,17 @@ def test_contrast_of_black_on_white_is_21() -> None:
 
 
 def test_a_figure_on_a_page_has_no_background_of_its_own() -> None:
-    assert style.on_screen(a_figure(), "dark").to_dict()["config"]["background"] == "transparent"
+    assert style.on_screen(a_figure(), "dark")["config"]["background"] == "transparent"
 
 
 def test_dark_paper_takes_the_lighter_inks_and_light_paper_the_plain_ones() -> None:
-    dark, light = (style.on_screen(a_figure(), paper).to_json() for paper in ("dark", "light"))
+    dark, light = (str(style.on_screen(a_figure(), paper)) for paper in ("dark", "light"))
     assert style.ON_DARK[style.BASE] in dark and style.BASE not in dark
     assert style.BASE in light
 
 
 def test_a_figure_for_a_file_carries_its_papers_text_and_grid() -> None:
-    config = style.on_paper(a_figure(), "dark").to_dict()["config"]
+    config = style.on_paper(a_figure(), "dark")["config"]
     assert config["background"] == style.PAPERS["dark"]["background"]
     assert config["axis"]["labelColor"] == style.PAPERS["dark"]["text"]
     assert config["title"]["subtitleColor"] == style.PAPERS["dark"]["faint"]
