@@ -50,7 +50,6 @@ def load_model(source: str | Path, *, dtype: str = "auto", device: str = "auto")
     """
     folder = find_folder(source)
     config = _check_folder(folder)
-    let_waiting_threads_sleep()
     device = choose_device(device)
     dtype = choose_dtype(dtype, parameters=count_parameters(folder), free_bytes=free_memory_bytes(device))
     tokenizer = load_tokenizer(folder)
@@ -82,6 +81,7 @@ def find_folder(source: str | Path) -> Path:
 
 def choose_device(device: str) -> str:
     """The device asked for, or the best there is; LanguageError for one this machine does not have."""
+    let_waiting_threads_sleep()
     import torch
 
     have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
