@@ -16,9 +16,10 @@ import xxhash
 from analysis.errors import CheckpointError
 from analysis.records import Progress, Silent
 from analysis.weights import stream
-from analysis.weights.checkpoint import Checkpoint, open_checkpoint
+from analysis.weights.checkpoint import Checkpoint
 from analysis.weights.headers import ITEM_BYTES, TensorEntry
 from analysis.weights.names import canonical
+from analysis.weights.opening import open_base, open_tuned
 from analysis.weights.stream import Buffers, FileReader, run_units
 
 
@@ -96,7 +97,7 @@ def hash_tensors(
 
 def content_id(checkpoint: Checkpoint, memory: Memory | None = None, progress: Progress | None = None) -> str:
     """The checkpoint's id: 32 hexadecimal digits over (canonical name, dtype, shape, hash) of every tensor."""
-    memory = memory or Forgetful()
+    memory = memory if memory is not None else Forgetful()
     hashes = hash_tensors(checkpoint, known_hashes(checkpoint, memory), progress=progress)
     remember_hashes(checkpoint, hashes, memory)
     return id_of(checkpoint, hashes)
@@ -113,12 +114,13 @@ def id_of(checkpoint: Checkpoint, hashes: Mapping[str, str]) -> str:
 
 def known_pair_ids(base: str | Path, tuned: str | Path, memory: Memory) -> tuple[str, str] | None:
     """Both ids where every hash is remembered; None where a side cannot be opened or was never read."""
+    try:
+        opened = open_base(base)
+        sides = opened, open_tuned(tuned, opened)
+    except CheckpointError:
+        return None
     ids = []
-    for source in (base, tuned):
-        try:
-            checkpoint = open_checkpoint(source)
-        except CheckpointError:
-            return None
+    for checkpoint in sides:
         hashes = known_hashes(checkpoint, memory)
         if any(entry.stored_name not in hashes for entry in _entries(checkpoint)):
             return None

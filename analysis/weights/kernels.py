@@ -349,6 +349,24 @@ def to_single(raw: Any, code: int, count: int, out: Any) -> None:
 
 
 @_compiled
+def add_low_rank(values: Any, count: int, a: Any, b: Any, scale: Any, first: int) -> None:
+    """values[j] += scale * (b @ a).flat[first + j], summed over the rank in order; float32 throughout."""
+    rank, columns = a.shape
+    row, column, start = first // columns, first % columns, 0
+    sums = np.empty(columns, np.float32)
+    while start < count:
+        n = min(columns - column, count - start)
+        sums[:n] = np.float32(0)
+        for k in range(rank):
+            factor, line = b[row, k], a[k]
+            for j in range(n):
+                sums[j] += factor * line[column + j]
+        for j in range(n):
+            values[start + j] += scale * sums[j]
+        start, row, column = start + n, row + 1, 0
+
+
+@_compiled
 def to_bf16(values: Any, count: int, out: Any) -> None:
     """Round float32 values (which are overwritten) to bfloat16 words."""
     _round_bf16(values, count)

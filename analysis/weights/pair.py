@@ -11,8 +11,9 @@ from pathlib import Path
 
 from analysis.errors import CheckpointError, PairError
 from analysis.records import REGIONS, CheckReport, Finding, Region
-from analysis.weights.checkpoint import Checkpoint, open_checkpoint
+from analysis.weights.checkpoint import Checkpoint
 from analysis.weights.names import bare, place
+from analysis.weights.opening import open_base, open_tuned
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.rows import share_rows
 
@@ -50,7 +51,8 @@ class _Matching:
 
 def open_pair(base: str | Path, tuned: str | Path) -> CheckpointPair:
     """Both checkpoints, matched. Raises CheckpointError when a side cannot be read, PairError when they do not fit."""
-    opened = open_checkpoint(base), open_checkpoint(tuned)
+    whole = open_base(base)
+    opened = whole, open_tuned(tuned, whole)
     matching = _match(*opened)
     errors = [finding for finding in matching.findings if finding.level == "error"]
     if errors:
@@ -69,7 +71,7 @@ def check_pair(base: str | Path, tuned: str | Path) -> CheckReport:
     findings: list[Finding] = []
     for side, source in (("base", base), ("tuned", tuned)):
         try:
-            sides[side] = open_checkpoint(source)
+            sides[side] = open_base(source) if side == "base" else open_tuned(source, sides.get("base"))
         except CheckpointError as error:
             message = "; ".join((error.message, *error.items))
             findings.append(Finding("error", f"{side}-{error.code}", f"{side}: {message}"))
@@ -117,7 +119,7 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
     tensors = rows.tensors
     findings += rows.findings
     findings += _missing(base_names, tuned_names) + _shapes(tensors) + _dtypes(base, tuned, tensors)
-    same_files = {shard.path for shard in base.files} == {shard.path for shard in tuned.files}
+    same_files = {shard.fingerprint for shard in base.files} == {shard.fingerprint for shard in tuned.files}
     if same_files:
         findings.append(Finding("warning", "identical", "base and tuned are the same files: nothing has changed"))
     if not any(tensor.place.layer is not None for tensor in tensors) and tensors:

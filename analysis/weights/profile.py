@@ -71,7 +71,8 @@ def profile_pair(
     started = time.perf_counter()
     if arithmetic == "paper":
         _check_paper(pair)
-    progress, memory = progress or Silent(), memory or Forgetful()
+    progress = progress or Silent()
+    memory = memory if memory is not None else Forgetful()
     held = _room_for_values(pair) if pair.parameters <= KEEP_PARAMETERS else None
     with FileReader() as reader:
         units = segments(pair.tensors)

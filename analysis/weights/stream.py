@@ -18,12 +18,16 @@ import numpy as np
 from analysis.errors import Cancelled, CheckpointError
 from analysis.records import Progress, check_cancelled
 from analysis.weights.headers import ITEM_BYTES, TensorEntry
+from analysis.weights.lowrank import AdaptedEntry, decode, fill
 from analysis.weights.pairing import PairedTensor
 
 SEGMENT = 1 << 22
 CHUNK = 1 << 16
 
+_MATRICES = 64  # of adapters, kept in memory
+
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Matrix = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -53,6 +57,7 @@ class FileReader:
     def __init__(self) -> None:
         self._descriptors: dict[Path, int] = {}
         self._lock = threading.Lock()
+        self._matrices: dict[TensorEntry, Matrix] = {}
         self.bytes_read = 0
 
     def __enter__(self) -> "FileReader":
@@ -65,6 +70,27 @@ class FileReader:
 
     def read(self, entry: TensorEntry, first_byte: int, out: Bytes) -> None:
         """Fill `out` from the tensor's bytes; raises CheckpointError where the file has become shorter."""
+        if isinstance(entry, AdaptedEntry):
+            fill(entry, first_byte, out, self._read_stored, self._matrix)
+        else:
+            self._read_stored(entry, first_byte, out)
+
+    def _matrix(self, entry: TensorEntry, transposed: bool) -> Matrix:
+        """A small matrix of an adapter in float32; the last few are kept."""
+        with self._lock:
+            held = self._matrices.get(entry)
+        if held is None:
+            raw = np.empty(entry.nbytes, np.uint8)
+            self._read_stored(entry, 0, raw)
+            matrix = decode(raw, entry.dtype).reshape(entry.shape)
+            held = np.ascontiguousarray(matrix.T if transposed else matrix)
+            with self._lock:
+                self._matrices[entry] = held
+                while len(self._matrices) > _MATRICES:
+                    self._matrices.pop(next(iter(self._matrices)))
+        return held
+
+    def _read_stored(self, entry: TensorEntry, first_byte: int, out: Bytes) -> None:
         descriptor = self._descriptor(entry.file)
         view, position = out.data, entry.offset + first_byte
         while view:

@@ -25,7 +25,7 @@ import xxhash
 from analysis.errors import CheckpointError, StoreError
 from analysis.records import Progress, RestoreCount, RestoreSpec, Silent
 from analysis.weights import stream
-from analysis.weights.checkpoint import INDEX, Checkpoint
+from analysis.weights.checkpoint import ADAPTER_CONFIG, INDEX
 from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
 from analysis.weights.identity import id_of, join_digests
 from analysis.weights.pair import CheckpointPair
@@ -84,15 +84,17 @@ def write_restored(
     """
     started = time.perf_counter()
     out = Path(out).expanduser().absolute()
-    others, left_out = _other_files(pair.tuned)
-    _check_target(pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others))
+    others, left_out = _other_files(pair)
+    _check_target(
+        pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others.values())
+    )
     selection = select(pair, profile, spec, progress)
     count = profile.count(spec)
     with _whole_or_nothing(out) as folder:
         hashes = _write_shards(pair, selection, folder, progress or Silent(), threads)
         content_id = id_of(pair.tuned, hashes)
-        for file in others:
-            _copy(file, folder / file.relative_to(pair.tuned.folder))
+        for name, file in others.items():
+            _copy(file, folder / name)
         recipe = _recipe(pair, profile, count, content_id)
         (folder / RECIPE).write_text(json.dumps(recipe, indent=2) + "\n")
         written = _sync(folder)
@@ -175,19 +177,25 @@ def _umask() -> int:
     return mask
 
 
-def _other_files(tuned: Checkpoint) -> tuple[list[Path], list[str]]:
-    """Files to copy beside the weights, and the names of those left out."""
-    own = {shard.path for shard in tuned.files}
-    copied, left_out = [], []
-    for file in sorted(tuned.folder.rglob("*")):
-        name = str(file.relative_to(tuned.folder))
-        if not file.is_file() or file in own or name == RECIPE:
-            continue
-        foreign_index = file.name.endswith(".index.json") and name != INDEX
-        if file.suffix in _WEIGHTS or foreign_index or any(part.startswith(".") for part in Path(name).parts):
-            left_out.append(name)
-        else:
-            copied.append(file)
+def _other_files(pair: CheckpointPair) -> tuple[dict[str, Path], list[str]]:
+    """Files to copy beside the weights, by name, and the names of those left out.
+
+    An adapter has no config of its own, and often no tokenizer: what it lacks comes from the base.
+    """
+    own = {shard.path for shard in (*pair.tuned.files, *pair.base.files)}
+    adapter = (pair.tuned.folder / ADAPTER_CONFIG).exists() and pair.tuned.path.is_dir()
+    copied: dict[str, Path] = {}
+    left_out = []
+    for folder in (pair.base.folder, pair.tuned.folder) if adapter else (pair.tuned.folder,):
+        for file in sorted(folder.rglob("*")):
+            name = str(file.relative_to(folder))
+            if not file.is_file() or file in own or name in (RECIPE, ADAPTER_CONFIG):
+                continue
+            foreign_index = file.name.endswith(".index.json") and name != INDEX
+            if file.suffix in _WEIGHTS or foreign_index or any(part.startswith(".") for part in Path(name).parts):
+                left_out.append(name)
+            else:
+                copied[name] = file
     return copied, left_out
 
 
