@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -142,7 +143,10 @@ class PairWork:
         from analysis.language.load import load_model
 
         def load() -> PairModel:
-            progress.report(0, 1, "loading the model")
+            progress.report(0, 1, "loading torch and the model")
+            for library in ("torch", "transformers"):
+                importlib.import_module(library)
+                set_aside_the_living()
             lm = load_model(comparison.tuned, dtype=dtype)
             return PairModel(lm, self._pair(comparison), lambda arithmetic: self.profile(comparison, arithmetic))
 

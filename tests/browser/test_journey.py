@@ -109,6 +109,20 @@ def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str
     expect(page.get_by_role("button", name=re.compile("sweep"))).to_be_enabled()
 
 
+def test_a_cancelled_stop_stays_cancelled_until_it_is_asked_for(page: Page, server: str) -> None:
+    load_demo(page, server, "level-4-60")
+    open_page(page, "Restore")
+    cancel = page.locator(".st-key-cancel-stop button")
+    expect(cancel).to_be_visible(timeout=PATIENCE)
+    cancel.click()
+    again = page.get_by_role("button", name="Evaluate this stop")
+    expect(again).to_be_visible(timeout=PATIENCE)
+    time.sleep(2)
+    expect(again).to_be_visible()
+    again.click()
+    assert accuracy(page)
+
+
 def test_a_second_session_does_not_disturb_the_first(browser: Browser, server: str) -> None:
     first, second = browser.new_context().new_page(), browser.new_context().new_page()
     load_demo(first, server, "level-4-240")
