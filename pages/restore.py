@@ -4,6 +4,7 @@ The slider reads the stored profile and stored results only; a stop not yet eval
 the latest request of this session wins.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -43,23 +44,24 @@ REGION_NAMES = {
 
 
 def controls() -> RestoreSpec:
-    """The slider with the paper's stops, the order of ranking, the region."""
+    """The slider with the paper's stops, the order of ranking, the region; all of it in the address too."""
+    for key, allowed in ADDRESS.items():
+        selection.from_address(key, allowed)
+    st.session_state.setdefault("k", START_PERCENT)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown("The paper's stops", width="content")
         for stop in QUICK_STOPS:
-            chosen = st.session_state.get("k", START_PERCENT) == stop
+            chosen = st.session_state["k"] == stop
             kind = "primary" if chosen else "secondary"
             st.button(f"{stop:g}%", key=f"stop-{stop:g}", type=kind, on_click=move_slider, args=(float(stop),))
     percent = st.slider(
         "Restore the top k% of parameters to their base values",
         min_value=0.0,
         max_value=100.0,
-        value=START_PERCENT,
         step=0.5,
         format="%g%%",
         key="k",
         help=RELATIVE_CHANGE,
-        bind="query-params",
         persist_state="session",
     )
     st.html(ticks())
@@ -69,7 +71,6 @@ def controls() -> RestoreSpec:
         STRATEGIES,
         format_func=stops.strategy_name,
         key="strategy",
-        bind="query-params",
         persist_state="session",
     )
     place = region.selectbox(
@@ -77,17 +78,40 @@ def controls() -> RestoreSpec:
         list(REGIONS),
         format_func=REGION_NAMES.get,
         key="region",
-        bind="query-params",
         persist_state="session",
     )
     drawn = seed.number_input(
         "Seed",
         min_value=0,
-        key="restore_seed",
+        key="seed",
         help="Orders ties and draws the random control.",
         persist_state="session",
     )
+    for key in ADDRESS:
+        selection.to_address(key, st.session_state[key])
     return RestoreSpec(percent, strategy=strategy, region=place, seed=int(drawn))
+
+
+def percent_of(text: str) -> float | None:
+    """A percentage 0-100 from an address, or None."""
+    try:
+        percent = float(text)
+    except ValueError:
+        return None
+    return percent if 0 <= percent <= 100 else None
+
+
+def seed_of(text: str) -> int | None:
+    """A seed from an address, or None."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+ADDRESS: dict[str, Callable[[str], object | None]] = {
+    "k": percent_of,
+    "strategy": lambda text: text if text in STRATEGIES else None,
+    "region": lambda text: text if text in REGIONS else None,
+    "seed": seed_of,
+}
 
 
 def ticks() -> str:
@@ -123,7 +147,12 @@ def result(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> Evaluat
     if known is not None:
         workspace().jobs.withdraw(selection.watcher("stop"))
         return known
-    if st.session_state.get("autorun", True) or st.session_state.pop("evaluate_now", False):
+    target = (comparison, spec, asking)
+    moved = (
+        st.session_state.get("stop_asked") != target
+    )  # a stop that failed or was cancelled is not asked again by itself
+    if st.session_state.pop("evaluate_now", False) or (moved and st.session_state.get("autorun", True)):
+        st.session_state["stop_asked"] = target
         st.session_state["stop_job"] = evaluate(comparison, spec, asking)
     if not progress.watch(st.session_state.get("stop_job"), key="stop"):
         st.button("Evaluate this stop", type="primary", on_click=ask_now, icon=":material/play_arrow:")
@@ -214,7 +243,7 @@ def follow_click(key: str) -> None:
     if picked:
         st.session_state["k"] = float(picked[0]["percent"])
         st.session_state["strategy"] = picked[0]["strategy"]
-        st.session_state["restore_seed"] = int(picked[0]["seed"])
+        st.session_state["seed"] = int(picked[0]["seed"])
 
 
 def where(count: RestoreCount) -> None:

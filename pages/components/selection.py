@@ -4,6 +4,7 @@ The address holds digests only, looked up among what this store has seen: a link
 """
 
 import uuid
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -101,6 +102,27 @@ def _write_address() -> None:
             st.query_params[parameter] = current
     if comparison() and st.query_params.get("v") != SCHEMA:
         st.query_params["v"] = SCHEMA
+
+
+def from_address(key: str, allowed: Callable[[str], object | None]) -> None:
+    """Give a widget, before it is drawn, the value the address names; what `allowed` makes None of is left out.
+
+    By hand, because a bound widget does not follow what a callback sets. What this session wrote itself is no news.
+    """
+    named = st.query_params.get(key)
+    if named is None or named == st.session_state.get(f"written-{key}"):
+        return
+    value = allowed(named)
+    if value is not None:
+        st.session_state[key] = value
+
+
+def to_address(key: str, value: object) -> None:
+    """Write a widget's value into the address, the default as well: a copied link holds everything."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    st.session_state[f"written-{key}"] = text
+    if st.query_params.get(key) != text:
+        st.query_params[key] = text
 
 
 def identity(chosen: Comparison | Asking | None) -> str:

@@ -173,6 +173,28 @@ def test_past_the_cliff_the_page_says_that_nothing_more_is_restored(
     assert "Past the cliff" not in words_of(app)
 
 
+def test_the_slider_stands_where_the_address_says_and_the_address_follows_it(
+    open_page: Open, answered: Workspace, pair: Comparison
+) -> None:
+    answered.remember(pair)
+    address = {"k": "20", "strategy": "random", "region": "mlp", "seed": "3"}
+    app = linked(open_page, "restore", pair=selection.identity(pair), **address)
+    assert not app.exception
+    assert app.session_state["restored_spec"] == RestoreSpec(20.0, strategy="random", region="mlp", seed=3)
+    app.button(key="stop-40").click().run()
+    assert app.query_params["k"] == "40"
+
+
+@pytest.mark.parametrize("bad", [{"k": "101"}, {"k": "nan"}, {"strategy": "../x"}, {"region": "no"}, {"seed": "-1"}])
+def test_an_address_with_a_setting_out_of_range_opens_the_default(
+    open_page: Open, answered: Workspace, pair: Comparison, bad: dict[str, str]
+) -> None:
+    answered.remember(pair)
+    app = linked(open_page, "restore", pair=selection.identity(pair), **bad)
+    assert not app.exception
+    assert app.session_state["restored_spec"] == RestoreSpec(5.0)
+
+
 def test_samples_list_every_question_and_a_search_narrows_them(
     open_page: Open, answered, pair: Comparison, asking: Asking
 ) -> None:
