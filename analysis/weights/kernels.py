@@ -295,6 +295,16 @@ def gather_bins(key: Any, count: int, wanted: Any, slots: Any, counts: Any, used
 
 
 @_compiled
+def _find_ties(key: Any, n: int, threshold: float, everything: bool, where: Any) -> int:
+    """Write the places in a block whose key is the threshold to `where`, without a branch to mispredict."""
+    found = 0
+    for j in range(n):
+        where[found] = j
+        found += 1 if everything or key[j] == threshold else 0
+    return found
+
+
+@_compiled
 def gather_ties(
     key: Any,
     count: int,
@@ -310,22 +320,22 @@ def gather_ties(
     """Hashes of the elements at the threshold (or of all): those in [low, high] go to `out` with their changed flag.
 
     `unchanged` is the key that weights with s = p have.
-
-    out: (2, >= count) uint64, row 0 hash, row 1 whether the value changed.
+    out: (2, > count) uint64, row 0 hash, row 1 whether the value changed.
     Returns how many are in `out`, how many lie below `low`, and how many of the latter changed.
     """
     inside, below, below_changed = 0, 0, 0
-    for j in range(count):
-        if everything or key[j] == threshold:
-            code = tie_hash(tensor_key, first + j)
-            changed = 1 if key[j] != unchanged else 0
-            if code < low:
-                below += 1
-                below_changed += changed
-            elif code <= high:
-                out[0, inside] = code
-                out[1, inside] = np.uint64(changed)
-                inside += 1
+    where = np.empty(4096, np.int32)
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        block = key[start : start + n]
+        for i in range(_find_ties(block, n, threshold, everything, where)):
+            code = tie_hash(tensor_key, first + start + where[i])
+            changed = 1 if block[where[i]] != unchanged else 0
+            out[0, inside] = code
+            out[1, inside] = np.uint64(changed)
+            inside += 1 if low <= code and code <= high else 0
+            below += 1 if code < low else 0
+            below_changed += changed if code < low else 0
     return inside, below, below_changed
 
 
@@ -334,12 +344,29 @@ def mark(
     key: Any, count: int, direction: int, threshold: float, ties: bool, last: Any, tensor_key: Any, first: int, out: Any
 ) -> None:
     """out[j] = 1 where the element is restored: better than the threshold, or a tie whose hash is at most `last`."""
+    where = np.empty(4096, np.int32)
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        block, chosen = key[start : start + n], out[start : start + n]
+        if direction == 1:
+            for j in range(n):
+                chosen[j] = block[j] > threshold
+        elif direction == -1:
+            for j in range(n):
+                chosen[j] = block[j] < threshold
+        else:
+            for j in range(n):
+                chosen[j] = False
+        if ties:
+            for i in range(_find_ties(block, n, threshold, direction == 0, where)):
+                chosen[where[i]] = tie_hash(tensor_key, first + start + where[i]) <= last
+
+
+@_compiled
+def blend(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
+    """Copy base where the mask is set and tuned elsewhere, bit for bit (views of unsigned words)."""
     for j in range(count):
-        better = (direction == 1 and key[j] > threshold) or (direction == -1 and key[j] < threshold)
-        tied = direction == 0 or key[j] == threshold
-        if tied and ties:
-            better = tie_hash(tensor_key, first + j) <= last
-        out[j] = better
+        out[j] = base[j] if mask[j] else tuned[j]
 
 
 @_compiled
@@ -373,10 +400,3 @@ def to_bf16(values: Any, count: int, out: Any) -> None:
     bits = values.view(np.uint32)
     for j in range(count):
         out[j] = np.uint16(bits[j] >> np.uint32(16))
-
-
-@_compiled
-def blend(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
-    """Copy base where the mask is set and tuned elsewhere, bit for bit (views of unsigned words)."""
-    for j in range(count):
-        out[j] = base[j] if mask[j] else tuned[j]

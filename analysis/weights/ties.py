@@ -143,7 +143,7 @@ def _look_at_ties(
 def _ties_of(edge: Edge, window: tuple[int, int], name: str, first: int, keys: Array, buffers: Buffers) -> _Ties:
     from analysis.weights import kernels
 
-    out = buffers.get("ties", 2 * keys.nbytes).view(np.uint64).reshape(2, -1)
+    out = buffers.get("ties", 2 * (keys.nbytes + 8)).view(np.uint64).reshape(2, -1)
     low, high, key = np.uint64(window[0]), np.uint64(window[1]), np.uint64(tensor_key(edge.seed, name))
     everything = edge.ranking.direction == RANDOM
     inside, below, below_changed = kernels.gather_ties(
