@@ -9,6 +9,7 @@ from pages.components import charts, notices
 from pages.components.words import CONCENTRATION, PAPER_LINK, RELATIVE_CHANGE
 
 GRID = "grid"
+PAPER_ROW = "Table 3 of the paper: LLaMA-3-8B, 1,920 samples, mastery level 0."
 TENSOR_COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
     "mean_relative": st.column_config.NumberColumn("mean r", format="%.4g", help=RELATIVE_CHANGE),
@@ -22,7 +23,7 @@ SHARE_COLUMNS = {
     "share_relative": st.column_config.NumberColumn("hold of r", format="percent"),
     "share_null": st.column_config.NumberColumn("null", format="percent"),
     "share_absolute": st.column_config.NumberColumn("hold of |d|", format="percent"),
-    "paper": st.column_config.NumberColumn("r in the paper (LLaMA-3-8B)", format="percent"),
+    "paper": st.column_config.NumberColumn("paper: r", format="percent", help=PAPER_ROW),
 }
 
 

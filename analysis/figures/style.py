@@ -61,6 +61,7 @@ def on_screen(figure: Figure, paper: Paper) -> dict[str, Any]:
     """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid."""
     spec = _inked(figure, paper)
     spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
+    spec["config"]["text"] = {"color": PAPERS[paper]["text"]}
     return spec
 
 
