@@ -6,6 +6,9 @@ start would otherwise run that page's file alone.
 
 import streamlit as st
 
+from analysis.language.load import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()  # before anything imports torch
 app = st.App("pages/_shell.py")
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import typer
 
 from analysis import terminal
 from analysis.errors import Cancelled, PalimpsestError, SpecError
+from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
     Arithmetic,
     Region,
@@ -62,6 +63,7 @@ Percents = Annotated[str, typer.Option(help="percentages, comma-separated, 0-100
 def main() -> None:
     """The console script: errors of ours become exit 2 (with an object under --json), an interrupt 130."""
     as_json = "--json" in sys.argv
+    let_waiting_threads_sleep()
     try:
         status = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort, Cancelled):
