@@ -4,17 +4,16 @@ The slider reads the stored profile and stored results only; a stop not yet eval
 the latest request of this session wins.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from analysis.figures import numbers, places, restoration, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
-from analysis.records import PAPER_PERCENTS, REGIONS, STRATEGIES, Evaluation, RestoreCount, RestoreSpec, Stop
+from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, progress, questions, selection
+from pages.components import answers, charts, notices, progress, questions, selection, stop_controls
 from pages.components.words import (
     CLIFF,
     EFFECTIVE_K,
@@ -22,107 +21,10 @@ from pages.components.words import (
     MASTERY,
     MCNEMAR,
     PAPER_LINK,
-    RELATIVE_CHANGE,
     THRESHOLD,
 )
 
-QUICK_STOPS = (*PAPER_PERCENTS, 0, 100)  # the paper's, then tuned as it is and the whole region
-START_PERCENT = 5.0
 METRIC_WIDTH = 185  # pixels
-TICK_STYLE = """<style>
-.stops { position: relative; height: 1.1rem; margin: -1.1rem 0.45rem 0; font-size: 0.7rem; opacity: 0.7; }
-.stops i { position: absolute; border-left: 1px solid currentColor; height: 0.35rem; font-style: normal; }
-.stops b { position: absolute; top: 0.3rem; transform: translateX(-50%); font-weight: 400; }
-</style>"""
-REGION_NAMES = {
-    "transformer": "transformer layers, no norms (paper)",
-    "attention": "attention",
-    "mlp": "MLP",
-    "embedding": "embeddings",
-    "all": "everything",
-}
-
-
-def controls() -> RestoreSpec:
-    """The slider with the paper's stops, the order of ranking, the region; all of it in the address too."""
-    for key, allowed in ADDRESS.items():
-        selection.from_address(key, allowed)
-    st.session_state.setdefault("k", START_PERCENT)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown("The paper's stops", width="content")
-        for stop in QUICK_STOPS:
-            chosen = st.session_state["k"] == stop
-            kind = "primary" if chosen else "secondary"
-            st.button(f"{stop:g}%", key=f"stop-{stop:g}", type=kind, on_click=move_slider, args=(float(stop),))
-    percent = st.slider(
-        "Restore the top k% of parameters to their base values",
-        min_value=0.0,
-        max_value=100.0,
-        step=0.5,
-        format="%g%%",
-        key="k",
-        help=RELATIVE_CHANGE,
-        persist_state="session",
-    )
-    st.html(ticks())
-    order, region, seed = st.columns([3, 2, 1])
-    strategy = order.selectbox(
-        "Order",
-        STRATEGIES,
-        format_func=stops.strategy_name,
-        key="strategy",
-        persist_state="session",
-    )
-    place = region.selectbox(
-        "Region",
-        list(REGIONS),
-        format_func=REGION_NAMES.get,
-        key="region",
-        persist_state="session",
-    )
-    drawn = seed.number_input(
-        "Seed",
-        min_value=0,
-        key="seed",
-        help="Orders ties and draws the random control.",
-        persist_state="session",
-    )
-    for key in ADDRESS:
-        selection.to_address(key, st.session_state[key])
-    return RestoreSpec(percent, strategy=strategy, region=place, seed=int(drawn))
-
-
-def percent_of(text: str) -> float | None:
-    """A percentage 0-100 from an address, or None."""
-    try:
-        percent = float(text)
-    except ValueError:
-        return None
-    return percent if 0 <= percent <= 100 else None
-
-
-def seed_of(text: str) -> int | None:
-    """A seed from an address, or None."""
-    return int(text) if text.isdecimal() and len(text) < 10 else None
-
-
-ADDRESS: dict[str, Callable[[str], object | None]] = {
-    "k": percent_of,
-    "strategy": lambda text: text if text in STRATEGIES else None,
-    "region": lambda text: text if text in REGIONS else None,
-    "seed": seed_of,
-}
-
-
-def ticks() -> str:
-    """Marks under the slider at the paper's stops; positions only, no text from anywhere else."""
-    marks = "".join(f'<i style="left:{stop:g}%"><b>{stop:g}</b></i>' for stop in PAPER_PERCENTS)
-    return f'<div class="stops" aria-hidden="true">{marks}</div>{TICK_STYLE}'
-
-
-def move_slider(percent: float) -> None:
-    """Put the slider on a stop; a callback."""
-    st.session_state["k"] = percent
 
 
 def preview(count: RestoreCount) -> None:
@@ -142,41 +44,38 @@ def preview(count: RestoreCount) -> None:
 
 
 def result(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> Evaluation | None:
-    """The accuracy at this stop: from the store at once, else evaluated in the background."""
+    """The accuracy at this stop: from the store at once, else evaluated in the background.
+
+    A stop is tried once by itself; one that failed or was cancelled is tried again on request only.
+    """
     known = workspace().known_evaluation(comparison, spec, asking)
     if known is not None:
         workspace().jobs.withdraw(selection.watcher("stop"))
         return known
-    target = (comparison, spec, asking)
-    moved = (
-        st.session_state.get("stop_asked") != target
-    )  # a stop that failed or was cancelled is not asked again by itself
-    if st.session_state.pop("evaluate_now", False) or (moved and st.session_state.get("autorun", True)):
-        st.session_state["stop_asked"] = target
-        st.session_state["stop_job"] = evaluate(comparison, spec, asking)
-    if not progress.watch(st.session_state.get("stop_job"), key="stop"):
-        st.button("Evaluate this stop", type="primary", on_click=ask_now, icon=":material/play_arrow:")
+    wanted = (comparison, spec, asking)
+    if st.session_state.get("autorun", True) and st.session_state.get("stop_tried") != wanted:
+        evaluate(*wanted)
+    if st.session_state.get("stop_tried") != wanted or not progress.watch(st.session_state.get("stop_job"), key="stop"):
+        st.button("Evaluate this stop", type="primary", on_click=evaluate, args=wanted, icon=":material/play_arrow:")
     return None
 
 
-def ask_now() -> None:
-    """Evaluate once although autorun is off; a callback."""
-    st.session_state["evaluate_now"] = True
-
-
-def evaluate(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> str:
+def evaluate(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> None:
     """Queue this stop, measured against the tuned model; a newer request of this session takes its place."""
+    st.session_state["stop_tried"] = (comparison, spec, asking)
     title = f"Ask: {stops.spec_words(spec)}"
-    return workspace().start(title, "stop", comparison, spec, asking, watcher=selection.watcher("stop"), page="restore")
+    st.session_state["stop_job"] = workspace().start(
+        title, "stop", comparison, spec, asking, watcher=selection.watcher("stop"), page="restore"
+    )
 
 
 def ensure_references(comparison: Comparison, asking: Asking) -> tuple[Evaluation | None, Evaluation | None]:
     """Base and tuned on the same questions; asked in the background when they have not been."""
     found = {state: workspace().known_evaluation(comparison, state, asking) for state in ("base", "tuned")}
+    asked = st.session_state.setdefault(selection.ASKED, set())
     for state, evaluation in found.items():
-        once = f"asked-{state}-{selection.identity(comparison)}-{selection.identity(asking)}"
-        if evaluation is None and not st.session_state.get(once):
-            st.session_state[once] = True
+        if evaluation is None and (comparison, state, asking) not in asked:
+            asked.add((comparison, state, asking))
             selection.start_evaluation(comparison, state, asking, page="restore")
     return found["base"], found["tuned"]
 
@@ -232,18 +131,9 @@ def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation |
                 figure,
                 key=f"curve-{scope}",
                 alt=stops.curve_words(known, scope, base, tuned),
-                on_select=lambda key=f"curve-{scope}": follow_click(key),
+                on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
             )
-
-
-def follow_click(key: str) -> None:
-    """Move slider, order and seed to the dot that was clicked; a callback."""
-    picked = st.session_state[key]["selection"].get(restoration.STOP_CLICK) or []
-    if picked:
-        st.session_state["k"] = float(picked[0]["percent"])
-        st.session_state["strategy"] = picked[0]["strategy"]
-        st.session_state["seed"] = int(picked[0]["seed"])
 
 
 def where(count: RestoreCount) -> None:
@@ -280,7 +170,7 @@ def stops_table(known: tuple[Stop, ...], tuned: Evaluation | None) -> None:
 def hero(comparison: Comparison, asking: Asking | None) -> None:
     """Slider, preview, result and curves; reruns alone when the slider moves."""
     with notices.shown_errors():
-        spec = controls()
+        spec = stop_controls.controls()
         st.session_state["restored_spec"] = spec
         count = workspace().count(comparison, spec)
         preview(count)

@@ -17,6 +17,7 @@ from cache.work import Asking, Comparison
 SCHEMA = "1"
 ID_LENGTH = 16
 DEMO_LIMIT = 500
+ASKED = "references_asked"  # what this session has queued by itself, each once
 
 
 def comparison() -> Comparison | None:
@@ -48,7 +49,8 @@ def choose(pair: Comparison, questions: Asking | None = None) -> None:
     """Make a pair (and, if given, its questions) the active ones."""
     workspace().remember(pair)
     st.session_state["comparison"] = pair
-    st.session_state.pop("restored_spec", None)
+    for name in ("restored_spec", "stop_tried", ASKED):
+        st.session_state.pop(name, None)
     if questions is not None:
         ask(questions)
     _write_address()

@@ -1,6 +1,7 @@
 """Every page on a real tiny pair: what it says when something is missing, what it does, what it shows when done."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +162,22 @@ def test_without_autorun_nothing_is_evaluated_before_one_asks(
     next(button for button in app.button if button.label == "Evaluate this stop").click().run()
     assert len(answered.jobs.all()) == 1
     settle(answered)
+
+
+def test_a_stop_that_fails_says_why_and_is_not_tried_again_by_itself(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking, tmp_path: Path
+) -> None:
+    for side in ("base", "tuned"):
+        shutil.copytree(getattr(pair, side), tmp_path / side, ignore=shutil.ignore_patterns("tokenizer*"))
+    mute = Comparison(str(tmp_path / "base"), str(tmp_path / "tuned"))
+    shared.profile(mute)
+    app = open_page("restore", mute, asking)
+    for _ in range(3):
+        settle(shared)
+        app.run()
+    assert not app.exception
+    assert "tokenizer" in app.error[0].value
+    assert [job.title.split(":")[0] for job in shared.jobs.all()].count("Ask") == 1
 
 
 def test_past_the_cliff_the_page_says_that_nothing_more_is_restored(
