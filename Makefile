@@ -40,14 +40,14 @@ $(VENV)/.python:
 
 $(VENV)/.runs: $(VENV)/.python pyproject.toml
 	@echo "==> Installing $(TORCH_SPEC) (a CPU build is about 200 MB; on Linux pip's own index gives a CUDA build of several GB: see TORCH_SPEC in the Makefile)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on "$(TORCH_SPEC)"
+	$(BIN)/python -m pip install --disable-pip-version-check "$(TORCH_SPEC)"
 	@echo "==> Installing Palimpsest and the rest"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --editable ".[train]"
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train]"
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.runs
 	@echo "==> Installing what the tests need"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --editable ".[train,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev]"
 	@touch $@
 
 clean:
