@@ -19,15 +19,13 @@ _BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.")
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
 
 _MODULES = {
-    **dict.fromkeys(("q_proj",), "q"),
-    **dict.fromkeys(("k_proj",), "k"),
-    **dict.fromkeys(("v_proj",), "v"),
+    **{"q_proj": "q", "k_proj": "k", "v_proj": "v"},
     **dict.fromkeys(("o_proj", "out_proj"), "o"),
     **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn"), "qkv"),
     **dict.fromkeys(("gate_proj", "w1"), "gate"),
     **dict.fromkeys(("up_proj", "c_fc", "fc1", "dense_h_to_4h", "w3"), "up"),
     **dict.fromkeys(("down_proj", "fc2", "dense_4h_to_h", "w2"), "down"),
-    **dict.fromkeys(("gate_up_proj",), "gate_up"),
+    "gate_up_proj": "gate_up",
     **dict.fromkeys(("gate", "router", "shared_expert_gate"), "router"),
     **dict.fromkeys(("embed_tokens", "wte", "embed_in", "word_embeddings"), "embed"),
     **dict.fromkeys(("embed_positions", "wpe"), "position"),
