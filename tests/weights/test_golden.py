@@ -1,4 +1,4 @@
-"""What stored profiles and cut models depend on, pinned. When this fails, raise VERSIONS["profile"] in cache/keys.py."""
+"""What stored profiles and states depend on, pinned. When this fails, raise VERSIONS["profile"] in cache/keys.py."""
 
 from pathlib import Path
 
