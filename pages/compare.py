@@ -75,9 +75,9 @@ def prepare_demo() -> None:
 
 
 def start_demo() -> None:
-    st.session_state["demo_job"] = workspace().start(
-        "Prepare the demo", "prepare_demo", watcher=selection.watcher("demo"), page="compare"
-    )
+    watcher = selection.watcher("demo")
+    job = workspace().start("Prepare the demo", "prepare_demo", watcher=watcher, page="compare")
+    st.session_state["demo_job"] = selection.announced(job)
 
 
 def recent_pairs() -> None:

@@ -65,7 +65,7 @@ def offer_sweep(pair: Comparison, asking: Asking, *, key: str, spec: RestoreSpec
 def start_sweep(pair: Comparison, asking: Asking, spec: RestoreSpec) -> None:
     """Queue the sweep over the region of `spec`; a callback."""
     template = RestoreSpec(0, region=spec.region, scope=spec.scope, layers=spec.layers, arithmetic=spec.arithmetic)
-    st.session_state["sweep_job"] = workspace().start(
+    job = workspace().start(
         "The paper's sweep",
         "sweep",
         pair,
@@ -75,3 +75,4 @@ def start_sweep(pair: Comparison, asking: Asking, spec: RestoreSpec) -> None:
         watcher=selection.watcher("sweep"),
         page="restore",
     )
+    st.session_state["sweep_job"] = selection.announced(job)

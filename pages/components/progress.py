@@ -9,7 +9,7 @@ from cache.memo import workspace
 from pages.components import selection
 from pages.components.words import plain
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.2
 SIDEBAR_SECONDS = 1.0
 
 
@@ -92,7 +92,7 @@ def _indicator(drawn: frozenset[str]) -> None:
 
 def _toast_endings(ended: frozenset[str]) -> None:
     icons = {"done": ":material/check:", "failed": ":material/error:", "cancelled": ":material/block:"}
-    for job_id in ended:
+    for job_id in ended & st.session_state.get(selection.ANNOUNCED, set()):  # not what other sessions asked for
         job = workspace().jobs.view(job_id)
         if job is not None:
             st.toast(f"{plain(job.title)}: {job.state}", icon=icons[job.state])

@@ -17,6 +17,7 @@ from cache.work import Asking, Comparison
 SCHEMA = "1"
 ID_LENGTH = 16
 DEMO_LIMIT = 500
+ANNOUNCED = "jobs_announced"
 ASKED = "references_asked"  # what this session has queued by itself, each once
 
 
@@ -65,9 +66,15 @@ def ask(questions: Asking) -> None:
 
 def start_profile(pair: Comparison) -> None:
     """Read the pair's weights in the background; a callback."""
-    st.session_state["profile_job"] = workspace().start(
-        f"Profile {pair.name}", "profile", pair, watcher=watcher("profile"), page="overview"
+    st.session_state["profile_job"] = announced(
+        workspace().start(f"Profile {pair.name}", "profile", pair, watcher=watcher("profile"), page="overview")
     )
+
+
+def announced(job_id: str) -> str:
+    """Let this session be told, on whatever page it is, when this job has ended; returns the job's id."""
+    st.session_state.setdefault(ANNOUNCED, set()).add(job_id)
+    return job_id
 
 
 def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page: str) -> str:
