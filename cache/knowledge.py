@@ -24,7 +24,7 @@ from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
-from cache.pairs import PairWork, arithmetic_of
+from cache.pairs import PairWork, arithmetic_of, model_folder
 
 if TYPE_CHECKING:
     from analysis.knowledge.questions import QuestionSet
@@ -58,7 +58,7 @@ class KnowledgeWork(PairWork):
         if known is not None:
             return known
         profile = self.profile(comparison, arithmetic_of(state), progress)
-        dtype = self._decide_dtype(profile.tuned_id, comparison.tuned, asking.dtype)
+        dtype = self._decide_dtype(profile.tuned_id, model_folder(comparison), asking.dtype)
         questions = self.question_set(asking)
         with self._lease(comparison, dtype, progress) as model:
             model.enter(state)
@@ -66,7 +66,7 @@ class KnowledgeWork(PairWork):
             result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=drafts)
             drafts.update({row.id: row.token_ids for row in result.rows})
         weights = self._weights_part(comparison, state)
-        key = _evaluation_key(weights, comparison.tuned, questions.id, asking.prompt, dtype)
+        key = _evaluation_key(weights, model_folder(comparison), questions.id, asking.prompt, dtype)
         self.store.put(key, evaluation_to_stored(result))
         return result
 
@@ -160,7 +160,7 @@ class KnowledgeWork(PairWork):
         dtype = self._known_dtype(profile.tuned_id, asking.dtype) if profile else None
         if dtype is None:
             return None
-        return _evaluation_key(weights, comparison.tuned, self.question_set(asking).id, asking.prompt, dtype)
+        return _evaluation_key(weights, model_folder(comparison), self.question_set(asking).id, asking.prompt, dtype)
 
     def _drafts_of(self, comparison: Comparison, asking: Asking, dtype: str) -> dict[str, tuple[int, ...]]:
         """Earlier outputs to verify first; none in low precision, where a draft's layout could change an answer."""

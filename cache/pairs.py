@@ -147,7 +147,7 @@ class PairWork:
             for library in ("torch", "transformers"):
                 importlib.import_module(library)
                 set_aside_the_living()
-            lm = load_model(comparison.tuned, dtype=dtype)
+            lm = load_model(model_folder(comparison), dtype=dtype)
             return PairModel(lm, self._pair(comparison), lambda arithmetic: self.profile(comparison, arithmetic))
 
         with self._pool.lease(digest([comparison, self._ids(comparison), dtype]), load, progress) as model:
@@ -162,6 +162,13 @@ class PairWork:
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
         return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": asdict(state)}
+
+
+def model_folder(comparison: Comparison) -> str:
+    """The side whose architecture and tokenizer are run: the tuned one, or the base where tuned is an adapter on it."""
+    from analysis.weights.adapter import is_adapter
+
+    return comparison.base if is_adapter(Path(comparison.tuned).expanduser()) else comparison.tuned
 
 
 def _stamp(source: str) -> tuple[Any, ...]:

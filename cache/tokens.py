@@ -11,7 +11,7 @@ from cache.asked import Comparison
 from cache.codecs import divergence_from_stored, divergence_to_stored
 from cache.keys import digest, make_key
 from cache.models import State
-from cache.pairs import PairWork, arithmetic_of
+from cache.pairs import PairWork, arithmetic_of, model_folder
 
 if TYPE_CHECKING:
     from analysis.language.token_records import Direction
@@ -40,7 +40,7 @@ class TokenWork(PairWork):
         if known is not None:
             return known
         profile = self.profile(comparison, arithmetic_of(state), progress)
-        decided = self._decide_dtype(profile.tuned_id, comparison.tuned, dtype)
+        decided = self._decide_dtype(profile.tuned_id, model_folder(comparison), dtype)
         with self._lease(comparison, decided, progress) as model:
             check_tokenizers(comparison.base, model.lm, texts)
             report = diverge(model, texts, top=top, direction=direction, state=state, progress=progress)
@@ -80,7 +80,7 @@ class TokenWork(PairWork):
         from analysis.language.load import find_folder, load_tokenizer
 
         chosen = resolve_prompt(prompt)
-        tokenizer = load_tokenizer(find_folder(comparison.tuned)) if chosen.name == "chat" else None
+        tokenizer = load_tokenizer(find_folder(model_folder(comparison))) if chosen.name == "chat" else None
         return question_texts(questions, chosen, tokenizer)
 
     def uploaded_texts(self, content: bytes, name: str) -> tuple[Text, ...]:
@@ -96,7 +96,7 @@ class TokenWork(PairWork):
             "divergence",
             base=self._weights_part(comparison, "base"),
             weights=self._weights_part(comparison, asked["state"]),
-            companions=companions_id(comparison.tuned),
+            companions=companions_id(model_folder(comparison)),
             texts=digest([asdict(text) for text in texts]),
             top=asked["top"],
             direction=asked["direction"],

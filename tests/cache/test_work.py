@@ -139,3 +139,20 @@ def test_work_started_in_the_background_is_found_in_the_store(tmp_path: Path, pa
     assert view is not None and view.state == "done", view
     assert workspace.known_evaluation(pair, RestoreSpec(5), asking) is not None
     workspace.close()
+
+
+def test_an_adapter_is_a_tuned_side_too(tmp_path: Path, tiny_pair: Any, asking: Asking) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_pair.base, dtype=torch.float32)
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "adapter")
+    pair = Comparison(str(tiny_pair.base), str(tmp_path / "adapter"))
+    workspace = Workspace(tmp_path / "home")
+    tuned, base = (workspace.evaluation(pair, state, asking) for state in ("tuned", "base"))
+    assert [row.token_ids for row in tuned.rows] != [row.token_ids for row in base.rows]
+    alone = workspace.evaluation_of(str(tiny_pair.base), asking)
+    assert [row.token_ids for row in base.rows] == [row.token_ids for row in alone.rows]
+    assert workspace.stop(pair, RestoreSpec(100), asking).evaluation.rows == base.rows
