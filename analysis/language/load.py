@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import LanguageError
+from analysis.weights.checkpoint import locate, open_checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,6 @@ DTYPES = {"float32": "float32", "fp32": "float32", "bfloat16": "bfloat16", "bf16
     ("float16", "fp16"), "float16"
 )
 MEMORY_SHARE = 0.7  # of what is free: the rest is for activations, caches and the file cache
-WANTED_FILES = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 
 
@@ -51,7 +50,7 @@ def load_model(source: str | Path, *, dtype: str = "auto", device: str = "auto")
     folder = find_folder(source)
     config = _check_folder(folder)
     device = choose_device(device)
-    dtype = choose_dtype(dtype, parameters=count_parameters(folder), free_bytes=free_memory_bytes(device))
+    dtype = choose_dtype(dtype, parameters=open_checkpoint(folder).parameters, free_bytes=free_memory_bytes(device))
     tokenizer = load_tokenizer(folder)
     model = _load_weights(folder, dtype, config).to(device).eval()
     model.requires_grad_(False)
@@ -67,16 +66,12 @@ def let_waiting_threads_sleep() -> None:
 
 
 def find_folder(source: str | Path) -> Path:
-    """The local folder of a model: the folder itself, that of a given .safetensors file, or a downloaded snapshot."""
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file():
-        return path.parent
-    name = str(source)
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise LanguageError(f"There is no folder {name!r}: give a model's folder or its Hugging Face id.")
-    return _download(name)
+    """The local folder of a model: the folder itself, that of a given .safetensors file, or a downloaded snapshot.
+
+    Raises CheckpointError where there is none.
+    """
+    path = locate(source)
+    return path if path.is_dir() else path.parent
 
 
 def choose_device(device: str) -> str:
@@ -113,14 +108,6 @@ def free_memory_bytes(device: str) -> int:
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-def count_parameters(folder: Path) -> int:
-    """Numbers stored in the folder's safetensors files, from their headers."""
-    total = 0
-    for file in sorted(folder.glob("*.safetensors")):
-        total += sum(_size(entry["shape"]) for name, entry in _header(file).items() if name != "__metadata__")
-    return total
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -205,36 +192,6 @@ def _remote_code(config: dict[str, Any]) -> tuple[str, ...]:
     if "auto_map" not in config:
         return ()
     return ("its config.json asks for code shipped with the checkpoint (auto_map), which is never run",)
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES)))
-    except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
-        raise LanguageError(
-            f"{name!r} is no folder here, and no model of that name could be fetched: {_first_line(error)}"
-        ) from error
-
-
-def _header(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(min(length, file.stat().st_size)))
-    except (struct.error, ValueError) as error:
-        raise LanguageError(f"{file} is not a whole safetensors file: fetch or write it again.") from error
-    assert isinstance(header, dict)
-    return header
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def _first_line(error: Exception) -> str:
