@@ -4,12 +4,23 @@ The shell is pages/_shell.py and not this file: beside a folder named pages, a d
 start would otherwise run that page's file alone.
 """
 
+import importlib
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import streamlit as st
 
-from analysis.language.load import let_waiting_threads_sleep
 
-let_waiting_threads_sleep()  # before anything imports torch
-app = st.App("pages/_shell.py")
+@asynccontextmanager
+async def warmed(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """Import what every page draws with while the browser is still opening, so that the first page paints at once."""
+    threading.Thread(target=importlib.import_module, args=("pages.components.charts",), daemon=True).start()
+    yield None
+
+
+app = st.App("pages/_shell.py", lifespan=warmed)
 
 if __name__ == "__main__":
     app.run()
