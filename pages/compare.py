@@ -13,12 +13,18 @@ from pages.components import charts, progress, questions, selection
 from pages.components.notices import shown_errors
 from pages.components.words import PAPER_LINK, plain
 
-ICONS = {"error": "⛔", "warning": "⚠️", "info": "ℹ️"}
+ICONS = {"error": "✖", "warning": "▲", "info": "●"}
+FINDING_COLUMNS = {
+    "level": st.column_config.TextColumn(width=80),
+    "finding": st.column_config.TextColumn(width=520),
+    "tensors": st.column_config.TextColumn(width=260),
+}
+ROW_HEIGHT = 58  # pixels: room for a finding of two lines
 
 
 def load(pair: Comparison, asking: Asking | None = None) -> None:
     """Make a pair the active one and learn it in the background: its profile, then what both models answer."""
-    selection.choose(pair, asking)
+    selection.choose(pair, asking or selection.asking() or questions.asking_for(pair))
     selection.start_profile(pair)
     asked = selection.asking()
     if asked is not None:
@@ -130,7 +136,8 @@ def show_report(report: CheckReport, pair: Comparison) -> None:
             icon=":material/error:",
         )
     if report.findings:
-        charts.table(findings_table(report, ICONS), key="findings", width="stretch")
+        table = findings_table(report, ICONS)
+        charts.table(table, key="findings", columns=FINDING_COLUMNS, width="stretch", row_height=ROW_HEIGHT)
     if report.comparable:
         with st.expander("Parameters by region"):
             charts.table(region_table(report), key="regions", width="stretch")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.figures import numbers
 from cache.memo import workspace
-from cache.work import Asking
+from cache.work import Asking, Comparison
 from pages.components import selection
 from pages.components.notices import shown_errors
 from pages.components.words import MASTERY, plain
@@ -23,6 +23,12 @@ def demo_asking() -> Asking | None:
     if demo is None:
         return None
     return Asking(str(demo.questions), mastery=str(demo.mastery), limit=selection.DEMO_LIMIT)
+
+
+def asking_for(pair: Comparison) -> Asking | None:
+    """The questions that belong to a pair without being told: the demo's, where the base is the demo's."""
+    demo = workspace().demo()
+    return demo_asking() if demo is not None and Path(pair.base) == demo.base else None
 
 
 def bar() -> Asking | None:
