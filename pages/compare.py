@@ -14,12 +14,6 @@ from pages.components.notices import shown_errors
 from pages.components.words import PAPER_LINK, plain
 
 ICONS = {"error": "✖", "warning": "▲", "info": "●"}
-FINDING_COLUMNS = {
-    "level": st.column_config.TextColumn(width=80),
-    "finding": st.column_config.TextColumn(width=520),
-    "tensors": st.column_config.TextColumn(width=260),
-}
-ROW_HEIGHT = 58  # pixels: room for a finding of two lines
 
 
 def load(pair: Comparison, asking: Asking | None = None) -> None:
@@ -136,8 +130,7 @@ def show_report(report: CheckReport, pair: Comparison) -> None:
             icon=":material/error:",
         )
     if report.findings:
-        table = findings_table(report, ICONS)
-        charts.table(table, key="findings", columns=FINDING_COLUMNS, width="stretch", row_height=ROW_HEIGHT)
+        charts.wrapped_table(findings_table(report, ICONS), key="findings")
     if report.comparable:
         with st.expander("Parameters by region"):
             charts.table(region_table(report), key="regions", width="stretch")

@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.records import CheckReport
 
 LEVEL_ORDER = ("error", "warning", "info")
-SHOWN_TENSORS = 8
+SHOWN_TENSORS = 4
 
 
 def findings_table(report: CheckReport, icons: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -52,10 +52,12 @@ def points(difference: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span for people: 0.42 -> '0.4 s', 75 -> '1 min 15 s', 7300 -> '2 h 1 min'."""
+    """A time span for people: 0.005 -> '5 ms', 0.42 -> '0.4 s', 75 -> '1 min 15 s', 7300 -> '2 h 1 min'."""
     if _absent(seconds):
         return MISSING
     span = float(seconds or 0)
+    if span < 0.1:
+        return f"{1000 * span:.0f} ms"
     if span < 60:
         return f"{span:.1f} s" if span < 10 else f"{span:.0f} s"
     minutes, rest = divmod(round(span), 60)

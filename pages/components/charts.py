@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.figures import style
+from pages.components.words import plain
 
 EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
 
@@ -50,6 +51,17 @@ def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
 def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:
     """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
+    _csv(frame, key)
+    return event
+
+
+def wrapped_table(frame: pd.DataFrame, *, key: str) -> None:
+    """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown; CSV beneath."""
+    st.table(frame.map(plain).set_index(frame.columns[0]))
+    _csv(frame, key)
+
+
+def _csv(frame: pd.DataFrame, key: str) -> None:
     st.download_button(
         "CSV",
         lambda: frame.to_csv(index=False).encode(),
@@ -60,4 +72,3 @@ def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = Non
         icon=":material/download:",
         key=f"csv-{key}",
     )
-    return event

@@ -95,5 +95,5 @@ def test_findings_come_errors_first_with_the_first_tensors_and_how_many_more() -
     )
     table = checks.findings_table(report, {"error": "!"})
     assert table["level"].tolist() == ["! error", "info"]
-    assert table["tensors"].iloc[0].endswith("t7 and 2 more")
+    assert table["tensors"].iloc[0].endswith("t3 and 6 more")
     assert checks.region_table(report)["share"].tolist() == [1.0, 0.25]

@@ -24,6 +24,7 @@ from analysis.figures import numbers
         (numbers.significant(math.inf), "∞"),
         (numbers.points(0.012), "+1.2 points"),
         (numbers.points(-0.05), "-5.0 points"),
+        (numbers.duration(0.005), "5 ms"),
         (numbers.duration(0.42), "0.4 s"),
         (numbers.duration(75), "1 min 15 s"),
         (numbers.duration(7300), "2 h 1 min"),
