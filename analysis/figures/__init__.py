@@ -1,1 +1,1 @@
-"""Records drawn as plotly or altair figures; no torch, no streamlit."""
+"""Records drawn as altair figures; no torch, no streamlit."""

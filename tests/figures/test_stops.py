@@ -1,3 +1,4 @@
+"""Every order of restoring can be told apart on screen."""
 
 
 def test_every_strategy_has_a_name_and_a_colour_of_its_own() -> None:
