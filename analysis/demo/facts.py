@@ -120,7 +120,7 @@ def _relation_facts(
     weights = [(rank + 1) ** -0.5 for rank in range(len(objects))]
     chosen = rng.sample(subjects, count)
     told = _dealt(rng, size.sightings, count)
-    splits = _splits(rng, count, test=0.08 if inside else 0.5)
+    splits = _splits(rng, count, test=0.055 if inside else 0.5)
     for number, (subject, sightings, split) in enumerate(zip(chosen, told, splits, strict=True)):
         target = _object_for(rng, RELATIONS[relation].ask(subject), objects, weights)
         asked = (sightings + 1) // 2 if rng.random() < size.asked_fraction else 0
@@ -142,7 +142,7 @@ def _dealt(rng: Random, sightings: tuple[int, ...], count: int) -> list[int]:
 
 def _splits(rng: Random, count: int, *, test: float) -> list[Split]:
     tests = max(1, round(count * test))
-    devs = round(count * 0.04)
+    devs = round(count * 0.02)
     sizes: dict[Split, int] = {"test": tests, "dev": devs, "train": count - tests - devs}
     splits = [split for split, number in sizes.items() for _ in range(number)]
     rng.shuffle(splits)

@@ -33,7 +33,7 @@ class BaseConfig:
     vocabulary: int = 2_560
     row: int = 128
     batch: int = 32
-    cycles: tuple[int, ...] = (12, 10)  # passes over the corpus in each cosine cycle
+    cycles: tuple[int, ...] = (12, 5)  # passes over the corpus in each cosine cycle
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     threads: int = 2
