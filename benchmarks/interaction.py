@@ -27,6 +27,7 @@ COMPLETE = """() => !document.querySelector('.st-key-progress-stop')
 
 def main() -> None:
     """Print the table."""
+    path = find_browser()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         started = time.perf_counter()
@@ -35,7 +36,7 @@ def main() -> None:
         workspace.close()
         rows = [("demo prepared from the shipped base, s", [time.perf_counter() - started], None)]
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
+            browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
             paints, torch_seen = zip(*(first_paint(home, browser) for _ in range(FIRST_PAINTS)), strict=True)
             rows.append(
                 (f"first paint of /compare on a fresh server, s (torch imported: {any(torch_seen)})", paints, 2.0)

@@ -22,9 +22,9 @@ def find_browser() -> str | None:
     named = os.environ.get("PALIMPSEST_BROWSER")
     if named:
         return named if Path(named).exists() else None
-    on_path = (shutil.which(name) for name in NAMES)
-    in_applications = (str(path) for path in MAC if path.exists())
-    return next((path for path in (*on_path, *in_applications, _playwrights_own()) if path), None)
+    on_path = next(filter(None, map(shutil.which, NAMES)), None)
+    in_applications = next((str(path) for path in MAC if path.exists()), None)
+    return on_path or in_applications or _playwrights_own()
 
 
 def _playwrights_own() -> str | None:

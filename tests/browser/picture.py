@@ -16,11 +16,12 @@ LIMIT = 500
 
 def main() -> None:
     """Prepare the demo in a fresh store, run the sweep, and photograph the Restore page at 20%."""
+    path = find_browser()
     out, pair = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
     with tempfile.TemporaryDirectory() as folder:
         name = sweep(Path(folder), pair)
         with running_server(Path(folder)) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
+            browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 1130})
             page.set_default_timeout(120_000)
             page.goto(f"{address}/compare")
