@@ -1,6 +1,7 @@
 """Makes the shipped demo again, from nothing but a seed: facts, texts, tokenizer, base, mastery, questions.
 
-The same machine and thread count give the same files; equal across machines is not promised. Does not fine-tune.
+The same machine and thread count give the same files; equal across machines is not promised (demo/README.md says how
+the shipped base came about). Does not fine-tune.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ step outside matrix products: products in bfloat16, attention as plain products,
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -218,7 +220,7 @@ def train_cycle(
     import torch
 
     loss_fn = loss_of(model, config.row)
-    step_fn = torch.compile(loss_fn) if config.compiled else loss_fn
+    step_fn = torch.compile(loss_fn) if config.compiled and _compiler() else loss_fn
     optimizer = _optimizer(model, config)
     estimate = len(pack(tokenizer, passes(numbers[0]), config.row)) // config.batch * len(numbers)
     losses: list[float] = []
@@ -240,6 +242,11 @@ def train_cycle(
         for weight in model.parameters():
             weight.copy_(weight.bfloat16())
     return losses
+
+
+def _compiler() -> str | None:
+    """The C++ compiler torch needs for a compiled graph; without one the same arithmetic runs, only slower."""
+    return shutil.which(os.environ.get("CXX", "g++"))
 
 
 def _optimizer(model: Any, config: BaseConfig) -> Any:
