@@ -15,7 +15,7 @@ from cache.work import Workspace
 from tests.browser.driver import CHROMIUM_ARGUMENTS, running_server, settle
 from tests.browser.find_browser import find_browser
 
-PAIR = "level-4-240"
+PAIR = "level-0-1920"
 NEW_STOPS = ("1", "3", "10", "20", "40", "60")
 FIRST_PAINTS = 3
 

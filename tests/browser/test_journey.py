@@ -98,7 +98,7 @@ def _stored_stop(home: Path, name: str, percent: float):  # type: ignore[no-unty
 
 
 def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str) -> None:
-    load_demo(page, server, "level-0-60")
+    load_demo(page, server, "level-0-240")
     open_page(page, "Restore")
     accuracy(page)
     page.get_by_role("button", name=re.compile("sweep")).click()
@@ -110,7 +110,7 @@ def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str
 
 
 def test_a_cancelled_stop_stays_cancelled_until_it_is_asked_for(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-60")
+    load_demo(page, server, "level-4-1920")
     open_page(page, "Restore")
     cancel = page.locator(".st-key-cancel-stop button")
     expect(cancel).to_be_visible(timeout=PATIENCE)
@@ -129,7 +129,7 @@ def test_a_second_session_does_not_disturb_the_first(browser: Browser, server: s
     open_page(first, "Restore")
     press_stop(first, "10")
     mine = accuracy(first)
-    load_demo(second, server, "level-0-240")
+    load_demo(second, server, "level-0-1920")
     open_page(second, "Restore")
     press_stop(second, "40")
     accuracy(second)
@@ -137,7 +137,7 @@ def test_a_second_session_does_not_disturb_the_first(browser: Browser, server: s
     slider = first.locator(".st-key-k").get_by_role("slider")
     expect(slider).to_have_value("10")
     expect(first.get_by_test_id("stSidebar")).to_contain_text("level-4-240")
-    expect(second.get_by_test_id("stSidebar")).to_contain_text("level-0-240")
+    expect(second.get_by_test_id("stSidebar")).to_contain_text("level-0-1920")
     first.context.close()
     second.context.close()
 
