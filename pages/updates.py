@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from analysis.figures import concentration, numbers, updates
+from analysis.figures import concentration, numbers, tensors, updates
 from analysis.records import REGIONS
 from cache.memo import workspace
 from pages.components import charts, notices
 from pages.components.words import CONCENTRATION, PAPER_LINK, RELATIVE_CHANGE
 
 GRID = "grid"
+GLANCE = "glance"
 PAPER_ROW = "Table 3 of the paper: LLaMA-3-8B, 1,920 samples, mastery level 0."
 TENSOR_COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
@@ -33,6 +34,14 @@ def clicked_cell() -> tuple[str | None, str | None]:
     return picked[0].get("layer"), picked[0].get("module")
 
 
+def listed(chosen: frozenset[str], layer: str | None, module: str | None) -> str:
+    """Which tensors the table lists, in words."""
+    where = "all of the region" if layer is None else f"{module}, layer {layer}"
+    if not chosen:
+        return where
+    return f"{len(chosen)} selected in the figure" + (f", of them those in {where}" if layer is not None else "")
+
+
 st.title("Updates")
 pair = notices.needs_pair()
 with notices.shown_errors():
@@ -51,7 +60,7 @@ with notices.shown_errors():
         persist_state="session",
     )
     region = right.selectbox("Region", REGIONS, key="updates_region", bind="query-params", persist_state="session")
-    rows = profile.tensor_rows(region, ())
+    rows = profile.tensor_rows(region, (tensors.RESTORED_PERCENT,))
     curve = profile.concentration(region)
 
     cells = st.columns(4)
@@ -83,8 +92,16 @@ with notices.shown_errors():
         charts.table(concentration.concentration_table(curve), key="shares", columns=SHARE_COLUMNS, width="stretch")
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
-    layer, module = clicked_cell()
-    where = "all of the region" if layer is None else f"{module}, layer {layer}"
     st.subheader("Tensors")
-    st.text(where)
-    charts.table(updates.tensor_table(rows, layer, module), key="tensors", columns=TENSOR_COLUMNS, width="stretch")
+    event = charts.show_zoomable(
+        tensors.tensor_scatter(rows, measure),
+        key=GLANCE,
+        alt=tensors.scatter_words(rows),
+        on_select="rerun",
+        selection_mode=("box", "lasso"),
+    )
+    chosen = tensors.picked(event["selection"]["points"])
+    layer, module = clicked_cell()
+    st.text(listed(chosen, layer, module))
+    shown = [row for row in rows if not chosen or row.name in chosen]
+    charts.table(updates.tensor_table(shown, layer, module), key="tensors", columns=TENSOR_COLUMNS, width="stretch")

@@ -1,1 +1,4 @@
-"""Records drawn as altair figures; no torch, no streamlit."""
+"""Records drawn as figures; no torch, no streamlit.
+
+Altair draws them, but for the tensor scatter, where one zooms and lassoes in hundreds of points: plotly.
+"""

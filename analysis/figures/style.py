@@ -2,7 +2,8 @@
 
 Colours are from Okabe and Ito's palette for colour-blind readers, each at least 3:1 against both backgrounds. A figure
 leaves text and grid to the page, so one specification reads in light and in dark; `on_paper` fixes both for a file.
-Altair throughout: it exports PNG and SVG without a browser and reports clicks. Knows no record and no streamlit.
+Altair for all but the one that is zoomed and lassoed in (plotly_style.py): it exports PNG and SVG without a browser and
+reports clicks. Knows no record and no streamlit.
 """
 
 import json

@@ -76,7 +76,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
     """Layers up the side, modules along the bottom, colour for the measure; a click reports the cell."""
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
-    modules = sorted(table["module"].unique(), key=_module_order)
+    modules = sorted(table["module"].unique(), key=module_order)
     height = max(style.FIGURE_HEIGHT, style.HEAD_HEIGHT + ROW_HEIGHT * len(layers))
     chart = (
         alt.Chart(table)
@@ -98,7 +98,8 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
     return style.finish(figure, f"Where fine-tuning wrote: {words.title}")
 
 
-def _module_order(module: str) -> tuple[int, str]:
+def module_order(module: str) -> tuple[int, str]:
+    """A sort key: the kinds of a decoder in the order data passes them, then the others by name."""
     return (MODULES.index(module) if module in MODULES else len(MODULES), module)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from analysis.figures import style
+from analysis.figures import plotly_style, style
 from pages.components.words import plain
 
 EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
@@ -17,6 +17,12 @@ def show(figure: Any, *, key: str, alt: str, exports: bool = True, **options: An
     if exports:
         _exports(figure, key)
     return event
+
+
+def show_zoomable(figure: Any, *, key: str, alt: str, **options: Any) -> Any:
+    """Draw a plotly figure in the page's theme; its own camera button saves it; `options` go to st.plotly_chart."""
+    settings = plotly_style.config(key)
+    return st.plotly_chart(figure, theme="streamlit", config=settings, key=key, alt=alt, **options)
 
 
 def paper() -> style.Paper:

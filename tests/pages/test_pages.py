@@ -1,5 +1,6 @@
 """Every page on a real tiny pair: what it says when something is missing, what it does, what it shows when done."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -118,6 +119,23 @@ def test_updates_show_the_grid_the_concentration_and_every_tensor(open_page: Ope
     tensors = next(frame.value for frame in app.dataframe if "tensor" in frame.value.columns)
     assert len(tensors) == len(answered.known_profile(pair).tensor_rows("transformer", ()))
     assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_updates_draw_every_tensor_and_a_lasso_narrows_the_table(open_page: Open, answered, pair: Comparison) -> None:
+    app = open_page("updates", pair)
+    (figure,) = app.get("plotly_chart")
+    rows = {row.name: row for row in answered.known_profile(pair).tensor_rows("transformer", (20.0,))}
+    data = json.loads(figure.proto.spec)["data"]
+    points = {words[0]: x for trace in data for words, x in zip(trace["customdata"], trace["x"], strict=True)}
+    assert points == {name: pytest.approx(100 * row.changed_fraction) for name, row in rows.items()}
+    assert json.loads(figure.proto.config)["toImageButtonOptions"]["format"] == "svg"
+    assert figure.proto.alt.startswith(f"{len(rows)} tensors")
+    name = min(rows)
+    app.session_state["glance"] = {"selection": {"points": [{"customdata": [name]}]}}
+    app.run()
+    assert not app.exception
+    listed = next(frame.value for frame in app.dataframe if "tensor" in frame.value.columns)
+    assert listed["tensor"].tolist() == [name]
 
 
 def test_the_slider_previews_at_once_what_a_stop_restores(open_page: Open, answered, pair: Comparison) -> None:
