@@ -98,7 +98,7 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop 
             p = numbers.probability(flips.mcnemar_p)
             number("Fixed", numbers.count(flips.fixed), "against tuned", help="Wrong in tuned, right now.")
             number(
-                "Broken", numbers.count(flips.broken), f"McNemar p = {p}", help=f"Right in tuned, wrong now. {MCNEMAR}"
+                "Broken", numbers.count(flips.broken), f"McNemar {p}", help=f"Right in tuned, wrong now. {MCNEMAR}"
             )
 
 

@@ -83,7 +83,7 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Evaluatio
         return []
     flips = _reported_flips(random[percent], stops[percent])
     p = numbers.probability(flips.mcnemar_p)
-    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar p = {p}"
+    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}"
     if flips.mcnemar_p >= SIGNIFICANT:
         return [f"Restoring as many parameters at random does about as well ({difference})."]
     return [f"That is {'better' if flips.fixed > flips.broken else 'worse'} than at random ({difference})."]
@@ -95,7 +95,7 @@ def _reported_flips(tuned: Evaluation, restored: Evaluation) -> Flips:
 
 
 def _verdict(flips: Flips) -> str:
-    p = f"McNemar p = {numbers.probability(flips.mcnemar_p)}"
+    p = f"McNemar {numbers.probability(flips.mcnemar_p)}"
     if flips.mcnemar_p >= SIGNIFICANT:
         return f"no difference that so few changes can show ({p})"
     return f"{'a gain' if flips.fixed > flips.broken else 'a loss'} unlikely to be chance ({p})"

@@ -65,10 +65,10 @@ def duration(seconds: float | None) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p value: '< 0.001', else two significant digits."""
+    """A p value with its sign: 'p < 0.001', else 'p = ' and two significant digits."""
     if _absent(p):
         return MISSING
-    return "< 0.001" if float(p or 0) < 0.001 else f"{float(p or 0):.2g}"
+    return "p < 0.001" if float(p or 0) < 0.001 else f"p = {float(p or 0):.2g}"
 
 
 def _absent(value: float | None) -> bool:

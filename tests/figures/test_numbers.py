@@ -28,8 +28,8 @@ from analysis.figures import numbers
         (numbers.duration(0.42), "0.4 s"),
         (numbers.duration(75), "1 min 15 s"),
         (numbers.duration(7300), "2 h 1 min"),
-        (numbers.probability(0.0004), "< 0.001"),
-        (numbers.probability(0.27), "0.27"),
+        (numbers.probability(0.0004), "p < 0.001"),
+        (numbers.probability(0.27), "p = 0.27"),
     ],
 )
 def test_a_number_is_written_with_its_unit(written: str, expected: str) -> None:
