@@ -97,9 +97,7 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop 
             flips = stop.versus_tuned
             p = numbers.probability(flips.mcnemar_p)
             number("Fixed", numbers.count(flips.fixed), "against tuned", help="Wrong in tuned, right now.")
-            number(
-                "Broken", numbers.count(flips.broken), f"McNemar {p}", help=f"Right in tuned, wrong now. {MCNEMAR}"
-            )
+            number("Broken", numbers.count(flips.broken), f"McNemar {p}", help=f"Right in tuned, wrong now. {MCNEMAR}")
 
 
 def number(label: str, value: str, note: str = "", **options: Any) -> None:
