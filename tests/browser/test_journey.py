@@ -35,6 +35,8 @@ def open_page(page: Page, name: str) -> None:
 def press_stop(page: Page, percent: str) -> None:
     """One of the paper's stops."""
     page.locator(f".st-key-stop-{percent} button").click()
+    expect(page.locator(".st-key-k").get_by_role("slider")).to_have_value(percent, timeout=PATIENCE)
+    page.wait_for_url(re.compile(rf"[?&]k={percent}(&|$)"), timeout=PATIENCE)
 
 
 def accuracy(page: Page) -> str:
@@ -75,12 +77,12 @@ def test_the_slider_brings_a_new_accuracy_that_the_store_agrees_with(page: Page,
     open_page(page, "Restore")
     press_stop(page, "20")
     expect(page.get_by_text("Effective k").first).to_be_visible()
-    shown = accuracy(page)
-    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
     stop = _stored_stop(home, "level-4-240", 20)
     in_domain = stop.evaluation.by_domain["in"]
     value = in_domain.macro if in_domain.macro is not None else in_domain.accuracy["contains"]
-    assert f"{100 * value:.1f}" in shown
+    metric = page.get_by_test_id("stMetric").filter(has_text=re.compile("in-domain", re.IGNORECASE)).first
+    expect(metric).to_contain_text(f"{100 * value:.1f}", timeout=PATIENCE)
+    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
     slider = page.locator(".st-key-k").get_by_role("slider")
     slider.focus()
     slider.press("ArrowRight")
@@ -94,8 +96,14 @@ def _stored_stop(home: Path, name: str, percent: float):  # type: ignore[no-unty
     demo = workspace.demo()
     assert demo is not None
     pair = Comparison(str(demo.base), str(demo.tuned[name]))
-    asking = next(asked for asked in workspace.askings() if isinstance(asked, Asking))
-    return next(stop for stop in workspace.known_stops(pair, asking) if stop.spec.percent == percent)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        asking = next(asked for asked in workspace.askings() if isinstance(asked, Asking))
+        found = [stop for stop in workspace.known_stops(pair, asking) if stop.spec.percent == percent]
+        if found:
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError(f"no stop at {percent}% was stored")
 
 
 def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str) -> None:
