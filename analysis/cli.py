@@ -20,6 +20,7 @@ from analysis import terminal
 from analysis.errors import Cancelled, PalimpsestError, SpecError
 from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
+    Among,
     Arithmetic,
     Region,
     RestoreSpec,
@@ -57,6 +58,11 @@ Seed = Annotated[int, typer.Option(help="of every random choice, stored with the
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")]
 RegionOption = Annotated[Region, typer.Option("--region", help="which parameters are ranked")]
 ArithmeticOption = Annotated[Arithmetic, typer.Option("--arithmetic", help="exact, or the authors' script's")]
+Layers = Annotated[str | None, typer.Option(help="only these layers: 0-3 or 0,5,7")]
+Modules = Annotated[str | None, typer.Option(help="only these module kinds: q,k,v,o,gate,up,down")]
+AmongOption = Annotated[
+    Among, typer.Option("--among", help="candidates: all weights, or the changed ones (equal effective change)")
+]
 Percents = Annotated[str, typer.Option(help="percentages, comma-separated, 0-100")]
 
 
@@ -138,13 +144,15 @@ def restore(
     strategy: Annotated[Strategy, typer.Option(help="which parameters")] = "relative-top",
     region: RegionOption = "transformer",
     scope: Annotated[Scope, typer.Option(help="rank all together, or inside each tensor")] = "global",
-    layers: Annotated[str | None, typer.Option(help="only these layers: 0-3 or 0,5,7")] = None,
+    layers: Layers = None,
+    modules: Modules = None,
+    among: AmongOption = "all",
     arithmetic: ArithmeticOption = "exact",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Write a complete checkpoint with the most-changed percentage restored to the base."""
-    spec = RestoreSpec(percent, strategy, region, scope, _layers(layers), arithmetic, seed)
+    spec = RestoreSpec(percent, strategy, region, scope, _layers(layers), arithmetic, seed, _words(modules), among)
     written = _workspace().write_restored(_comparison(base, tuned), spec, out, terminal.progress())
     terminal.answer({**_spec_fields(spec), **msgspec.to_builtins(written), "out": str(out)}, as_json)
 
@@ -181,7 +189,9 @@ def sweep(
     seeds: Annotated[str, typer.Option(help="of the random control, comma-separated")] = "0",
     region: RegionOption = "transformer",
     scope: Annotated[Scope, typer.Option(help="rank all together, or inside each tensor")] = "global",
-    layers: Annotated[str | None, typer.Option(help="only these layers: 0-3 or 0,5,7")] = None,
+    layers: Layers = None,
+    modules: Modules = None,
+    among: AmongOption = "all",
     arithmetic: ArithmeticOption = "exact",
     domain: DomainOption = "both",
     mastery: Mastery = None,
@@ -195,7 +205,7 @@ def sweep(
     """Restore and evaluate every percentage; choose on one half of the questions, report on the other."""
     asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
-    template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic)
+    template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)
     for name in names:
         replace(template, strategy=name)  # refused here, before any work
     report = _workspace().sweep(
@@ -395,6 +405,11 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
             raise SpecError(f"layers is {text!r}: write 0-3, or 0,5,7.")
         numbers.update(range(int(first), int(last if dash else first) + 1))
     return tuple(sorted(numbers))
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    """`q,k` as words; None where nothing was given."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _spec_fields(spec: RestoreSpec) -> dict[str, Any]:

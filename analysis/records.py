@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from analysis.errors import Cancelled, SpecError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Region = Literal["transformer", "embedding", "attention", "mlp", "all"]
 Arithmetic = Literal["exact", "paper"]
 Scope = Literal["global", "tensor"]
+Among = Literal["all", "changed"]
 Strategy = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
 Domain = Literal["in", "out"]
 Split = Literal["train", "dev", "test"]
@@ -73,8 +74,10 @@ class CheckReport:
 class RestoreSpec:
     """Which parameters go back to their base values: the recipe of one slider position.
 
-    `percent` in [0, 100] is the share of the region's parameters; `layers` (sorted layer numbers) narrows the
-    region to those layers, None means all; `seed` orders ties and draws the random control.
+    `percent` in [0, 100] is the share of the region's parameters. `layers` (numbers) and `modules` (kinds: q, k, v, o,
+    gate, up, down, ...) narrow the region, None means all; both are kept sorted. `seed` orders ties and draws lots.
+    `among`: with "changed" only weights with s != p are candidates, and the count is min(floor(n * k / 100), changed):
+    a control that really changes as much as relative-top does.
     """
 
     percent: float
@@ -84,8 +87,13 @@ class RestoreSpec:
     layers: tuple[int, ...] | None = None
     arithmetic: Arithmetic = "exact"
     seed: int = 0
+    modules: tuple[str, ...] | None = None
+    among: Among = "all"
 
     def __post_init__(self) -> None:
+        for name in ("layers", "modules"):  # the same set is the same spec, whatever its order or how it was stored
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(sorted(set(value))) if value is not None else None)
         problems = []
         if not (isinstance(self.percent, int | float) and 0 <= self.percent <= 100):
             problems.append(f"percent is {self.percent!r}: give a number from 0 to 100")
@@ -94,11 +102,20 @@ class RestoreSpec:
             ("region", REGIONS),
             ("scope", get_args(Scope)),
             ("arithmetic", get_args(Arithmetic)),
+            ("among", get_args(Among)),
         ):
             if getattr(self, name) not in allowed:
                 problems.append(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
         if problems:
             raise SpecError("This restoration cannot be done as asked.", items=problems)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this spec from others, for hashes and keys; later fields are left out at their default."""
+        fields = asdict(self) | {"percent": float(self.percent)}
+        return {name: value for name, value in fields.items() if (name, value) not in _LATER_DEFAULTS}
+
+
+_LATER_DEFAULTS = (("modules", None), ("among", "all"))
 
 
 @dataclass(frozen=True)

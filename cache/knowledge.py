@@ -137,7 +137,7 @@ class KnowledgeWork(PairWork):
     ) -> SweepReport:
         """Every percentage of every strategy; seeds beyond the first only for the random control.
 
-        `template` carries region, scope, layers and arithmetic. A cancelled sweep keeps the stops it finished.
+        `template` carries region, scope, layers, modules, among, arithmetic. A cancelled sweep keeps what it finished.
         """
         from analysis.knowledge.choice import choose_stop
 
@@ -191,8 +191,7 @@ class KnowledgeWork(PairWork):
             weights = entry.parts["weights"]
             rest = {name: part for name, part in entry.parts.items() if name != "weights"}
             if "spec" in weights and (weights["base"], weights["tuned"]) == ids and rest == asked:
-                layers = weights["spec"]["layers"]
-                yield RestoreSpec(**{**weights["spec"], "layers": tuple(layers) if layers is not None else None})
+                yield RestoreSpec(**weights["spec"])
 
 
 class _Part:

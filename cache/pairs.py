@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +160,7 @@ class PairWork:
         identity = state_id(profile, state)
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
-        return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": asdict(state)}
+        return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
 
 
 def model_folder(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -66,11 +66,11 @@ def state_id(profile: UpdateProfile, state: State) -> str:
         return profile.base_id
     if state == "tuned" or state.percent == 0:
         return profile.tuned_id
-    whole = state.region == "all" and state.layers is None and state.percent == 100
+    narrowed = state.layers is not None or state.modules is not None or state.among != "all"
+    whole = state.region == "all" and not narrowed and state.percent == 100
     if whole and not any(finding.code in ("dtype", "tied-on-one-side", "extra-rows") for finding in profile.findings):
         return profile.base_id
-    spec = asdict(state) | {"percent": float(state.percent)}
-    text = json.dumps([profile.base_id, profile.tuned_id, spec], sort_keys=True)
+    text = json.dumps([profile.base_id, profile.tuned_id, state.identity()], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

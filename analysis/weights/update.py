@@ -60,20 +60,28 @@ class UpdateProfile:
     _counts: dict[Measure, dict[str, KeyCounts]] = field(default_factory=dict, repr=False, compare=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
-    def select(self, region: Region, layers: Sequence[int] | None = None) -> tuple[TensorUpdate, ...]:
-        """The tensors of a region, narrowed to these layers; SpecError where that leaves nothing."""
+    def select(
+        self, region: Region, layers: Sequence[int] | None = None, modules: Sequence[str] | None = None
+    ) -> tuple[TensorUpdate, ...]:
+        """The tensors of a region, narrowed to these layers and module kinds; SpecError where that leaves nothing."""
         held = tuple(t for t in self.tensors if region in t.place.regions)
         if not held:
             raise SpecError(f"This pair has no parameters in the region {region}.", items=["Choose the region all."])
-        if layers is None:
-            return held
-        present = {t.place.layer for t in held}
-        unknown = [str(layer) for layer in layers if layer not in present]
-        if unknown or not layers:
-            known = sorted(layer for layer in present if layer is not None)
-            reach = f"the region {region} has layers {known[0]} to {known[-1]}" if known else "the region has no layers"
-            raise SpecError(f"Layers {', '.join(unknown) or '(none)'} are not there: {reach}.")
-        return tuple(t for t in held if t.place.layer in layers)
+        problems = [*_unknown_layers(held, layers, region), *_unknown_modules(held, modules, region)]
+        if problems:
+            raise SpecError(" ".join(problems))
+        chosen = tuple(
+            t
+            for t in held
+            if (layers is None or t.place.layer in layers) and (modules is None or t.place.module in modules)
+        )
+        if not chosen:
+            raise SpecError(f"None of these layers of the region {region} holds a tensor of these modules.")
+        return chosen
+
+    def chosen(self, spec: RestoreSpec) -> tuple[TensorUpdate, ...]:
+        """The tensors a spec may restore: its region, layers and modules."""
+        return self.select(spec.region, spec.layers, spec.modules)
 
     def cut(self, spec: RestoreSpec, progress: Progress | None = None, *, pair: CheckpointPair | None = None) -> Cut:
         """The exact cut of a spec, remembered; see `cuts`."""
@@ -92,6 +100,8 @@ class UpdateProfile:
                     f"This profile was made in {self.arithmetic} arithmetic, the restoration asks {spec.arithmetic}."
                 )
                 raise SpecError(message, items=["Profile the pair in the arithmetic of the restoration."])
+            if spec.among == "changed":
+                raise SpecError("Ranking among the changed weights only is not there yet.", items=["Use among all."])
         if all(spec in self._cuts for spec in specs):  # a known cut never waits for another one's reading
             return [self._cuts[spec] for spec in specs]
         with self._lock:
@@ -102,7 +112,7 @@ class UpdateProfile:
 
     def count(self, spec: RestoreSpec) -> RestoreCount:
         """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer."""
-        tensors, cut = self.select(spec.region, spec.layers), self.cut(spec)
+        tensors, cut = self.chosen(spec), self.cut(spec)
         by_layer: dict[int, int] = {}
         by_module: dict[str, int] = {}
         for tensor in tensors:
@@ -216,7 +226,7 @@ class UpdateProfile:
             for measure, held in by_measure.items():
                 source = Keys(values, self.arithmetic, measure, one_key_per_bin=self._one_key_per_bin(measure))
                 counts = self._key_counts(measure, source, progress)
-                requests = [(s, [counts[t.name] for t in self.select(s.region, s.layers)]) for s in held]
+                requests = [(s, [counts[t.name] for t in self.chosen(s)]) for s in held]
                 self._cuts.update(zip(held, resolve(requests, source, progress), strict=True))
 
     def _one_key_per_bin(self, measure: Measure) -> bool:
@@ -264,6 +274,23 @@ class UpdateProfile:
                 items=[*self.sources, "Load the pair again: it is then profiled anew."],
             )
         return pair
+
+
+def _unknown_layers(held: Sequence[TensorUpdate], layers: Sequence[int] | None, region: Region) -> list[str]:
+    present = sorted({t.place.layer for t in held if t.place.layer is not None})
+    unknown = [str(layer) for layer in layers or () if layer not in present]
+    if layers is None or (layers and not unknown):
+        return []
+    reach = f"has layers {present[0]} to {present[-1]}" if present else "has no layers"
+    return [f"Layers {', '.join(unknown) or '(none)'} are not there: the region {region} {reach}."]
+
+
+def _unknown_modules(held: Sequence[TensorUpdate], modules: Sequence[str] | None, region: Region) -> list[str]:
+    present = list(dict.fromkeys(t.place.module for t in held))
+    unknown = [module for module in modules or () if module not in present]
+    if modules is None or (modules and not unknown):
+        return []
+    return [f"Modules {', '.join(unknown) or '(none)'} are not there: the region {region} has {', '.join(present)}."]
 
 
 _PLAIN = ("base_id", "tuned_id", "arithmetic", "seconds", "bytes_read", "peak_rss_bytes")

@@ -1,6 +1,7 @@
 """Getting answers: base and tuned asked the questions, and the paper's sweep, from any page that lacks them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -64,7 +65,7 @@ def offer_sweep(pair: Comparison, asking: Asking, *, key: str, spec: RestoreSpec
 
 def start_sweep(pair: Comparison, asking: Asking, spec: RestoreSpec) -> None:
     """Queue the sweep over the region of `spec`; a callback."""
-    template = RestoreSpec(0, region=spec.region, scope=spec.scope, layers=spec.layers, arithmetic=spec.arithmetic)
+    template = replace(spec, percent=0, strategy="relative-top", seed=0)
     job = workspace().start(
         "The paper's sweep",
         "sweep",
