@@ -21,6 +21,7 @@ from cache.knowledge import DEFAULT_SWEEP, KnowledgeWork
 from cache.mastery import MasteryWork
 from cache.models import State
 from cache.recent import Recent
+from cache.slices import Slices
 from cache.tokens import TokenWork
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Workspace(KnowledgeWork, TokenWork, MasteryWork):
         self.jobs = JobManager()
         self._recent = Recent(self.home)
         self._askings = Recent(self.home, "questions.json")
+        self.slices = Slices(self.home)
 
     def demo(self) -> DemoWorld | None:
         """The prepared demo world, or None before `prepare_demo`."""
