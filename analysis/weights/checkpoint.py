@@ -4,7 +4,7 @@ Reads headers only, never a weight, and never unpickles anything. Knows a folder
 with or without an index), a single .safetensors file and a Hugging Face id. Does not know what a pair is.
 """
 
-import json
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,8 @@ from typing import Any
 from analysis.errors import CheckpointError
 from analysis.weights.formats import quantised, unreadable
 from analysis.weights.headers import ShardFile, TensorEntry, read_header
-from analysis.weights.names import canonical, is_buffer
+from analysis.weights.json_files import read_table
+from analysis.weights.names import canonical, is_buffer, place
 
 INDEX = "model.safetensors.index.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -57,10 +58,12 @@ class Checkpoint:
 
     @property
     def tied(self) -> bool:
-        """Whether the config says that the output head is the input embedding."""
+        """Whether the output head is the input embedding: as the config says, else when no head is stored."""
         text = self.config.get("text_config")
-        nested = text.get("tie_word_embeddings", False) if isinstance(text, dict) else False
-        return bool(self.config.get("tie_word_embeddings", nested))
+        for settings in (self.config, text if isinstance(text, dict) else {}):
+            if "tie_word_embeddings" in settings:
+                return bool(settings["tie_word_embeddings"])
+        return not any(place(name).module == "head" for name in self.tensors)
 
 
 def open_checkpoint(source: str | Path) -> Checkpoint:
@@ -87,7 +90,7 @@ def _open(source: str | Path, path: Path) -> Checkpoint:
             shards.append(shard)
     problems += _index_problems(path, shards)
     entries, name_problems = _by_canonical_name(shards)
-    problems += name_problems + quantised(config, entries) + _dtype_problems(entries)
+    problems += name_problems + (quantised(config, entries) or _dtype_problems(entries))
     if problems:
         raise CheckpointError(f"{source} cannot be read as a checkpoint.", items=problems)
     buffers = {name: entry for name, entry in entries.items() if is_buffer(name)}
@@ -98,9 +101,14 @@ def _open(source: str | Path, path: Path) -> Checkpoint:
 def locate(source: str | Path) -> Path:
     """The local path of a source; a Hugging Face id is looked up in the local cache first, then downloaded."""
     text = str(source).strip()
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # ~somebody whom this machine does not know
+        path = Path(text)
     if text and path.exists():
         return path.resolve()
+    if path.is_symlink():
+        raise CheckpointError(f"{text} is a link to {path.readlink()}, which is not there.")
     if _HUB_ID.match(text) and path.suffix != ".safetensors":
         return _from_hub(text)
     raise CheckpointError(f"{text or 'An empty path'} does not exist.", items=["Give a folder that holds safetensors."])
@@ -123,26 +131,22 @@ def _from_hub(name: str) -> Path:
 
 def _read_config(path: Path) -> tuple[dict[str, Any], list[str]]:
     file = (path if path.is_dir() else path.parent) / "config.json"
-    if not file.exists():
+    if not os.path.lexists(file):
         return {}, []
-    try:
-        config = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
-        return {}, ["config.json is not valid JSON"]
-    except OSError as error:
-        return {}, [f"config.json cannot be read ({error.strerror})"]
-    return (config, []) if isinstance(config, dict) else ({}, ["config.json is not a table of settings"])
+    config, problem = read_table(file)
+    return config, [problem] if problem else []
 
 
 def _weight_files(path: Path) -> tuple[list[Path], list[str]]:
-    """The safetensors files that make up the model, and what is wrong with their set."""
-    if path.is_file():
+    """The safetensors files that make up the model, as transformers chooses them, and what is wrong with their set."""
+    if not path.is_dir():
         return ([path], []) if path.suffix == ".safetensors" else ([], [unreadable(path)])
-    if (path / INDEX).exists():
+    single = path / "model.safetensors"
+    if os.path.lexists(single):
+        return [single], []
+    if os.path.lexists(path / INDEX):
         return _indexed(path)
-    found = sorted(path.glob("*.safetensors"))
-    if (path / "model.safetensors") in found:
-        return [path / "model.safetensors"], []
+    found = sorted(file for file in path.glob("*.safetensors") if not file.name.startswith("consolidated"))
     if not found or (path / ADAPTER_CONFIG).exists():
         return [], [unreadable(path)]
     return found, _missing_numbers(found)
@@ -153,21 +157,37 @@ def _indexed(path: Path) -> tuple[list[Path], list[str]]:
     if problem:
         return [], [problem]
     names = sorted(set(weight_map.values()))
-    outside = [name for name in names if Path(name).name != name]
-    missing = [name for name in names if name not in outside and not (path / name).is_file()]
-    problems = [f"{INDEX} points outside the folder: {name}" for name in outside]
-    problems += [f"{name}: the index names this shard but it is missing; download it again" for name in missing]
-    return [path / name for name in names if name not in missing and name not in outside], problems
+    outside = [name for name in names if Path(name).name != name or name in ("", "..")]
+    inside = [name for name in names if name not in outside]
+    problems = [f"{INDEX} names {name!r}, which is no file of this folder; it is not followed" for name in outside]
+    problems += [
+        f"{name}: the index names this shard but it is missing; download it again"
+        for name in inside
+        if not os.path.lexists(path / name)
+    ]
+    problems += _unnamed_shards(path, names)
+    return [path / name for name in inside if os.path.lexists(path / name)], problems
 
 
-def _weight_map(path: Path) -> tuple[dict[str, str], str | None]:
-    try:
-        weight_map = json.loads((path / INDEX).read_bytes())["weight_map"]
-    except (ValueError, KeyError, TypeError, OSError, RecursionError):
-        return {}, f"{INDEX} is damaged: it holds no weight_map"
+def _weight_map(path: Path) -> tuple[dict[str, str], str]:
+    index, problem = read_table(path / INDEX)
+    weight_map = index.get("weight_map")
+    if problem:
+        return {}, problem
     if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(f, str) for f in weight_map.values()):
-        return {}, f"{INDEX} is damaged: its weight_map names no files"
-    return weight_map, None
+        return {}, f"{INDEX} is damaged: it holds no weight_map that names files"
+    return weight_map, ""
+
+
+def _unnamed_shards(path: Path, names: list[str]) -> list[str]:
+    """Shards of the index's own series (same stem, same total) that it does not name; other series are leftovers."""
+    series = {(match["stem"], match["total"]) for name in names if (match := _SHARD.match(name))}
+    unnamed = [
+        file.name
+        for file in sorted(path.glob("*.safetensors"))
+        if file.name not in names and (match := _SHARD.match(file.name)) and (match["stem"], match["total"]) in series
+    ]
+    return [f"{name}: lies here but {INDEX} does not name it; download the index again" for name in unnamed]
 
 
 def _missing_numbers(files: list[Path]) -> list[str]:
@@ -185,7 +205,7 @@ def _missing_numbers(files: list[Path]) -> list[str]:
 
 
 def _index_problems(path: Path, shards: list[ShardFile]) -> list[str]:
-    if path.is_file() or not (path / INDEX).exists():
+    if path.is_file() or os.path.lexists(path / "model.safetensors") or not os.path.lexists(path / INDEX):
         return []
     weight_map, problem = _weight_map(path)
     if problem:
@@ -219,5 +239,5 @@ def _dtype_problems(entries: dict[str, TensorEntry]) -> list[str]:
     return [
         f"{name} is stored as {entry.dtype}; only BF16, F16 and F32 can be ranked: save the model in one of these"
         for name, entry in entries.items()
-        if entry.dtype not in RANKED_DTYPES and not is_buffer(name) and not entry.dtype.startswith("F8")
+        if entry.dtype not in RANKED_DTYPES and not is_buffer(name)
     ]

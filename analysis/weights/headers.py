@@ -5,7 +5,7 @@ File: u64 little-endian length, a JSON object of that length, then the data, con
 a checkpoint with five bad shards is reported once, with five lines.
 """
 
-import json
+import stat
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -13,11 +13,15 @@ from typing import Any
 
 import xxhash
 
+from analysis.weights.json_files import parse, why_unreadable
+
 ITEM_BYTES = {
     **{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1},
     **{"U16": 2, "U32": 4, "U64": 8, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1},
 }
 _LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
+_MOST_DIMENSIONS = 64
+_PROBLEMS_TOLD = 20  # of one file
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,15 @@ def read_header(path: Path) -> tuple[ShardFile | None, list[str]]:
     """The header of `path`, or None, and every problem found with it."""
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            return None, [f"{path.name}: is not a regular file"]
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if status.st_size < 8 or length > min(_LARGEST_HEADER_BYTES, status.st_size - 8):
                 return None, [_not_a_header(path, length, status.st_size)]
             raw = file.read(length)
     except OSError as error:
-        return None, [f"{path.name}: cannot be read ({error.strerror})"]
+        return None, [f"{path.name}: {why_unreadable(path, error)}"]
     header, problem = _parse(path, raw)
     if problem:
         return None, [problem]
@@ -68,7 +74,12 @@ def read_header(path: Path) -> tuple[ShardFile | None, list[str]]:
     identity = f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
     fingerprint = f"{identity}-{xxhash.xxh3_128_hexdigest(raw)}"
     shard = ShardFile(path, 8 + length, status.st_size, fingerprint, tuple(tensors), metadata)
-    return shard, problems
+    return shard, _shortened(path, problems)
+
+
+def _shortened(path: Path, problems: list[str]) -> list[str]:
+    further = len(problems) - _PROBLEMS_TOLD
+    return problems if further <= 0 else [*problems[:_PROBLEMS_TOLD], f"{path.name}: and {further:,} further problems"]
 
 
 def _not_a_header(path: Path, length: int, size: int) -> str:
@@ -91,13 +102,14 @@ def _parse(path: Path, raw: bytes) -> tuple[dict[str, Any], str | None]:
         return seen
 
     try:
-        header = json.loads(raw, object_pairs_hook=unique)
-    except (ValueError, RecursionError):
-        return {}, f"{path.name}: its header is not valid JSON"
-    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        header = parse(raw, unique)
+    except ValueError as reason:
+        return {}, f"{path.name}: its header {reason}"
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         return {}, f"{path.name}: its header is not a table of tensors"
     if repeated:
-        return {}, f"{path.name}: names a tensor twice: {', '.join(sorted(set(repeated)))}"
+        return {}, f"{path.name}: names a tensor twice: {', '.join(sorted(set(repeated))[:_PROBLEMS_TOLD])}"
     return header, None
 
 
@@ -127,7 +139,9 @@ def _entry(path: Path, name: str, info: Any, start: int) -> TensorEntry | str:
     try:
         dtype, shape, (first, last) = info["dtype"], tuple(info["shape"]), info["data_offsets"]
         numbers = (*shape, first, last)
-        if any(type(number) is not int or number < 0 for number in numbers) or last < first:
+        if any(type(number) is not int or not 0 <= number < 1 << 63 for number in numbers) or last < first:
+            raise ValueError
+        if not isinstance(dtype, str) or len(shape) > _MOST_DIMENSIONS:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         return f"{path.name}: the header entry of {name} is damaged"

@@ -1,9 +1,9 @@
 """From a parameter's name to its place in a transformer: layer, module kind, regions.
 
-Knows the names that transformers writes for LLaMA, Mistral, Qwen, Gemma, Phi, GPT-2, GPT-NeoX, OPT, Falcon and
-Mixtral. Does not know shapes or values. The regions are the paper's (Ye et al., 2025): `transformer` is every tensor
-of the numbered layers but the norms ("layers" in the name, "norm" not); `embedding` the input embeddings; the output
-head is in `all` only.
+Knows the names that transformers writes for LLaMA, Mistral, Qwen, Gemma, Phi, GPT-2, GPT-J, GPT-Neo, GPT-NeoX, OPT,
+OLMo, Bloom, MPT, Falcon and Mixtral. Does not know shapes or values. The regions are the paper's (Ye et al., 2025):
+`transformer` is every tensor of the numbered layers but the norms ("layers" in the name, "norm" not), biases with their
+weights; `embedding` the input embeddings; the output head is in `all` only.
 """
 
 import re
@@ -12,8 +12,10 @@ from functools import lru_cache
 
 from analysis.records import Region
 
-# torch.compile, DataParallel / DDP and PEFT put these before the model's own names, in any nesting.
-_WRAPPERS = ("_orig_mod.", "module.", "base_model.model.", "_fsdp_wrapped_module.")
+# DataParallel / DDP and PEFT put these before the model's own names, in any nesting ...
+_WRAPPERS = ("module.", "base_model.model.")
+# ... and torch.compile, FSDP and activation checkpointing may wrap any part of a model.
+_INNER_WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # What from_pretrained itself adds or leaves out, depending on the class that saved the file.
 _BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.")
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
@@ -21,10 +23,10 @@ _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
 _MODULES = {
     **{"q_proj": "q", "k_proj": "k", "v_proj": "v"},
     **dict.fromkeys(("o_proj", "out_proj"), "o"),
-    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn"), "qkv"),
+    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "qkv"),
     **dict.fromkeys(("gate_proj", "w1"), "gate"),
-    **dict.fromkeys(("up_proj", "c_fc", "fc1", "dense_h_to_4h", "w3"), "up"),
-    **dict.fromkeys(("down_proj", "fc2", "dense_4h_to_h", "w2"), "down"),
+    **dict.fromkeys(("up_proj", "c_fc", "fc1", "fc_in", "dense_h_to_4h", "w3"), "up"),
+    **dict.fromkeys(("down_proj", "fc2", "fc_out", "dense_4h_to_h", "w2"), "down"),
     "gate_up_proj": "gate_up",
     **dict.fromkeys(("gate", "router", "shared_expert_gate"), "router"),
     **dict.fromkeys(("embed_tokens", "wte", "embed_in", "word_embeddings"), "embed"),
@@ -36,7 +38,9 @@ _ATTENTION = frozenset({"q", "k", "v", "o", "qkv"})
 _MLP = frozenset({"gate", "up", "down", "gate_up", "router"})
 _EMBEDDING = frozenset({"embed", "position"})
 # Constants of the architecture that older files carry; they are not trained and are never ranked.
-_BUFFER = re.compile(r"rotary_emb\.inv_freq$|attn\.masked_bias$|(?:^|\.)attn\.bias$|attention\.(?:masked_)?bias$")
+_BUFFER = re.compile(
+    r"rotary_emb\.inv_freq$|position_ids$|attn\.masked_bias$|(?:^|\.)attn\.bias$|attention\.(?:masked_)?bias$"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Place:
 
 
 def canonical(name: str) -> str:
-    """The name without the wrappers that training tools put before it, in any nesting."""
+    """The name without the wrappers that training tools put before and into it, in any nesting."""
+    name = _INNER_WRAPPER.sub("", name)
     while wrapper := next((w for w in _WRAPPERS if name.startswith(w)), None):
         name = name[len(wrapper) :]
     return name

@@ -1,7 +1,7 @@
 """Base and tuned beside each other: which tensors belong together, and whether the pair can be compared at all.
 
 Reads headers only. `check_pair` tells everything as findings and never raises for what a user may have given;
-`open_pair` raises on the first finding of level error, with all of them inside.
+`open_pair` raises where one of them is an error, with all of them inside.
 """
 
 import time
@@ -13,9 +13,9 @@ from analysis.errors import CheckpointError, PairError
 from analysis.records import REGIONS, CheckReport, Finding, Region
 from analysis.weights.checkpoint import Checkpoint
 from analysis.weights.names import bare, place
-from analysis.weights.opening import open_base, open_tuned
+from analysis.weights.opening import Sides, open_sides
 from analysis.weights.pairing import PairedTensor
-from analysis.weights.rows import share_rows
+from analysis.weights.rows import other_tokens, share_rows
 
 _ARCHITECTURE = (
     *("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
@@ -51,8 +51,10 @@ class _Matching:
 
 def open_pair(base: str | Path, tuned: str | Path) -> CheckpointPair:
     """Both checkpoints, matched. Raises CheckpointError when a side cannot be read, PairError when they do not fit."""
-    whole = open_base(base)
-    opened = whole, open_tuned(tuned, whole)
+    sides = open_sides(base, tuned)
+    if sides.base is None or sides.tuned is None:
+        raise _unopened(sides)
+    opened = sides.base, sides.tuned
     matching = _match(*opened)
     errors = [finding for finding in matching.findings if finding.level == "error"]
     if errors:
@@ -64,25 +66,29 @@ def open_pair(base: str | Path, tuned: str | Path) -> CheckpointPair:
     return CheckpointPair(*opened, matching.tensors, matching.findings, matching.copies)
 
 
+def _unopened(sides: Sides) -> CheckpointError:
+    if len(sides.problems) == 1:
+        return sides.problems[0][1]
+    items = [f"{side}: {line}" for side, error in sides.problems for line in (error.message, *error.items)]
+    return CheckpointError("Neither side can be read.", items=items)
+
+
 def check_pair(base: str | Path, tuned: str | Path) -> CheckReport:
     """What the headers say of a pair: comparable or not, every finding, parameters by region, dtypes."""
     started = time.perf_counter()
-    sides: dict[str, Checkpoint] = {}
-    findings: list[Finding] = []
-    for side, source in (("base", base), ("tuned", tuned)):
-        try:
-            sides[side] = open_base(source) if side == "base" else open_tuned(source, sides.get("base"))
-        except CheckpointError as error:
-            message = "; ".join((error.message, *error.items))
-            findings.append(Finding("error", f"{side}-{error.code}", f"{side}: {message}"))
-    matching = _match(sides["base"], sides["tuned"]) if len(sides) == 2 else _Matching((), ())
+    sides = open_sides(base, tuned)
+    findings = [
+        Finding("error", f"{side}-{error.code}", f"{side}: {'; '.join((error.message, *error.items))}")
+        for side, error in sides.problems
+    ]
+    matching = _match(sides.base, sides.tuned) if sides.base and sides.tuned else _Matching((), ())
     findings += matching.findings
     return CheckReport(
         comparable=not any(finding.level == "error" for finding in findings),
         findings=tuple(findings),
         parameters=sum(tensor.elements for tensor in matching.tensors),
         region_parameters=region_parameters(matching.tensors),
-        dtype={side: checkpoint.dtype for side, checkpoint in sides.items()},
+        dtype={side: opened.dtype for side, opened in (("base", sides.base), ("tuned", sides.tuned)) if opened},
         seconds=time.perf_counter() - started,
     )
 
@@ -117,7 +123,7 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
     )
     rows = share_rows(base, tuned, tensors)
     tensors = rows.tensors
-    findings += rows.findings
+    findings += rows.findings or other_tokens(base, tuned, tensors)
     findings += _missing(base_names, tuned_names) + _shapes(tensors) + _dtypes(base, tuned, tensors)
     same_files = {shard.fingerprint for shard in base.files} == {shard.fingerprint for shard in tuned.files}
     if same_files:
@@ -144,7 +150,7 @@ def _by_bare_name(checkpoint: Checkpoint, side: str) -> tuple[dict[str, str], li
 
 def _architecture(base: Checkpoint, tuned: Checkpoint) -> list[Finding]:
     differing = [
-        f"{entry} is {base.config[entry]} in base, {tuned.config[entry]} in tuned"
+        f"{entry} is {str(base.config[entry])[:60]} in base, {str(tuned.config[entry])[:60]} in tuned"
         for entry in _ARCHITECTURE
         if entry in base.config and entry in tuned.config and base.config[entry] != tuned.config[entry]
     ]

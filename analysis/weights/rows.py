@@ -1,13 +1,15 @@
 """Embeddings that grew: added tokens or padding make one side's embedding and head longer than the other's.
 
 The shared rows can be compared where both tokenizers give those rows to the same tokens; the further rows stay as they
-are in the tuned model. Reads tokenizer.json, no weights.
+are in the tuned model. Rows in equal number may still mean other tokens (padding put to use, reserved tokens renamed):
+that is told. Reads tokenizer.json, no weights.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from analysis.records import Finding
 from analysis.weights.checkpoint import Checkpoint
@@ -15,6 +17,23 @@ from analysis.weights.headers import TensorEntry
 from analysis.weights.pairing import PairedTensor
 
 _TOLD = 5  # disagreeing tokens named in a message
+_LARGEST_BYTES = 1 << 28
+
+
+class _Added(msgspec.Struct):
+    id: int
+    content: str
+
+
+class _Model(msgspec.Struct):
+    vocab: dict[str, int] | list[tuple[str, float]]
+
+
+class _Tokenizer(msgspec.Struct):
+    """What is needed of tokenizer.json; the merges are skipped unread."""
+
+    model: _Model
+    added_tokens: list[_Added] = []
 
 
 @dataclass(frozen=True)
@@ -69,13 +88,44 @@ def _disagreement(base: Checkpoint, tuned: Checkpoint, rows: int) -> str:
     return f"{len(differing)} tokens differ ({'; '.join(differing[:_TOLD])})" if differing else ""
 
 
+def other_tokens(base: Checkpoint, tuned: Checkpoint, tensors: Sequence[PairedTensor]) -> tuple[Finding, ...]:
+    """A warning where embeddings of equal size hold rows that stand for other tokens in tuned than in base."""
+    rows = max((t.elements // t.tuned.shape[-1] for t in tensors if t.place.module == "embed"), default=0)
+    files = base.folder / "tokenizer.json", tuned.folder / "tokenizer.json"
+    if not rows or _same_bytes(*files):
+        return ()
+    first, second = _tokens(base.folder), _tokens(tuned.folder)
+    differing = [i for i, token in sorted(second.items()) if i < rows and first.get(i) != token]
+    if not differing or not first:
+        return ()
+    told = tuple(f"{i} is {first.get(i)!r} in base, {second[i]!r} in tuned" for i in differing[:_TOLD])
+    message = (
+        f"{len(differing)} rows of the embedding stand for other tokens in tuned than in base: they are compared as "
+        "they lie, which says nothing about them (region transformer leaves embeddings out)"
+    )
+    return (Finding("warning", "other-tokens", message, told),)
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    try:
+        sizes = first.stat().st_size, second.stat().st_size
+        return sizes[0] == sizes[1] <= _LARGEST_BYTES and first.read_bytes() == second.read_bytes()
+    except OSError:
+        return False
+
+
 def _tokens(folder: Path) -> dict[int, str]:
     """Token by id; empty where there is no tokenizer.json that can be read."""
+    file = folder / "tokenizer.json"
     try:
-        held = json.loads((folder / "tokenizer.json").read_bytes())
-        vocabulary = held["model"]["vocab"]
-        listed = vocabulary.items() if isinstance(vocabulary, dict) else ((t[0], i) for i, t in enumerate(vocabulary))
-        tokens = {int(i): str(token) for token, i in listed}
-        return tokens | {int(added["id"]): str(added["content"]) for added in held.get("added_tokens", [])}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        if not file.is_file() or file.stat().st_size > _LARGEST_BYTES:
+            return {}
+        held = msgspec.json.decode(file.read_bytes(), type=_Tokenizer)
+    except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
         return {}
+    vocabulary = held.model.vocab
+    if isinstance(vocabulary, dict):
+        tokens = {number: token for token, number in vocabulary.items()}
+    else:
+        tokens = {number: piece for number, (piece, _) in enumerate(vocabulary)}
+    return tokens | {added.id: added.content for added in held.added_tokens}
