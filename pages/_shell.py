@@ -17,6 +17,7 @@ PAGES = {
         ("tokens.py", "Tokens", ":material/text_fields:"),
     ],
     "What the model knows": [
+        ("mastery.py", "Mastery", ":material/school:"),
         ("restore.py", "Restore", ":material/tune:"),
         ("samples.py", "Samples", ":material/fact_check:"),
     ],

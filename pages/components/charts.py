@@ -57,17 +57,18 @@ def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
 def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:
     """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
-    _csv(frame, key)
+    csv(frame, key)
     return event
 
 
 def wrapped_table(frame: pd.DataFrame, *, key: str) -> None:
     """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown; CSV beneath."""
     st.table(frame.map(plain).set_index(frame.columns[0]))
-    _csv(frame, key)
+    csv(frame, key)
 
 
-def _csv(frame: pd.DataFrame, key: str) -> None:
+def csv(frame: pd.DataFrame, key: str) -> None:
+    """Offer all rows of a table as a CSV file."""
     st.download_button(
         "CSV",
         lambda: frame.to_csv(index=False).encode(),
