@@ -23,7 +23,9 @@ Region = Literal["transformer", "embedding", "attention", "mlp", "all"]
 Arithmetic = Literal["exact", "paper"]
 Scope = Literal["global", "tensor"]
 Among = Literal["all", "changed"]
-Strategy = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
+Select = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
+Blending = Literal["interpolation", "layer-scaled", "drop-rescale", "spectral"]
+Strategy = Literal[Select, Blending]
 Domain = Literal["in", "out"]
 Split = Literal["train", "dev", "test"]
 ScoreName = Literal["contains", "contains_word", "contains_first_line", "exact_match"]
@@ -31,7 +33,9 @@ Stopped = Literal["eos", "length", "scores"]
 Level = Literal["error", "warning", "info"]
 
 REGIONS: tuple[Region, ...] = get_args(Region)
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+SELECTS: tuple[Select, ...] = get_args(Select)  # choose weights and copy base or tuned bit for bit
+BLENDS: tuple[Blending, ...] = get_args(Blending)  # scale the update: new values, rounded to the stored dtype
+STRATEGIES: tuple[Strategy, ...] = (*SELECTS, *BLENDS)
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 PAPER_PERCENTS: tuple[float, ...] = (1, 3, 5, 10, 20, 40, 60)
 MASTERY_LEVELS = (0, 1, 2, 3, 4)
@@ -78,6 +82,9 @@ class RestoreSpec:
     gate, up, down, ...) narrow the region, None means all; both are kept sorted. `seed` orders ties and draws lots.
     `among`: with "changed" only weights with s != p are candidates, and the count is min(floor(n * k / 100), changed):
     a control that really changes as much as relative-top does.
+
+    Strategies of BLENDS rank nothing: for them percent is the share of the update taken back, and scope, arithmetic and
+    among mean nothing.
     """
 
     percent: float
@@ -119,12 +126,43 @@ _LATER_DEFAULTS = (("modules", None), ("among", "all"))
 
 
 @dataclass(frozen=True)
+class Realised:
+    """What a blend's values came to be once stored in the tuned dtype.
+
+    The first four count the weights that fine-tuning changed (s != p): stored as the base's value, as the tuned one,
+    strictly between, or beyond one of them (rescaled). `moved`: of ALL chosen weights, those stored other than tuned.
+    """
+
+    to_base: int
+    to_tuned: int
+    between: int
+    beyond: int
+    moved: int
+    moved_squares: float  # sum of (out - s)^2
+    update_squares: float  # sum of (s - p)^2, both as stored in the tuned dtype
+
+    @property
+    def rounded_fraction(self) -> float:
+        """Share of the changed weights whose blend is stored as the base's or the tuned value, 0-1; NaN without any."""
+        changed = self.to_base + self.to_tuned + self.between + self.beyond
+        return (self.to_base + self.to_tuned) / changed if changed else math.nan
+
+    @property
+    def l2_percent(self) -> float:
+        """100 sum (out - s)^2 / sum (s - p)^2: how far from tuned, of the way to the base. Over 100 where rescaled."""
+        return 100.0 * self.moved_squares / self.update_squares if self.update_squares else 0.0
+
+
+@dataclass(frozen=True)
 class RestoreCount:
     """How many parameters a spec restores and where they lie; what the slider shows before any evaluation.
 
     `threshold` is the smallest key value restored (relative change r for relative-top), None where the strategy
     has none. `ties_restored` of `ties` parameters exactly at the threshold are restored. `effective_percent` is
     the share of the region whose value really changes by this restoration (restored and s != p).
+
+    For a blend `count` is how many changed weights its formula moves off the tuned value, `effective_count` how many
+    stored values really differ from it, and `realised` says where rounding put them.
     """
 
     spec: RestoreSpec
@@ -137,6 +175,12 @@ class RestoreCount:
     changed_count: int  # of the region: parameters with s != p, the most any restoration can change
     by_layer: dict[int, int]
     by_module: dict[str, int]
+    realised: Realised | None = None  # of blends only
+
+    @property
+    def effective_l2_percent(self) -> float | None:
+        """How far the values move from tuned, as a share of the squared distance to the base; known of blends."""
+        return self.realised.l2_percent if self.realised else None
 
     @property
     def effective_percent(self) -> float:

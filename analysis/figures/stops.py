@@ -16,6 +16,10 @@ STRATEGY_NAMES = {
     "absolute-top": "largest absolute change first",
     "absolute-bottom": "smallest absolute change first",
     "small-base": "smallest base values first",
+    "interpolation": "interpolation",
+    "layer-scaled": "interpolation, less in deeper layers",
+    "drop-rescale": "drop at random and rescale the rest",
+    "spectral": "weakest singular directions",
 }
 _STOP_WORDS = {
     "relative-top": "top {} by relative change",
@@ -24,6 +28,10 @@ _STOP_WORDS = {
     "absolute-top": "top {} by absolute change",
     "absolute-bottom": "bottom {} by absolute change",
     "small-base": "{} with the smallest base values",
+    "interpolation": "{} of the way back, everywhere",
+    "layer-scaled": "{} of the way back, less in deeper layers",
+    "drop-rescale": "{} of the changes dropped, the rest rescaled",
+    "spectral": "weakest {} of singular directions",
 }
 
 

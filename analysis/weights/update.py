@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.errors import PairError, SpecError
 from analysis.records import (
+    BLENDS,
     PAPER_PERCENTS,
     Arithmetic,
     Finding,
@@ -31,6 +32,7 @@ from analysis.weights.cuts import KeySegment, over_segments
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.histogram import BINS, Array, KeyCounts, Sparse, TensorUpdate
 from analysis.weights.pair import CheckpointPair, open_pair
+from analysis.weights.realised import count_blend
 from analysis.weights.sources import FileValues, HeldValues, Keys, Values
 from analysis.weights.strategies import RANKINGS, Measure
 from analysis.weights.stream import FileReader
@@ -58,6 +60,7 @@ class UpdateProfile:
     held: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
     _cuts: dict[RestoreSpec, Cut] = field(default_factory=dict, repr=False, compare=False)
     _counts: dict[Measure, dict[str, KeyCounts]] = field(default_factory=dict, repr=False, compare=False)
+    blends: dict[RestoreSpec, RestoreCount] = field(default_factory=dict, repr=False, compare=False)  # looked at
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def select(
@@ -110,9 +113,19 @@ class UpdateProfile:
                 self._resolve(missing, progress or Silent(), pair)
             return [self._cuts[spec] for spec in specs]
 
-    def count(self, spec: RestoreSpec) -> RestoreCount:
-        """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer."""
-        tensors, cut = self.chosen(spec), self.cut(spec)
+    def count(
+        self, spec: RestoreSpec, progress: Progress | None = None, *, pair: CheckpointPair | None = None
+    ) -> RestoreCount:
+        """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer.
+
+        Reads files as `cuts` does, and at the first use of a blend; the answer is remembered.
+        """
+        if spec.strategy in BLENDS:
+            if spec not in self.blends:
+                tensors = self.chosen(spec)
+                self.blends[spec] = count_blend(pair or self._reopened(), tensors, spec, progress or Silent())
+            return self.blends[spec]
+        tensors, cut = self.chosen(spec), self.cut(spec, progress, pair=pair)
         by_layer: dict[int, int] = {}
         by_module: dict[str, int] = {}
         for tensor in tensors:
