@@ -35,6 +35,7 @@ Level = Literal["error", "warning", "info"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 SELECTS: tuple[Select, ...] = get_args(Select)  # choose weights and copy base or tuned bit for bit
 BLENDS: tuple[Blending, ...] = get_args(Blending)  # scale the update: new values, rounded to the stored dtype
+SEEDED: tuple[Strategy, ...] = ("random", "drop-rescale")  # draw lots: another seed is another restoration
 STRATEGIES: tuple[Strategy, ...] = (*SELECTS, *BLENDS)
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 PAPER_PERCENTS: tuple[float, ...] = (1, 3, 5, 10, 20, 40, 60)

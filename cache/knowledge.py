@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.records import (
+    BLENDS,
     PAPER_PERCENTS,
+    SEEDED,
     Evaluation,
     Progress,
     RestoreSpec,
@@ -22,9 +24,10 @@ from analysis.records import (
 )
 from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
+from cache.counts import CountWork
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
-from cache.pairs import PairWork, arithmetic_of, model_folder
+from cache.pairs import arithmetic_of, model_folder
 
 if TYPE_CHECKING:
     from analysis.knowledge.questions import QuestionSet
@@ -33,7 +36,7 @@ EVALUATIONS_HELD = 16
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
 
 
-class KnowledgeWork(PairWork):
+class KnowledgeWork(CountWork):
     """What is asked of a pair, over one store."""
 
     def __init__(self, home: Path) -> None:
@@ -61,7 +64,7 @@ class KnowledgeWork(PairWork):
         dtype = self._decide_dtype(profile.tuned_id, model_folder(comparison), asking.dtype)
         questions = self.question_set(asking)
         with self._lease(comparison, dtype, progress) as model:
-            model.enter(state)
+            model.enter(state, progress)
             drafts = self._drafts_of(comparison, asking, dtype)
             result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=drafts)
             drafts.update({row.id: row.token_ids for row in result.rows})
@@ -104,7 +107,7 @@ class KnowledgeWork(PairWork):
         tuned = self.evaluation(comparison, "tuned", asking, progress)
         restored = self.evaluation(comparison, spec, asking, progress)
         self.profile(comparison, spec.arithmetic, progress)
-        return Stop(spec, self.count(comparison, spec), restored, compare(tuned, restored))
+        return Stop(spec, self.count(comparison, spec, progress), restored, compare(tuned, restored))
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
@@ -135,7 +138,7 @@ class KnowledgeWork(PairWork):
         template: RestoreSpec | None = None,
         progress: Progress | None = None,
     ) -> SweepReport:
-        """Every percentage of every strategy; seeds beyond the first only for the random control.
+        """Every percentage of every strategy; seeds beyond the first only for those that draw lots.
 
         `template` carries region, scope, layers, modules, among, arithmetic. A cancelled sweep keeps what it finished.
         """
@@ -228,9 +231,10 @@ def _sweep_specs(
     template: RestoreSpec, percents: Sequence[float], strategies: Sequence[Strategy], seeds: Sequence[int]
 ) -> Iterator[RestoreSpec]:
     for strategy in strategies:
-        for seed in seeds if strategy == "random" else seeds[:1]:
+        common = replace(template, among="all", scope="global") if strategy in BLENDS else template
+        for seed in seeds if strategy in SEEDED else seeds[:1]:
             for percent in percents:
-                yield replace(template, percent=percent, strategy=strategy, seed=seed)
+                yield replace(common, percent=percent, strategy=strategy, seed=seed)
 
 
 def _load_questions(asking: Asking) -> QuestionSet:
@@ -243,4 +247,5 @@ def _load_questions(asking: Asking) -> QuestionSet:
         mastery=asking.mastery,
         limit=asking.limit,
         seed=asking.seed,
+        shots=asking.shots,
     )

@@ -1,4 +1,4 @@
-"""Work on a pair of checkpoints: check, profile, count, write; and the lease of the one resident model."""
+"""Work on a pair of checkpoints: check, profile, write; and the lease of the one resident model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.errors import PalimpsestError
-from analysis.records import Arithmetic, CheckReport, Progress, RestoreCount, RestoreSpec, ResultKey, Silent
+from analysis.records import BLENDS, Arithmetic, CheckReport, Progress, RestoreSpec, ResultKey, Silent
 from cache.asked import Comparison
 from cache.identity import IdentityMemory
-from cache.keys import digest, make_key
+from cache.keys import VERSIONS, digest, make_key
 from cache.memory import set_aside_the_living
 from cache.models import ModelPool, PairModel, State
 from cache.store import Store
@@ -74,13 +73,6 @@ class PairWork:
             return held
         stored = self.store.get(_profile_key(*ids, arithmetic))
         return self._keep_profile(UpdateProfile.from_stored(stored)) if stored else None
-
-    def count(self, comparison: Comparison, spec: RestoreSpec) -> RestoreCount:
-        """How many parameters a spec restores and where they lie, from the stored profile alone."""
-        profile = self.known_profile(comparison, spec.arithmetic)
-        if profile is None:
-            raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
-        return profile.count(spec)
 
     def write_restored(
         self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None
@@ -160,7 +152,8 @@ class PairWork:
         identity = state_id(profile, state)
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
-        return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
+        part = {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
+        return part | ({"blend": VERSIONS["blend"]} if state.strategy in BLENDS else {})
 
 
 def model_folder(comparison: Comparison) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ import numpy as np
 
 from analysis.records import Progress, check_cancelled
 from analysis.weights.headers import ITEM_BYTES, TensorEntry
+from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.sources import DTYPE_CODES
 from analysis.weights.stream import Bytes, FileReader
@@ -118,12 +120,28 @@ class Spectrum:
     noise: int
 
 
-def spectrum(tensor: PairedTensor, reader: FileReader) -> Spectrum | None:
-    """The hard threshold's answer for one tensor; None where it is no matrix, or did not change."""
+def spectra(pair: CheckpointPair, progress: Progress) -> tuple[Spectrum, ...]:
+    """The hard threshold's answer for every matrix of a pair that changed, one at a time."""
+    found, matrices = [], [tensor for tensor in pair.tensors if len(tensor.tuned.shape) == 2]
+    with FileReader() as reader:
+        for number, tensor in enumerate(matrices):
+            check_cancelled(progress)
+            progress.report(number, len(matrices), f"singular values of {tensor.name}")
+            found.append(_spectrum(tensor, reader))
+    return tuple(spectrum for spectrum in found if spectrum is not None)
+
+
+def noise_percent(spectra: Sequence[Spectrum]) -> float | None:
+    """The share of directions the threshold takes for noise, 0-100, matrices weighted by size; None without any."""
+    parameters = sum(spectrum.parameters for spectrum in spectra)
+    noise = sum(spectrum.parameters * spectrum.noise / spectrum.directions for spectrum in spectra)
+    return 100 * noise / parameters if parameters else None
+
+
+def _spectrum(tensor: PairedTensor, reader: FileReader) -> Spectrum | None:
+    """One matrix's answer; None where it did not change."""
     import torch
 
-    if len(tensor.tuned.shape) != 2:
-        return None
     base = torch.from_numpy(_values(_read(tensor.base, reader), tensor.base))
     sizes, _ = directions(torch.from_numpy(_values(_read(tensor.tuned, reader), tensor.tuned)) - base)
     if not sizes[-1]:

@@ -155,13 +155,14 @@ def apply_state(
     state: State,
     *,
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a state's values into live parameters, in place; names as the loaded model gives them.
 
     Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors.
     """
     targets = find_targets(parameters, pair)
-    selection = select(pair, profile, state)
+    selection = select(pair, profile, state, progress)
     buffers = Buffers()
     with FileReader() as reader:
 

@@ -146,6 +146,12 @@ class UpdateProfile:
             by_module=by_module,
         )
 
+    def needs_files(self, spec: RestoreSpec) -> bool:
+        """Whether `count` would read the pair's weights for this spec."""
+        if spec.strategy in BLENDS:
+            return spec not in self.blends
+        return self.held is None and spec not in self._cuts
+
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""
         tensors = self.select(region)
