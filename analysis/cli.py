@@ -55,6 +55,7 @@ DomainOption = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="ask only this many, balanced over relations and levels")]
 Seed = Annotated[int, typer.Option(help="of every random choice, stored with the result")]
+Shots = Annotated[int, typer.Option(min=0, help="worked examples before every question, drawn by --seed")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")]
 RegionOption = Annotated[Region, typer.Option("--region", help="which parameters are ranked")]
 ArithmeticOption = Annotated[Arithmetic, typer.Option("--arithmetic", help="exact, or the authors' script's")]
@@ -171,8 +172,9 @@ def evaluate(
     outputs: Annotated[Path | None, typer.Option(help="write every answer to this file, JSON lines")] = None,
     as_json: Json = False,
 ) -> None:
+    shots: Shots = 0,
     """Ask a model every question, greedily, and score the answers."""
-    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     found = _workspace().evaluation_of(model, asking, terminal.progress())
     if outputs is not None:
         terminal.write_lines(outputs, _answer_lines(asking, found))
@@ -203,7 +205,8 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Restore and evaluate every percentage; choose on one half of the questions, report on the other."""
-    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    shots: Shots = 0,
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
     template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)
     for name in names:
@@ -372,9 +375,10 @@ def _asking(
 ) -> Asking:
     from cache.work import Asking
 
-    return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
 
 
+    shots: int = 0,
 def _numbers(text: str, name: str = "percents", low: float = 0, high: float = 100) -> tuple[float, ...]:
     """Comma-separated numbers inside [low, high]; every offender named at once."""
     parts = [part.strip() for part in text.split(",") if part.strip()]

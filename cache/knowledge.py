@@ -30,6 +30,7 @@ from cache.models import State
 from cache.pairs import arithmetic_of, model_folder
 
 if TYPE_CHECKING:
+    from analysis.knowledge.prompts import PromptView
     from analysis.knowledge.questions import QuestionSet
 
 EVALUATIONS_HELD = 16
@@ -49,6 +50,14 @@ class KnowledgeWork(CountWork):
     def question_set(self, asking: Asking) -> QuestionSet:
         """The questions of this asking; read once."""
         return self._question_set(asking)
+
+    def prompt_preview(self, comparison: Comparison, asking: Asking, question: str | None = None) -> PromptView:
+        """A question (the set's first, where none is given) exactly as the model gets it: text, ids, BOS, shots."""
+        from analysis.knowledge.prompts import prompt_preview
+
+        found = self.question_set(asking)
+        asked = found.questions[0].question if question is None else question
+        return prompt_preview(model_folder(comparison), asking.prompt, found.shots, asked)
 
     def evaluation(
         self, comparison: Comparison, state: State, asking: Asking, progress: Progress | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from analysis.errors import LanguageError, QuestionError
-from analysis.knowledge.prompts import Prompt, decide_bos, encode_prompts, resolve_prompt
+from analysis.knowledge.prompts import Prompt, decide_prompt_bos, encode_prompts, resolve_prompt
 from analysis.knowledge.questions import QuestionSet
 from analysis.knowledge.scoring import score, scores_fixed
 from analysis.knowledge.statistics import anytime_interval, compare, repair, stratified_mean, wilson
@@ -68,7 +68,8 @@ def evaluate(
     questions = question_set.questions
     if not questions:
         raise QuestionError("There are no questions to ask.")
-    prompts = _encode(lm, resolve_prompt(prompt), questions, max_new_tokens)
+    shown = resolve_prompt(prompt, question_set.shots)
+    prompts = _encode(lm, shown, questions, max_new_tokens)
     size = batch_size or default_rows(lm)
     rows: dict[int, Answered] = {}
     drafted = _Drafts(drafts or {})
@@ -85,7 +86,8 @@ def evaluate(
         prompt=prompt,
         dtype=lm.dtype,
         seconds=time.perf_counter() - began,
-        engine=_engine(lm, size) | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
+        engine=_engine(lm, size, shown)
+        | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
         seed=seed,
     )
 
@@ -267,14 +269,15 @@ def _encode(
     return [tuple(ids) for ids in prompts]
 
 
-def _engine(lm: LanguageModel, batch_rows: int) -> dict[str, Any]:
+def _engine(lm: LanguageModel, batch_rows: int, prompt: Prompt) -> dict[str, Any]:
     import torch
 
-    bos = decide_bos(lm.tokenizer)
+    bos = decide_prompt_bos(lm.tokenizer, prompt)
     return {
         "batch_rows": batch_rows,
         "threads": torch.get_num_threads(),
         "device": lm.device,
         "bos": bos.token,
         "bos_reason": bos.reason,
+        "shots": len(prompt.shots),
     }

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, get_args
+from typing import IO, cast, get_args
 
 from analysis.errors import QuestionError
 from analysis.knowledge.readers.problems import damaged
@@ -108,10 +108,7 @@ def _stream(file: DataFile, stack: ExitStack) -> IO[bytes]:
     else:
         raw = stack.enter_context(file.path.open("rb"))
     start = raw.peek(2)[:2]  # type: ignore[attr-defined]  # both kinds of stream are buffered
-    if start != GZIP_START:
-        return raw
-    unpacked: IO[bytes] = stack.enter_context(gzip.open(raw))  # type: ignore[assignment]  # a GzipFile reads as one
-    return unpacked
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if start == GZIP_START else raw
 
 
 def _folder_names(folder: Path) -> list[str]:
