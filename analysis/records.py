@@ -179,6 +179,11 @@ class RestoreCount:
     realised: Realised | None = None  # of blends only
 
     @property
+    def changed_percent(self) -> float:
+        """Share of the region's parameters that fine-tuning changed at all, 0-100: the cliff."""
+        return 100.0 * self.changed_count / self.region_parameters if self.region_parameters else 0.0
+
+    @property
     def effective_l2_percent(self) -> float | None:
         """How far the values move from tuned, as a share of the squared distance to the base; known of blends."""
         return self.realised.l2_percent if self.realised else None

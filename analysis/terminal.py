@@ -36,11 +36,17 @@ def answer(fields: Mapping[str, Any], as_json: bool, *, table: str | None = None
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    columns = [name for name, value in rows[0].items() if not isinstance(value, list | dict | tuple)] if rows else []
+    columns = [name for name in rows[0] if _fits_a_cell([row[name] for row in rows])] if rows else []
     cells = [columns, *([_short(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
     for line in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _fits_a_cell(values: list[Any]) -> bool:
+    """Whether a column holds single values, and any at all."""
+    nested = any(isinstance(value, list | dict | tuple) for value in values)
+    return not nested and any(value is not None for value in values)
 
 
 def _short(value: Any) -> str:
