@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from analysis.errors import PairError
 from analysis.records import BLENDS, Progress, RestoreSpec, Silent
 from analysis.weights import stream
 from analysis.weights.blends import Blend, plan
@@ -159,8 +160,14 @@ def apply_state(
 ) -> None:
     """Write a state's values into live parameters, in place; names as the loaded model gives them.
 
-    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors.
+    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors, and for
+    the base where it has tensors of its own that the tuned model has no place for.
     """
+    if state == "base" and pair.base_only:
+        raise PairError(
+            "The tuned model cannot be brought back to the base whole: it has no place for some of the base's tensors.",
+            items=[*pair.base_only, "Load the base by itself (palimpsest evaluate BASE)."],
+        )
     targets = find_targets(parameters, pair)
     selection = select(pair, profile, state, progress)
     buffers = Buffers()

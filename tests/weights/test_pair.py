@@ -89,7 +89,7 @@ def test_prefixes_on_one_side_do_not_matter(llama_pairs: Pairs, tmp_path: Path) 
     assert pair.tensors[0].name in {name.removeprefix("module.") for name in bare}
 
 
-def test_a_head_tied_on_one_side_is_left_out_with_a_warning(llama_pairs: Pairs, tmp_path: Path) -> None:
+def test_a_head_tied_in_base_is_compared_with_the_embedding_with_a_warning(llama_pairs: Pairs, tmp_path: Path) -> None:
     base, tuned = llama_pairs["tied"]
     tensors = load_file(tuned / "model.safetensors")
     folder = Path(shutil.copytree(tuned, tmp_path / "untied"))
@@ -97,7 +97,9 @@ def test_a_head_tied_on_one_side_is_left_out_with_a_warning(llama_pairs: Pairs, 
     config = json.loads((folder / "config.json").read_text()) | {"tie_word_embeddings": False}
     (folder / "config.json").write_text(json.dumps(config))
     assert codes(base, folder) == {"tied-on-one-side": "warning"}
-    assert open_pair(base, folder).parameters == 21920
+    assert open_pair(base, folder).parameters == 28320
+    assert codes(folder, base) == {"tied-on-one-side": "warning"}
+    assert open_pair(folder, base).parameters == 21920
 
 
 def test_a_tied_head_stored_again_on_both_sides_is_counted_once(llama_pairs: Pairs, tmp_path: Path) -> None:
