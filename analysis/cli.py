@@ -460,6 +460,7 @@ def _stop_fields(stop: Stop) -> dict[str, Any]:
         "fixed": stop.versus_tuned.fixed,
         "broken": stop.versus_tuned.broken,
         "mcnemar_p": stop.versus_tuned.mcnemar_p,
+        "three_way": msgspec.to_builtins(stop.three_way),
         "verified_rows": evaluation["engine"].get("verified_rows"),
         "decoded_rows": evaluation["engine"].get("decoded_rows"),
         "seconds": evaluation["seconds"],

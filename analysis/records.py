@@ -240,7 +240,8 @@ class DomainAccuracy:
     """Accuracy over the questions of one domain.
 
     `macro` is the paper's headline: the plain mean of the accuracies of the levels present (None without levels),
-    `macro95` its 95% percentile interval from a seeded bootstrap within levels.
+    `macro95` its 95% interval (analysis.knowledge.statistics.level_mean). `relations` is empty where no question has
+    one.
     """
 
     n: int
@@ -248,11 +249,16 @@ class DomainAccuracy:
     levels: dict[int, Tally]  # of the primary score, contains
     macro: float | None
     macro95: tuple[float, float] | None
+    relations: dict[str, Tally] = field(default_factory=dict)  # of contains
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model state asked one question set in one prompt: every answer, and the numbers over them."""
+    """One model state asked one question set in one prompt: every answer, and the numbers over them.
+
+    `whole` is over all questions, whatever their domain. `doubtful` counts right answers (contains) by what speaks
+    against their credit (analysis.knowledge.scoring.Credit), and under "any" those with at least one such flag.
+    """
 
     n: int
     prompt: str  # the prompt's name or template, as given
@@ -264,6 +270,8 @@ class Evaluation:
     by_domain: dict[Domain, DomainAccuracy]
     seconds: float
     engine: dict[str, Any] = field(default_factory=dict)
+    whole: DomainAccuracy | None = None
+    doubtful: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -288,20 +296,46 @@ class Flips:
 
 
 @dataclass(frozen=True)
+class ThreeWay:
+    """What a restoration did, question by question (contains), each count out of the one named beside it.
+
+    `healed` of `damaged`: base right, tuned wrong, restored right. `kept` of `won`: base wrong, tuned right, restored
+    right. `newly_broken` of `tuned_right`: tuned right, restored wrong; of these the base was right in
+    `newly_broken_base_right` and wrong in `newly_broken_base_wrong`. `gained`: right in the restored model alone.
+    "Base" is the base in the same prompt.
+    """
+
+    n: int
+    healed: int
+    damaged: int
+    kept: int
+    won: int
+    newly_broken: int
+    newly_broken_base_right: int
+    newly_broken_base_wrong: int
+    tuned_right: int
+    gained: int
+
+
+@dataclass(frozen=True)
 class Stop:
-    """A slider position with its result."""
+    """A slider position with its result; `three_way` where the base was asked the same."""
 
     spec: RestoreSpec
     count: RestoreCount
     evaluation: Evaluation
     versus_tuned: Flips
+    three_way: ThreeWay | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The stop chosen on one half of the questions and reported on the other.
+    """The stop chosen on one part of the questions and reported on another (contains, shares 0-1).
 
-    `optimism` is the best stop's accuracy on the choosing half minus its accuracy on the reporting half.
+    `chosen_on` says which part chose: the dataset's dev split ("dev", and the report is over all that was asked), or
+    the half of the questions that a hash of their ids picks ("half"; the report is over the other half).
+    `choose_accuracy` is the best stop's where it was chosen: the best of several looks better than it is, and
+    `optimism` is choose_accuracy - report_accuracy. `report95` is Wilson's.
     """
 
     choose_n: int
@@ -309,6 +343,9 @@ class Choice:
     report_n: int
     report_accuracy: float
     optimism: float
+    chosen_on: Literal["dev", "half"] = "half"
+    choose_accuracy: float | None = None
+    report95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.errors import QuestionError
 from analysis.records import (
     BLENDS,
     PAPER_PERCENTS,
@@ -111,29 +112,33 @@ class KnowledgeWork(CountWork):
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
-        from analysis.knowledge.statistics import compare
+        from analysis.knowledge.statistics import compare, three_way
 
         tuned = self.evaluation(comparison, "tuned", asking, progress)
+        base = self.known_evaluation(comparison, "base", asking)
         restored = self.evaluation(comparison, spec, asking, progress)
         self.profile(comparison, spec.arithmetic, progress)
-        return Stop(spec, self.count(comparison, spec, progress), restored, compare(tuned, restored))
+        told = three_way(base, tuned, restored) if base else None
+        return Stop(spec, self.count(comparison, spec, progress), restored, compare(tuned, restored), told)
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
-        from analysis.knowledge.statistics import compare
+        from analysis.knowledge.statistics import compare, three_way
 
         tuned = self.known_evaluation(comparison, "tuned", asking)
+        base = self.known_evaluation(comparison, "base", asking)
         if tuned is None:
             return ()
         found = []
         for spec in self._evaluated_specs(comparison, asking):
-            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison)])
+            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison), base is None])
             if name not in self._summaries:
                 evaluation = self.known_evaluation(comparison, spec, asking)
                 if evaluation is None or self.known_profile(comparison, spec.arithmetic) is None:
                     continue
-                flips = compare(tuned, evaluation)
-                self._summaries[name] = Stop(spec, self.count(comparison, spec), replace(evaluation, rows=()), flips)
+                flips, told = compare(tuned, evaluation), three_way(base, tuned, evaluation) if base else None
+                short = replace(evaluation, rows=())
+                self._summaries[name] = Stop(spec, self.count(comparison, spec), short, flips, told)
             found.append(self._summaries[name])
         return tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
 
@@ -157,14 +162,32 @@ class KnowledgeWork(CountWork):
         specs = list(_sweep_specs(template or RestoreSpec(0), percents, strategies, seeds))
         base = self.evaluation(comparison, "base", asking, _Part(progress, 0, len(specs) + 2))
         tuned = self.evaluation(comparison, "tuned", asking, _Part(progress, 1, len(specs) + 2))
+        dev = self._dev_of(asking)
         stops = []
+        asked, on_dev = {}, {}
         for number, spec in enumerate(specs):
             check_cancelled(progress)
             part = _Part(progress, number + 2, len(specs) + 2, f"{spec.strategy}, {spec.percent:g}%")
             stops.append(self.stop(comparison, spec, asking, part))
+            if spec.strategy == strategies[0] and spec.percent not in asked:
+                asked[spec.percent] = stops[-1].evaluation
+                if dev:  # while the weights are in this state
+                    on_dev[spec.percent] = self.evaluation(comparison, spec, dev, part)
         progress.report(len(specs) + 2, len(specs) + 2, "done")
-        ranked = {stop.spec.percent: stop.evaluation for stop in stops if stop.spec.strategy == strategies[0]}
-        return SweepReport(tuple(stops), base, tuned, choose_stop(ranked))
+        return SweepReport(tuple(stops), base, tuned, choose_stop(asked, on_dev if dev else None))
+
+    def _dev_of(self, asking: Asking) -> Asking | None:
+        """The same asking of the dev split, to choose a stop on; None where there is none or its levels are unknown."""
+        if asking.split != "test" or "dev" not in self.question_set(asking).splits:
+            return None
+        dev = replace(asking, split="dev")
+        try:
+            self.question_set(dev)
+        except QuestionError as error:
+            if error.code != "no-mastery":
+                raise
+            return None
+        return dev
 
     def _known_key(self, weights: dict[str, Any], comparison: Comparison, asking: Asking) -> ResultKey | None:
         """The key of an asking whose dtype is decided; None before the model ever ran."""

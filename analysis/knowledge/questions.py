@@ -33,8 +33,8 @@ SHOWN = 20
 class QuestionSet:
     """Questions in the order of their file; `id` is a hash of everything in them, `notes` what was noticed.
 
-    `shots` stand before every one of them as worked examples, and are part of `id`. `splits` are those the source has
-    (empty where it is one file that does not say): `choose_on` is where a stop is chosen.
+    `shots` stand before every one of them as worked examples, and are part of `id`. `splits` are those the source has,
+    in the order train, dev, test; empty where it is one file that does not say.
     """
 
     questions: tuple[Question, ...]
@@ -118,10 +118,13 @@ def _draw_shots(
     """The examples, the questions left to ask, and a note where some are not asked on their account."""
     if count < 0:
         raise QuestionError(f"The number of shots is {count}: give 0 or more.")
-    spare = next((other for other in ("train", "dev", "test") if other != split and other in splits_of(files)), None)
+    splits = splits_of(files)
+    spare = next((other for other in splits if other != split), None)
     if spare is not None:
         pool, _ = _read(path, files, spare, domain)
-        return draw_shots(pool, questions, count, seed), questions, []
+        others = [_read(path, files, other, domain)[0] for other in splits if other not in (spare, split)]
+        asked = [*questions, *(question for other in others for question in other)]  # dev and test have the same shots
+        return draw_shots(pool, asked, count, seed), questions, []
     held = hold_out(questions, count, seed)
     gone = len(questions) - len(held.asked)
     message = f"{gone} questions serve as the {count} examples, or share a subject with one, and are not asked."

@@ -172,3 +172,15 @@ def test_the_prompt_shown_is_the_prompt_asked_shots_included(home: Path, pair: C
         f"<s>Question: {shot.question}\nAnswer: {shot.answers[0]}\n\nQuestion: "
     )
     assert found.engine["shots"] == 1 and found.engine["bos_reason"] == "added"
+
+
+def test_a_sweep_chooses_on_the_dev_split_where_there_is_one(
+    home: Path, pair: Comparison, asking: Asking, tmp_path: Path
+) -> None:
+    lines = Path(asking.questions).read_text().splitlines(keepends=True)
+    (tmp_path / "own-dev.jsonl").write_text("".join(lines[:30]))
+    (tmp_path / "own-test.jsonl").write_text("".join(lines[30:]))
+    report = Workspace(home).sweep(pair, replace(asking, questions=str(tmp_path), limit=16), (0, 40), ("random",))
+    assert report.choice is not None and report.choice.chosen_on == "dev"
+    assert (report.choice.choose_n, report.choice.report_n) == (16, 16)
+    assert all(stop.three_way is not None and stop.three_way.n == 16 for stop in report.stops)

@@ -68,6 +68,14 @@ def test_a_set_with_a_train_split_asks_all_its_questions_and_draws_from_there(tm
     assert len(shown.shots) == 4 and about(shown.shots).isdisjoint(about(plain.questions))
 
 
+def test_dev_and_test_are_shown_the_same_examples(tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl", questions(9))
+    write(tmp_path / "dev.jsonl", questions(3))
+    write(tmp_path / "test.jsonl", questions(3, start=3))
+    dev, test = (load_questions(tmp_path, split=split, shots=3) for split in ("dev", "test"))  # type: ignore[arg-type]
+    assert dev.shots == test.shots and about(dev.shots) <= {"person 6", "person 7", "person 8"}
+
+
 def test_a_single_file_gives_up_a_few_questions_and_says_so(tmp_path: Path) -> None:
     write(tmp_path / "own.jsonl", questions(10, relations=("P19",)))
     loaded = load_questions(tmp_path / "own.jsonl", shots=2)
