@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import PalimpsestError
+from analysis.folders import whole_file
 
 
 def say(text: str) -> None:
@@ -59,11 +60,9 @@ def _short(value: Any) -> str:
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """JSON lines, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("w", encoding="utf-8") as stream:
+        with whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        partial.replace(path)
     except OSError as error:
         raise PalimpsestError(f"{path} could not be written: {error.strerror}.", code="output") from error
 

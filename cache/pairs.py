@@ -46,12 +46,17 @@ class PairWork:
         self, comparison: Comparison, arithmetic: Arithmetic = "exact", progress: Progress | None = None
     ) -> UpdateProfile:
         """The one pass over a pair: every threshold, histogram and content hash."""
-        from analysis.weights.profile import profile_pair
-
         known = self.known_profile(comparison, arithmetic)
         if known is not None:
             return known
         progress = progress or Silent()
+        self.store.require_room()
+        with self.store.lock(_pass_key(comparison, arithmetic), progress):
+            return self.known_profile(comparison, arithmetic) or self._pass(comparison, arithmetic, progress)
+
+    def _pass(self, comparison: Comparison, arithmetic: Arithmetic, progress: Progress) -> UpdateProfile:
+        from analysis.weights.profile import profile_pair
+
         progress.report(0, 1, "preparing the kernels (compiled once on a machine)")
         import analysis.weights.kernels  # noqa: F401 - numba is big: set aside before the pass
 
@@ -174,6 +179,12 @@ def _stamp(source: str) -> tuple[Any, ...]:
 def arithmetic_of(state: State) -> Arithmetic:
     """The arithmetic a state was ranked in; base and tuned need none and use `exact`."""
     return state.arithmetic if isinstance(state, RestoreSpec) else "exact"
+
+
+def _pass_key(comparison: Comparison, arithmetic: Arithmetic) -> ResultKey:
+    """What two processes on the same pass agree on before its ids are known: the files by name."""
+    paths = [str(Path(source).expanduser().absolute()) for source in (comparison.base, comparison.tuned)]
+    return make_key("profile", files=paths, arithmetic=arithmetic)
 
 
 def _profile_key(base_id: str, tuned_id: str, arithmetic: Arithmetic) -> ResultKey:
