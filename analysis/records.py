@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from analysis.errors import Cancelled, SpecError
@@ -36,6 +36,7 @@ REGIONS: tuple[Region, ...] = get_args(Region)
 SELECTS: tuple[Select, ...] = get_args(Select)  # choose weights and copy base or tuned bit for bit
 BLENDS: tuple[Blending, ...] = get_args(Blending)  # scale the update: new values, rounded to the stored dtype
 SEEDED: tuple[Strategy, ...] = ("random", "drop-rescale")  # draw lots: another seed is another restoration
+MAY_PICK_UNCHANGED: tuple[Strategy, ...] = ("random", "relative-bottom", "absolute-bottom")
 STRATEGIES: tuple[Strategy, ...] = (*SELECTS, *BLENDS)
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 PAPER_PERCENTS: tuple[float, ...] = (1, 3, 5, 10, 20, 40, 60)
@@ -116,6 +117,17 @@ class RestoreSpec:
                 problems.append(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
         if problems:
             raise SpecError("This restoration cannot be done as asked.", items=problems)
+
+    def canonical(self) -> RestoreSpec:
+        """The same restoration, every setting that means nothing to its strategy at its default.
+
+        Blends rank nothing, and only lots need their seed; among the changed weights matters to no strategy that puts
+        these first anyway.
+        """
+        changes: dict[str, Any] = {} if self.strategy in MAY_PICK_UNCHANGED else {"among": "all"}
+        if self.strategy in BLENDS:
+            changes |= {"scope": "global", "arithmetic": "exact"} | ({} if self.strategy in SEEDED else {"seed": 0})
+        return replace(self, **changes)
 
     def identity(self) -> dict[str, Any]:
         """What tells this spec from others, for hashes and keys; later fields are left out at their default."""

@@ -44,6 +44,11 @@ class CountWork(PairWork):
             profile.blends[spec] = msgspec.convert(stored.document, RestoreCount, strict=False)
         return None if profile.needs_files(spec) else profile.count(spec)
 
+    def changed_percent(self, comparison: Comparison, spec: RestoreSpec) -> float:
+        """The cliff of a spec's parameters, 0-100: the share of them that fine-tuning changed at all."""
+        chosen = self._profiled(comparison, spec).chosen(spec)
+        return 100 * sum(tensor.changed for tensor in chosen) / sum(tensor.elements for tensor in chosen)
+
     def spectrum(self, comparison: Comparison, progress: Progress | None = None) -> tuple[Spectrum, ...]:
         """What the hard threshold takes for noise in every matrix of the pair; computed once, stored."""
         from analysis.weights.blends_spectral import spectra

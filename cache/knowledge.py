@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import QuestionError
 from analysis.records import (
-    BLENDS,
     PAPER_PERCENTS,
     SEEDED,
     Evaluation,
@@ -263,10 +262,9 @@ def _sweep_specs(
     template: RestoreSpec, percents: Sequence[float], strategies: Sequence[Strategy], seeds: Sequence[int]
 ) -> Iterator[RestoreSpec]:
     for strategy in strategies:
-        common = replace(template, among="all", scope="global") if strategy in BLENDS else template
         for seed in seeds if strategy in SEEDED else seeds[:1]:
             for percent in percents:
-                yield replace(common, percent=percent, strategy=strategy, seed=seed)
+                yield replace(template, percent=percent, strategy=strategy, seed=seed).canonical()
 
 
 def _load_questions(asking: Asking) -> QuestionSet:

@@ -33,7 +33,9 @@ def test_a_blend_is_looked_at_once_and_known_to_another_process(home: Path, pair
 def test_a_choice_of_weights_is_known_from_the_profile(home: Path, pair: Comparison) -> None:
     workspace = Workspace(home)
     workspace.profile(pair)
-    assert workspace.known_count(pair, RestoreSpec(35)) == workspace.count(pair, RestoreSpec(35))
+    count = workspace.count(pair, RestoreSpec(35))
+    assert workspace.known_count(pair, RestoreSpec(35)) == count
+    assert workspace.changed_percent(pair, RestoreSpec(35)) == count.changed_percent
 
 
 def test_a_pair_without_a_profile_is_told_so(tmp_path: Path, pair: Comparison) -> None:
