@@ -169,4 +169,6 @@ def _share_axis(title: str) -> alt.Axis:
 
 def _level_colour() -> alt.Color:
     scale = alt.Scale(domain=list(LEVEL_NAMES), range=list(LEVEL_COLOURS))
-    return alt.Color("level:N", scale=scale, sort=list(LEVEL_NAMES), title=None, legend=alt.Legend(orient="top"))
+    return alt.Color(
+        "level:N", scale=scale, sort=list(LEVEL_NAMES), title=None, legend=alt.Legend(orient="top", columns=3)
+    )

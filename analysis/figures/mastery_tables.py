@@ -18,7 +18,7 @@ from analysis.knowledge.statistics import wilson
 from analysis.knowledge.templates import fill
 from analysis.records import MASTERY_LEVELS
 
-LEVEL_NAMES = ("0 never", "1 ≤ 25%", "2 ≤ 50%", "3 ≤ 75%", "4 ≤ 100%")  # of the completions are right
+LEVEL_NAMES = ("0 never", "1 ≤25%", "2 ≤50%", "3 ≤75%", "4 ≤100%")  # of the completions are right
 FACT_COLUMNS = ("id", "relation", "name", "subject", "object", "level", "R")
 PAPER_SIZE = 240
 

@@ -1,5 +1,6 @@
 """A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -67,11 +68,11 @@ def wrapped_table(frame: pd.DataFrame, *, key: str) -> None:
     csv(frame, key)
 
 
-def csv(frame: pd.DataFrame, key: str) -> None:
-    """Offer all rows of a table as a CSV file."""
+def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
+    """Offer all rows of a table as a CSV file; a function is called for its table when the file is asked for."""
     st.download_button(
-        "CSV",
-        lambda: frame.to_csv(index=False).encode(),
+        label,
+        lambda: (frame() if callable(frame) else frame).to_csv(index=False).encode(),
         file_name=f"palimpsest-{key}.csv",
         mime="text/csv",
         on_click="ignore",

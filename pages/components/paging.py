@@ -26,23 +26,35 @@ def paged(
     columns: dict[str, Any],
     height: int,
     what: str,
+    prepare: Callable[[pd.DataFrame], pd.DataFrame] = lambda page: page,
 ) -> None:
-    """Draw one page of `frame` (a column `id`); choosing a row calls `on_choose` with its id, None when unchosen."""
+    """Draw one page of `frame` (a column `id`), made ready by `prepare`.
+
+    Choosing a row calls `on_choose` with its id, None when it is chosen no more.
+    """
     pages = max(1, math.ceil(len(frame) / PAGE_ROWS))
+    if st.session_state.get(f"{key}-own", "") != chosen:  # chosen elsewhere: the table goes there, with a fresh widget
+        st.session_state[f"{key}-own"] = st.session_state[f"{key}-anchor"] = chosen
+        st.session_state.pop(f"{key}-rows", None)
     number = _page(frame, key, chosen, pages)
     start = (number - 1) * PAGE_ROWS
     shown = frame.iloc[start : start + PAGE_ROWS]
     ids = [str(name) for name in shown["id"]]
-    widget = (
-        f"{key}-{digest([ids, number])[:12]}"  # another set of rows is another widget: no row stays chosen by place
-    )
+    # another set of rows is another widget: no row stays chosen by its place
+    widget = f"{key}-{digest([ids, number, st.session_state[f'{key}-anchor']])[:12]}"
+
+    def follow() -> None:
+        rows = st.session_state[widget]["selection"]["rows"]
+        st.session_state[f"{key}-own"] = ids[rows[0]] if rows else None
+        on_choose(st.session_state[f"{key}-own"])
+
     with st.container(key=key, gap="xsmall"):
         st.dataframe(
-            shown,
+            prepare(shown),
             hide_index=True,
             column_config=columns,
             key=widget,
-            on_select=lambda: on_choose(_chosen(widget, ids)),
+            on_select=follow,
             selection_mode="single-row",
             selection_default={"selection": {"rows": [ids.index(chosen)] if chosen in ids else []}},
             height=height,
@@ -51,13 +63,8 @@ def paged(
         _foot(len(frame), start, len(shown), pages, key, what)
 
 
-def _chosen(widget: str, ids: list[str]) -> str | None:
-    rows = st.session_state[widget]["selection"]["rows"]
-    return ids[rows[0]] if rows else None
-
-
 def _page(frame: pd.DataFrame, key: str, chosen: str | None, pages: int) -> int:
-    """The page to show: the one asked for; after a change of rows, the one with the chosen row, else the first."""
+    """The page to show: the one asked for; after a change of rows or choice, the one with the chosen row, or page 1."""
     name, rows = f"{key}-page", digest([len(frame), list(frame["id"].head(50)), list(frame["id"].tail(5))])
     if st.session_state.get(f"{key}-rows") != rows:
         st.session_state[f"{key}-rows"] = rows

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from analysis.records import RestoreSpec
+from analysis.records import Question, RestoreSpec
 from cache.keys import digest
 from cache.memo import workspace
 from cache.models import State
@@ -60,6 +60,15 @@ def choose_slice(name: str | None) -> None:
     """Look at the questions of this slice, on every page; None looks at all."""
     st.session_state[SLICE] = name
     _write_name("slice", name)
+
+
+def drawn(questions: Asking, count: int) -> tuple[Question, ...]:
+    """Some of these questions, balanced: of the chosen slice where it holds any, the chosen question first."""
+    every, chosen = workspace().question_set(questions).questions, chosen_slice()
+    pool = tuple(each for each in every if chosen is None or each.id in chosen.ids) or every
+    first = tuple(each for each in every if each.id == question())
+    others = workspace().sample_questions(pool, count, questions.seed)
+    return (*first, *(each for each in others if each not in first))[:count]
 
 
 def type_text(prompt: str, answer: str) -> None:
