@@ -257,6 +257,34 @@ def test_only_pickles_are_refused_with_the_way_out(pairs: dict[str, tuple[Path, 
         assert f"{name} is a pickle" in message and "save_pretrained" in message
 
 
+def test_training_checkpoints_in_other_formats_are_refused_with_their_command(
+    pairs: dict[str, tuple[Path, Path]], tmp_path: Path
+) -> None:
+    from torch.distributed import checkpoint as distributed
+
+    base, tuned = pairs["untied"]
+    state = load(tuned).state_dict()
+    distributed.save(state, checkpoint_id=tmp_path / "trainer" / "pytorch_model_fsdp_0", no_dist=True)
+    zero = tmp_path / "checkpoint-9" / "global_step9"
+    zero.mkdir(parents=True)
+    torch.save({"module": state}, zero / "mp_rank_00_model_states.pt")
+    torch.save({"optimizer_state_dict": {}}, zero / "zero_pp_rank_0_mp_rank_00_optim_states.pt")
+    (zero.parent / "latest").write_text("global_step9")
+    gguf = tmp_path / "gguf"
+    gguf.mkdir()
+    (gguf / "model-Q4_K_M.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little") + bytes(16))
+    for folder, reason in (
+        (tmp_path / "trainer" / "pytorch_model_fsdp_0", "`accelerate merge-weights FOLDER OUT`"),
+        (tmp_path / "trainer", "is a sharded FSDP checkpoint (.distcp)"),
+        (zero.parent, "run `python zero_to_fp32.py . OUT --safe_serialization` inside it"),
+        (zero, "is the inside of a DeepSpeed ZeRO checkpoint"),
+        (gguf, "model-Q4_K_M.gguf is GGUF"),
+        (gguf / "model-Q4_K_M.gguf", "model-Q4_K_M.gguf is GGUF"),
+        (tuned.parent, "(there are some in base, tuned)"),
+    ):
+        assert reason in check_pair(base, folder).findings[0].message
+
+
 def quantised_files(method: str) -> dict[str, torch.Tensor]:
     """The tensors of one linear layer as that method stores them."""
     stem, codes = "model.layers.0.self_attn.q_proj", torch.zeros(2, 16, dtype=torch.int32)
