@@ -252,8 +252,8 @@ class DomainAccuracy:
     """Accuracy over the questions of one domain.
 
     `macro` is the paper's headline: the plain mean of the accuracies of the levels present (None without levels),
-    `macro95` its 95% interval (analysis.knowledge.statistics.level_mean). `relations` is empty where no question has
-    one.
+    `macro95` its 95% interval (analysis.knowledge.statistics.stratified_mean). `relations` is empty where no question
+    has one.
     """
 
     n: int
