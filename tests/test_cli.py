@@ -241,6 +241,12 @@ def test_bad_input_is_exit_2_with_the_thing_named(palimpsest: Any, tiny_pair: An
     assert not (tmp_path / "out").exists()
 
 
+def test_a_path_of_any_bytes_can_be_told(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("check", "mod\udcffel", tiny_pair.tuned)
+    assert code == 2
+    assert "mod\udcffel does not exist" in told["findings"][0]["message"]
+
+
 def test_without_json_the_error_is_words_on_standard_error(palimpsest: Any, tiny_pair: Any) -> None:
     code, told, words = palimpsest("profile", "/nowhere/at/all", tiny_pair.tuned)
     assert (code, told) == (2, {})

@@ -109,6 +109,10 @@ def test_the_adapted_pair_is_known_again_without_reading(llama_pairs: Pairs, tmp
     assert known_pair_ids(base, tmp_path / "adapter", memory) is None
     profile = profile_pair(open_pair(base, tmp_path / "adapter"), memory=memory)
     assert known_pair_ids(base, tmp_path / "adapter", memory) == (profile.base_id, profile.tuned_id)
+    file = tmp_path / "adapter" / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"lora_alpha": 16}))
+    assert known_pair_ids(base, tmp_path / "adapter", memory) is None  # another scale is another model
+    assert profile_pair(open_pair(base, tmp_path / "adapter"), memory=memory).tuned_id != profile.tuned_id
 
 
 def test_dora_and_adapters_of_another_model_are_refused_with_the_reason(llama_pairs: Pairs, tmp_path: Path) -> None:
