@@ -3,9 +3,9 @@
     python -m benchmarks.intervals [--rounds 1000]
 
 "Covers" is the share of made-up evaluations whose interval holds the true value: 93-97% is nominal, more is
-conservative. Wilson's is summed exactly over every possible outcome; the anytime interval must hold at every moment of a
-whole run at once; the five-level mean and the paired difference are drawn from levels as small as 20 and rates from 0 to
-1.
+conservative. Wilson's is summed exactly over every possible outcome; the anytime interval must hold at every moment of
+a whole run at once; the five-level mean and the paired difference are drawn from levels as small as 20 and rates from
+0 to 1.
 """
 
 from __future__ import annotations
