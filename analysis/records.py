@@ -224,7 +224,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered: greedy token ids without EOS, their text, why it stopped, and the four scores."""
+    """What a model answered: greedy token ids without EOS, their text, why it stopped, and the four scores.
+
+    `margin` is the smallest gap between the two best logits on the way (>= 0), None where it was not kept.
+    """
 
     id: str
     prompt_ids: tuple[int, ...]
@@ -232,6 +235,7 @@ class Answered:
     output: str
     stopped: Stopped
     correct: dict[ScoreName, bool]
+    margin: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from analysis.records import (
 from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
 from cache.counts import CountWork
+from cache.drafts import Banks
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
 from cache.pairs import arithmetic_of, model_folder
@@ -44,7 +45,7 @@ class KnowledgeWork(CountWork):
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self._summaries: dict[str, Stop] = {}
-        self._drafts: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._banks = Banks(self.store)
         self._question_set = lru_cache(maxsize=8)(_load_questions)
         self._evaluations: dict[str, Evaluation] = {}
 
@@ -85,10 +86,9 @@ class KnowledgeWork(CountWork):
 
         with self._lease(comparison, dtype, progress) as model:
             model.enter(state, progress)
-            drafts = self._drafts_of(comparison, asking, dtype)
             asked = self.question_set(asking)
-            result = evaluate(model.lm, asked, prompt=asking.prompt, progress=progress, drafts=drafts)
-            drafts.update({row.id: row.token_ids for row in result.rows})
+            bank = self._banks.of(key, self._ids(comparison), asked, asking.prompt, model.lm.tokenizer)
+            result = evaluate(model.lm, asked, prompt=asking.prompt, progress=progress, drafts=bank)
         self.store.put(key, evaluation_to_stored(result))
         return result
 
@@ -216,12 +216,6 @@ class KnowledgeWork(CountWork):
         source = source or model_folder(comparison)
         return _evaluation_key(weights, source, self.question_set(asking).id, asking.prompt, dtype)
 
-    def _drafts_of(self, comparison: Comparison, asking: Asking, dtype: str) -> dict[str, tuple[int, ...]]:
-        """Earlier outputs to verify first; none in low precision, where a draft's layout could change an answer."""
-        if dtype != "float32":
-            return {}
-        return self._drafts.setdefault(digest([comparison, asking]), {})
-
     def _read_evaluation(self, key: ResultKey) -> Evaluation | None:
         name = key_digest(key)
         if name not in self._evaluations:
@@ -275,7 +269,9 @@ def _stands_alone(profile: UpdateProfile) -> bool:
 def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt: str, dtype: str) -> ResultKey:
     from analysis.knowledge.prompts import resolve_prompt
     from analysis.language.companions import companions_id
+    from analysis.language.frozen import LAYOUT_ROWS
 
+    layout = {} if dtype == "float32" else {"layout": LAYOUT_ROWS}  # part of what a low-precision answer is
     return make_key(
         "evaluation",
         weights=weights,
@@ -283,6 +279,7 @@ def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt
         questions=questions,
         prompt=resolve_prompt(prompt).template,
         dtype=dtype,
+        **layout,
     )
 
 

@@ -102,7 +102,9 @@ def test_evaluate_has_the_contracts_fields_and_writes_every_answer(
     assert {"macro", "macro95"} <= set(told["by_domain"]["in"])
     lines = [json.loads(line) for line in outputs.read_text().splitlines()]
     assert len(lines) == 80
-    assert set(lines[0]) == {"id", "question", "answers", "prompt_ids", "output", "token_ids", "stopped", "correct"}
+    assert set(lines[0]) == {"id", "question", "answers", "prompt_ids", "output", "token_ids", "stopped", "correct"} | {
+        "margin"
+    }
     assert sum(line["correct"]["contains"] for line in lines) == told["correct"]["contains"]
 
 
