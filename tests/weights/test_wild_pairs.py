@@ -91,7 +91,6 @@ def test_wrappers_on_either_side_or_both_do_not_matter(
         assert codes(*sides) == ({"wrapped-names": "warning"} if sides[1] == wrapped[1] else {})
         profile = profile_pair(open_pair(*sides))
         assert profile.region_parameters("transformer") == plain.region_parameters("transformer")
-        # ties, and only they, are ordered by the stored names; nothing else may differ
         assert profile.count(RestoreSpec(10)).threshold == plain.count(RestoreSpec(10)).threshold
         assert (profile.base_id, profile.tuned_id) == (plain.base_id, plain.tuned_id)
 
@@ -106,12 +105,21 @@ def test_wrappers_inside_the_model_do_not_matter(pairs: dict[str, tuple[Path, Pa
     assert {tensor.place.layer for tensor in pair.tensors} == {None, 0, 1}
 
 
-def test_a_wrapped_checkpoint_is_loaded_for_evaluation_with_its_own_weights(tiny_pair: Any, tmp_path: Path) -> None:
+def test_a_wrapped_checkpoint_is_evaluated_restored_and_written_with_its_own_weights(
+    tiny_pair: Any, tmp_path: Path
+) -> None:
     from analysis.language.load import load_model
 
     wrapped = renamed(tiny_pair.tuned, tmp_path / "wrapped", lambda name: f"_orig_mod.module.{name}")
     model, plain = load_model(wrapped).model, load_model(tiny_pair.tuned).model
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+    pair = open_pair(tiny_pair.base, wrapped)
+    profile = profile_pair(pair)
+    apply_state(dict(model.named_parameters()), pair, profile, SPEC)
+    write_restored(pair, profile, SPEC, tmp_path / "out")
+    written = load_model(tmp_path / "out").model
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), written.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
 
 
 def test_a_head_that_only_tuned_stores_goes_back_to_the_embedding_it_came_from(
