@@ -50,8 +50,8 @@ class KnowledgeWork(CountWork):
         self._evaluations: dict[str, Evaluation] = {}
 
     def question_set(self, asking: Asking) -> QuestionSet:
-        """The questions of this asking; read once."""
-        return self._question_set(asking)
+        """The questions of this asking; read once, and again when a file of theirs changes."""
+        return self._question_set(asking, _stamp(asking.questions), _stamp(asking.mastery))
 
     def prompt_preview(self, comparison: Comparison, asking: Asking, question: str | None = None) -> PromptView:
         """A question (the set's first, where none is given) exactly as the model gets it: text, ids, BOS, shots."""
@@ -292,7 +292,16 @@ def _sweep_specs(
                 yield replace(template, percent=percent, strategy=strategy, seed=seed).canonical()
 
 
-def _load_questions(asking: Asking) -> QuestionSet:
+def _stamp(source: str | None) -> tuple[int, int] | None:
+    """What changes when a file is written anew; of a folder, only what is added or removed in it shows."""
+    try:
+        found = Path(source).expanduser().stat() if source else None
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if found else None
+
+
+def _load_questions(asking: Asking, *_stamps: tuple[int, int] | None) -> QuestionSet:
     from analysis.knowledge.questions import load_questions
 
     return load_questions(

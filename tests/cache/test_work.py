@@ -205,3 +205,12 @@ def test_a_base_with_another_vocabulary_or_head_is_asked_by_itself(
     assert report.base == workspace.evaluation_of(grown.base, asking)
     assert report.base != report.tuned
     assert Workspace(tmp_path / "home").known_evaluation(grown, "base", asking) == report.base
+
+
+def test_a_question_file_written_anew_is_read_anew(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    workspace, asking = Workspace(home), Asking(str(file))
+    for name in ("first", "second one"):
+        file.write_text(f'{{"question": "{name}?", "answers": ["x"]}}\n')
+        assert workspace.question_set(asking).questions[0].question == f"{name}?"
+    assert workspace.question_set(asking) is workspace.question_set(asking)

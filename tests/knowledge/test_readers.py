@@ -258,6 +258,21 @@ def test_a_parquet_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
         load_questions(text(tmp_path / "test.parquet", b"PAR1...."))
 
 
+def test_an_archive_that_is_not_read_is_refused_before_it_is_taken_for_a_table(tmp_path: Path) -> None:
+    for name in ("triviaqa-unfiltered.tar.gz", "own.TAR", "own.csv.xz"):
+        with pytest.raises(QuestionError, match="unpack it"):
+            load_questions(text(tmp_path / name, b"\x1f\x8b"))
+
+
+def test_triviaqas_folder_says_which_splits_have_answers(tmp_path: Path) -> None:
+    for name in ("unfiltered-web-dev", "unfiltered-web-train", "unfiltered-web-test-without-answers"):
+        text(tmp_path / f"{name}.json", json.dumps(trivia(trivia_item())))
+    assert load_questions(tmp_path, split="dev").splits == ("train", "dev")
+    with pytest.raises(QuestionError, match="no questions of the split 'test'") as caught:
+        load_questions(tmp_path)
+    assert caught.value.items == ("unfiltered-web-dev.json", "unfiltered-web-train.json")
+
+
 def test_a_folder_with_a_file_a_split_is_read_by_split(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         text(tmp_path / f"own-{split}.jsonl", json_lines({"question": f"In {split}?", "answer": "yes"}))

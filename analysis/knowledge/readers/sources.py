@@ -26,6 +26,8 @@ TABLES = re.compile(r"\.(json|jsonl|ndjson|csv|tsv)(\.gz)?$", re.IGNORECASE)
 SPLIT_NAME = re.compile(r"(?<![a-z])(train|dev|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
 SPLIT_OF = {"valid": "dev", "validation": "dev", "val": "dev"}
 ZIP_START, GZIP_START, PARQUET_START = b"PK\x03\x04", b"\x1f\x8b", b"PAR1"
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+NO_ANSWERS = "without-answers"  # how TriviaQA names the test questions it keeps the answers of
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
@@ -50,6 +52,8 @@ def find_files(path: Path) -> tuple[DataFile, ...]:
         return _inside(path, _folder_names(path))
     if not path.is_file():
         raise QuestionError(f"There is no question file {str(path)!r}.")
+    if path.name.lower().endswith(ARCHIVES):
+        raise QuestionError(f"{path} is an archive of a kind that is not read: unpack it and give the file or folder.")
     with path.open("rb") as stream:
         start = stream.read(4)
     if zipfile.is_zipfile(path) and start == ZIP_START:
@@ -128,7 +132,7 @@ def _zip_names(path: Path) -> list[str]:
 def _inside(path: Path, names: Sequence[str]) -> tuple[DataFile, ...]:
     released = [(name, match) for name in names if (match := RELEASED.search(name))]
     files = [DataFile(path, name, match[1], _split(match[2])) for name, match in released]
-    files = files or [DataFile(path, name, None, _named_split(name)) for name in names]
+    files = files or [DataFile(path, name, None, _named_split(name)) for name in names if NO_ANSWERS not in name]
     if not files:
         raise QuestionError(
             f"{path} holds no EntityQuestions files (test/P19.test.json ...), nor a .jsonl, .json, .csv or .tsv file."
