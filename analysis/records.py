@@ -140,10 +140,10 @@ _LATER_DEFAULTS = (("modules", None), ("among", "all"))
 
 @dataclass(frozen=True)
 class Realised:
-    """What a blend's values came to be once stored in the tuned dtype.
+    """What a restoration's values came to be once stored in the tuned dtype.
 
     The first four count the weights that fine-tuning changed (s != p): stored as the base's value, as the tuned one,
-    strictly between, or beyond one of them (rescaled). `moved`: of ALL chosen weights, those stored other than tuned.
+    strictly between, or beyond one of them. `moved`: of ALL chosen weights, those stored other than tuned.
     """
 
     to_base: int
@@ -188,7 +188,7 @@ class RestoreCount:
     changed_count: int  # of the region: parameters with s != p, the most any restoration can change
     by_layer: dict[int, int]
     by_module: dict[str, int]
-    realised: Realised | None = None  # of blends only
+    realised: Realised | None = None  # of blends always; of choices of weights where they were looked at
 
     @property
     def changed_percent(self) -> float:
@@ -197,7 +197,7 @@ class RestoreCount:
 
     @property
     def effective_l2_percent(self) -> float | None:
-        """How far the values move from tuned, as a share of the squared distance to the base; known of blends."""
+        """How far the values move from tuned, as a share of the squared distance to the base; None where not looked."""
         return self.realised.l2_percent if self.realised else None
 
     @property

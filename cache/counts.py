@@ -1,22 +1,25 @@
 """Work on how much a restoration changes: counts, what a blend's values came to be, the spectral threshold.
 
-A choice of weights is counted from the profile; a blend is looked at once, value by value, and the count is stored.
+A choice of weights is counted from the profile. A blend, and a choice in a small pair, is looked at once, value by
+value, and that is stored with the count.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from analysis.errors import PalimpsestError
-from analysis.records import BLENDS, Progress, RestoreCount, RestoreSpec, ResultKey, Silent, Stored
+from analysis.records import Progress, Realised, RestoreCount, RestoreSpec, ResultKey, Silent, Stored
 from cache.asked import Comparison
 from cache.keys import make_key
 from cache.pairs import PairWork
 
 if TYPE_CHECKING:
     from analysis.weights.blends_spectral import Spectrum
+    from analysis.weights.pair import CheckpointPair
     from analysis.weights.profile import UpdateProfile
 
 
@@ -24,24 +27,30 @@ class CountWork(PairWork):
     """What restorations of a pair change, over one store."""
 
     def count(self, comparison: Comparison, spec: RestoreSpec, progress: Progress | None = None) -> RestoreCount:
-        """How many parameters a spec restores and where they lie; reads the files where the profile does not know."""
+        """How many parameters a spec restores, where they lie, and what becomes of them; reads the files once.
+
+        What choices of weights really move is looked at for pairs whose values the profile holds, the small ones: for
+        others it would cost another reading of both models, and all but the squared distance is known without.
+        """
         known = self.known_count(comparison, spec)
-        if known is not None:
+        if known is not None and (known.realised is not None or self._profiled(comparison, spec).held is None):
             return known
-        profile = self._profiled(comparison, spec)
-        found = profile.count(spec, progress, pair=self._pair(comparison))
-        if spec.strategy in BLENDS:
+        profile, pair = self._profiled(comparison, spec), self._pair(comparison)
+        found = profile.count(spec, progress, pair=pair)
+        if found.realised is None and profile.held is not None:
+            found = replace(found, realised=_look(pair, profile, spec, progress or Silent()))
+        if found.realised is not None:
+            profile.looked[spec] = found
             self.store.put(_count_key(profile, spec), Stored(msgspec.to_builtins(found)))
         return found
 
     def known_count(self, comparison: Comparison, spec: RestoreSpec) -> RestoreCount | None:
-        """The count, where no weight has to be read for it; None where `count` would read the files."""
+        """The count, as far as no weight has to be read for it; None where nothing is known without."""
         profile = self._profiled(comparison, spec)
-        if spec.strategy in BLENDS and spec not in profile.blends:
+        if spec not in profile.looked:
             stored = self.store.get(_count_key(profile, spec))
-            if stored is None:
-                return None
-            profile.blends[spec] = msgspec.convert(stored.document, RestoreCount, strict=False)
+            if stored is not None:
+                profile.looked[spec] = msgspec.convert(stored.document, RestoreCount, strict=False)
         return None if profile.needs_files(spec) else profile.count(spec)
 
     def changed_percent(self, comparison: Comparison, spec: RestoreSpec) -> float:
@@ -84,6 +93,14 @@ class CountWork(PairWork):
         if profile is None:
             raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
         return profile
+
+
+def _look(pair: CheckpointPair, profile: UpdateProfile, spec: RestoreSpec, progress: Progress) -> Realised:
+    from analysis.weights.realised import look
+    from analysis.weights.restore import select
+
+    names = {tensor.name for tensor in profile.chosen(spec)}
+    return look(pair, select(pair, profile, spec, progress), names, progress)
 
 
 def _count_key(profile: UpdateProfile, spec: RestoreSpec) -> ResultKey:

@@ -13,7 +13,7 @@ from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import charts, notices, progress, questions, selection, stop_controls, stop_preview, sweeps
 from pages.components.stop_preview import number
-from pages.components.words import EFFECTIVE_K, HEADLINE, MASTERY, MCNEMAR, PAPER_LINK
+from pages.components.words import EFFECTIVE_K, HEADLINE, L2_MOVED, MASTERY, MCNEMAR, PAPER_LINK
 
 
 def result(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> Evaluation | None:
@@ -93,10 +93,11 @@ def curves(
         default="percent",
         required=True,
         key="axis",
-        help=EFFECTIVE_K,
+        help=f"{EFFECTIVE_K} {L2_MOVED}",
         persist_state="session",
     )
-    current = spec.percent if axis == "percent" else count.effective_percent if count else None
+    here = {"effective_percent": count.effective_percent, "moved_percent": count.effective_l2_percent} if count else {}
+    current = spec.percent if axis == "percent" else here.get(axis)
     shown = scopes(reference)
     for column, scope in zip(st.columns(len(shown)), shown, strict=True):
         with column:

@@ -16,11 +16,16 @@ from analysis.figures.stops import curve_table, seed_table
 from analysis.figures.strategies import STRATEGY_NAMES, series_name
 from analysis.records import BLENDS, PAPER_PERCENTS, Evaluation, RestoreSpec, Stop
 
-Axis = Literal["percent", "effective_percent"]
-AXIS_NAMES: dict[Axis, str] = {"percent": "k", "effective_percent": "effective k"}
+Axis = Literal["percent", "effective_percent", "moved_percent"]
+AXIS_NAMES: dict[Axis, str] = {
+    "percent": "k",
+    "effective_percent": "effective k",
+    "moved_percent": "way to the base (L2)",
+}
 _TITLES: dict[Axis, str] = {
     "percent": "Restored, % of the region (k)",
     "effective_percent": "Really changed, % of the region (effective k)",
+    "moved_percent": "Moved from tuned, % of the squared distance to base",
 }
 STOP_CLICK = "stop"
 _LEGEND_COLUMNS, _LEGEND_ROW = 3, 20  # pixels a row
@@ -34,6 +39,7 @@ _LEGEND = alt.Legend(
     labelLimit=200,
 )
 _FEW = 3
+_FARTHEST = 200.0  # percent of the squared distance: rescaled changes go on from there without end
 _NEAR_AXIS = 0.01  # of accuracy: a label beneath such a line would lie on the axis
 _CLIFF_BEYOND = 45  # percent: further right the cliff's label stands on its left
 
@@ -47,10 +53,11 @@ class _X:
 
     def of(self, field: str) -> alt.X:
         """The channel for a field in percent; a square root, because the paper's stops crowd the low end."""
+        scale = alt.Scale(type="sqrt", domain=[0, self.reach], clamp=True)
         axis = alt.Axis(title=_TITLES[self.column], grid=False, labelOverlap="greedy")
         if self.column == "percent":
             axis.values = [0, *PAPER_PERCENTS, 80, 100]
-        return alt.X(f"{field}:Q", scale=alt.Scale(type="sqrt", domain=[0, self.reach]), axis=axis)
+        return alt.X(f"{field}:Q", scale=scale, axis=axis)
 
 
 def accuracy_curve(
@@ -71,7 +78,9 @@ def accuracy_curve(
     (on the chosen axis) marks the slider, `changed_percent` the cliff: past it, restoring restores nothing more. A
     click on a dot is reported under the selection `stop` with its strategy, among, seed and percent.
     """
-    table = _from_zero(curve_table(stops, scope), tuned, scope)
+    table = _from_zero(curve_table(stops, scope), tuned, scope).dropna(subset=[axis])
+    if axis == "moved_percent":
+        changed_percent = None  # the cliff is a share of weights
     x = _X(axis, _reach(table, axis, changed_percent))
     layers = [
         *_marker_layers(x, current_percent, changed_percent),
@@ -94,7 +103,9 @@ def _with_bars(table: pd.DataFrame, current: RestoreSpec | None) -> set[str]:
 def _reach(table: pd.DataFrame, axis: Axis, changed_percent: float | None) -> float:
     if axis == "percent":
         return 100.0
-    return min(100.0, 1.02 * float(max([0.1, changed_percent or 0.0, *table["effective_percent"]])))
+    if axis == "moved_percent":
+        return min(_FARTHEST, float(max([100.0, *table[axis]])))
+    return min(100.0, 1.02 * float(max([0.1, changed_percent or 0.0, *table[axis]])))
 
 
 def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None) -> list[str] | str:
@@ -122,7 +133,15 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
     number = headline(tuned, scope)
     low, high = number.interval95 or (number.value, number.value)
     start = table.drop_duplicates(["order", "seed"]).assign(
-        percent=0.0, effective_percent=0.0, count=0, accuracy=number.value, low=low, high=high, fixed=0, broken=0
+        percent=0.0,
+        effective_percent=0.0,
+        moved_percent=0.0,
+        count=0,
+        accuracy=number.value,
+        low=low,
+        high=high,
+        fixed=0,
+        broken=0,
     )
     return pd.concat([start, table[table["percent"] > 0]], ignore_index=True)
 
@@ -183,6 +202,7 @@ def _stop_tooltip() -> list[alt.Tooltip]:
     return [
         alt.Tooltip("percent:Q", title="restored, % of region"),
         alt.Tooltip("effective_percent:Q", title="really changed, % of region", format=".2f"),
+        alt.Tooltip("moved_percent:Q", title="way to the base, % of squared distance", format=".2f"),
         alt.Tooltip("accuracy:Q", title="right", format=".1%"),
         alt.Tooltip("low:Q", title="95% from", format=".1%"),
         alt.Tooltip("high:Q", title="95% to", format=".1%"),

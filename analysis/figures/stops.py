@@ -1,5 +1,6 @@
 """Slider stops as tables, metrics and words. Knows stops, counts and evaluations; draws nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop
 __all__ = ["STRATEGY_NAMES", "spec_words", "strategy_name"]
 
 CURVE_COLUMNS = (
-    *("strategy", "order", "among", "seed", "percent", "effective_percent", "count"),
+    *("strategy", "order", "among", "seed", "percent", "effective_percent", "moved_percent", "count"),
     *("accuracy", "low", "high", "n", "fixed", "broken", "mcnemar_p"),
 )
 
@@ -58,13 +59,13 @@ def past_cliff(count: RestoreCount) -> bool:
 
 def nothing_moves(count: RestoreCount) -> bool:
     """Whether all that is restored are weights that fine-tuning left alone."""
-    return count.count > 0 and count.effective_count == 0 and count.changed_count > 0 and count.realised is None
+    return count.count > 0 and count.effective_count == 0 and count.changed_count > 0
 
 
 def rounding_words(count: RestoreCount) -> str:
     """What storing a blend made of its values, in a sentence; empty where there is none, or nothing changed."""
     seen = count.realised
-    if seen is None or not count.changed_count:
+    if seen is None or not count.changed_count or count.spec.strategy not in BLENDS:
         return ""
     parts = {"the base's": seen.to_base, "the tuned": seen.to_tuned, "between the two": seen.between}
     if seen.beyond:
@@ -92,10 +93,11 @@ def _same_ranking(one: RestoreSpec, other: RestoreSpec) -> bool:
 
 
 def seed_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A curve table with each stop's seeds joined: mean effective_percent and accuracy, lowest and highest accuracy."""
+    """A curve table with each stop's seeds joined: mean positions and accuracy, lowest and highest accuracy."""
     groups = table.groupby(["strategy", "order", "percent"], sort=False)
     joined = groups.agg(
         effective_percent=("effective_percent", "mean"),
+        moved_percent=("moved_percent", "mean"),
         accuracy=("accuracy", "mean"),
         lowest=("accuracy", "min"),
         highest=("accuracy", "max"),
@@ -113,6 +115,7 @@ def curve_table(stops: Sequence[Stop], scope: Scope) -> pd.DataFrame:
 
 def _curve_row(stop: Stop, number: Headline) -> dict[str, object]:
     low, high = number.interval95 or (number.value, number.value)
+    moved = stop.count.effective_l2_percent
     return {
         "strategy": stop.spec.strategy,
         "order": series_name(stop.spec),
@@ -120,6 +123,7 @@ def _curve_row(stop: Stop, number: Headline) -> dict[str, object]:
         "seed": stop.spec.seed,
         "percent": float(stop.spec.percent),
         "effective_percent": stop.count.effective_percent,
+        "moved_percent": math.nan if moved is None else moved,
         "count": stop.count.count,
         "accuracy": number.value,
         "low": low,
@@ -161,7 +165,6 @@ def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
             "modules": "all" if stop.spec.modules is None else " ".join(stop.spec.modules),
             "arithmetic": stop.spec.arithmetic,
             "changed_percent": stop.count.changed_percent,
-            "moved_l2_percent": stop.count.effective_l2_percent,
         }
         per_scope = {f"accuracy_{scope}": headline(stop.evaluation, scope).value for scope in scopes}
         rows.append(

@@ -1,7 +1,7 @@
-"""What a blend really does to the stored values: how many moved, where rounding put them, how far from the tuned model.
+"""What a restoration really does to the stored values: how many moved, where rounding put them, how far from tuned.
 
-Looks at every value of the chosen tensors once, in the files. Knows no ranking: restorations that choose weights are
-counted from the profile alone (update.py).
+Looks at every value of the chosen tensors once, in the files, as they would be written. Knows no ranking: which weights
+are chosen, and how many, is counted from the profile alone (update.py).
 """
 
 from collections.abc import Sequence
@@ -9,52 +9,65 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.records import Progress, Realised, RestoreCount, RestoreSpec
-from analysis.weights.blends import Blend, decoded, encoded, layer_count, plan, scale_of
+from analysis.weights.blends import decoded, encoded, layer_count, plan, scale_of
 from analysis.weights.blends_spectral import dropped_directions
+from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.histogram import Array, TensorUpdate
 from analysis.weights.pair import CheckpointPair
+from analysis.weights.restore import Piece, Selection, pieces
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units, segments
 
 
-def look(pair: CheckpointPair, names: set[str], spec: RestoreSpec, progress: Progress) -> Realised:
-    """Blend the named tensors as `spec` says and see what became of their values."""
-    blend = plan(pair, names, spec, progress)
-    chosen = [tensor for tensor in pair.tensors if tensor.name in names]
-    buffers = Buffers()
+def look(pair: CheckpointPair, selection: Selection, names: set[str], progress: Progress) -> Realised:
+    """See what becomes of the named tensors' values in a state."""
+    buffers, sides = Buffers(), Buffers()
     with FileReader() as reader:
         parts = run_units(
-            segments(chosen),
-            lambda segment: _look_at(blend, segment, reader, buffers),
+            segments(tensor for tensor in pair.tensors if tensor.name in names),
+            lambda segment: _look_at(segment, selection, reader, buffers, sides),
             threads=None,
             progress=progress,
             weight=lambda segment: segment.count,
-            note="what the blend really changes",
+            note="what really changes",
         )
     counts, squares = (np.sum([part[column] for part in parts], axis=0) for column in (0, 1))
     to_base, to_tuned, between, beyond, moved = (int(count) for count in counts)
     return Realised(to_base, to_tuned, between, beyond, moved, float(squares[0]), float(squares[1]))
 
 
-def _look_at(blend: Blend, segment: Segment, reader: FileReader, buffers: Buffers) -> tuple[Array, Array]:
+def _look_at(
+    segment: Segment, selection: Selection, reader: FileReader, buffers: Buffers, sides: Buffers
+) -> tuple[Array, Array]:
     from analysis.weights import blend_kernels
 
     counts, squares = np.zeros(5, np.int64), np.zeros(2)
-    tensor, rounding = segment.tensor, Buffers()
-    for piece in blend.values(reader, buffers, segment):
-        size, base = 4 * len(piece.base), piece.base
-        if tensor.base.dtype != tensor.tuned.dtype:  # among tuned values the base's are rounded as these are
-            stored = encoded(base.copy(), tensor, rounding)
-            base = decoded(stored, tensor.tuned.dtype, rounding.get("base", size))
-        out = decoded(piece.data, tensor.tuned.dtype, buffers.get("look-out", size))
-        blend_kernels.tally(base, piece.tuned, out, len(base), counts, squares)
+    for piece in pieces(reader, buffers, segment, selection):
+        base, tuned = _both(piece, segment, reader, sides)
+        out = decoded(piece.data, piece.dtype, sides.get("out", 4 * piece.count))
+        blend_kernels.tally(base, tuned, out, piece.count, counts, squares)
     return counts, squares
+
+
+def _both(piece: Piece, segment: Segment, reader: FileReader, sides: Buffers) -> tuple[Array, Array]:
+    """Base and tuned values of a piece; the base's rounded as they are stored among the tuned ones."""
+    found, tensor = [], segment.tensor
+    for side, entry in (("base", tensor.base), ("tuned", tensor.tuned)):
+        item = ITEM_BYTES[entry.dtype]
+        raw = sides.get(f"{side}-raw", piece.count * item)
+        reader.read(entry, piece.first * item, raw)
+        found.append(decoded(raw, entry.dtype, sides.get(side, 4 * piece.count)))
+    if tensor.base.dtype != tensor.tuned.dtype:
+        stored = encoded(found[0], tensor, sides)
+        found[0] = decoded(stored, tensor.tuned.dtype, sides.get("rounded", 4 * piece.count))
+    return found[0], found[1]
 
 
 def count_blend(
     pair: CheckpointPair, tensors: Sequence[TensorUpdate], spec: RestoreSpec, progress: Progress
 ) -> RestoreCount:
     """How many changed weights of these tensors a blend moves by its formula, and what it really does to them."""
-    found = look(pair, {t.name for t in tensors}, spec, progress)
+    names = {t.name for t in tensors}
+    found = look(pair, Selection(spec, None, blend=plan(pair, names, spec, progress)), names, progress)
     shapes, layers = {t.name: t.tuned.shape for t in pair.tensors}, layer_count(pair)
     by_layer: dict[int, int] = {}
     by_module: dict[str, int] = {}

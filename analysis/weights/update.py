@@ -60,7 +60,7 @@ class UpdateProfile:
     held: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
     _cuts: dict[RestoreSpec, Cut] = field(default_factory=dict, repr=False, compare=False)
     _counts: dict[Measure, dict[str, KeyCounts]] = field(default_factory=dict, repr=False, compare=False)
-    blends: dict[RestoreSpec, RestoreCount] = field(default_factory=dict, repr=False, compare=False)  # looked at
+    looked: dict[RestoreSpec, RestoreCount] = field(default_factory=dict, repr=False, compare=False)  # value by value
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def select(
@@ -120,11 +120,11 @@ class UpdateProfile:
 
         Reads files as `cuts` does, and at the first use of a blend; the answer is remembered.
         """
-        if spec.strategy in BLENDS:
-            if spec not in self.blends:
-                tensors = self.chosen(spec)
-                self.blends[spec] = count_blend(pair or self._reopened(), tensors, spec, progress or Silent())
-            return self.blends[spec]
+        if spec.strategy in BLENDS and spec not in self.looked:
+            tensors = self.chosen(spec)
+            self.looked[spec] = count_blend(pair or self._reopened(), tensors, spec, progress or Silent())
+        if spec in self.looked:
+            return self.looked[spec]
         tensors, cut = self.chosen(spec), self.cut(spec, progress, pair=pair)
         by_layer: dict[int, int] = {}
         by_module: dict[str, int] = {}
@@ -148,9 +148,9 @@ class UpdateProfile:
 
     def needs_files(self, spec: RestoreSpec) -> bool:
         """Whether `count` would read the pair's weights for this spec."""
-        if spec.strategy in BLENDS:
-            return spec not in self.blends
-        return self.held is None and spec not in self._cuts
+        if spec.strategy in BLENDS or self.held is None:
+            return spec not in self.looked and spec not in self._cuts
+        return False
 
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""

@@ -1,5 +1,6 @@
 """Counts and spectra: looked at once, stored, found by another process."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,21 @@ def test_a_blend_is_looked_at_once_and_known_to_another_process(home: Path, pair
     assert Workspace(home).known_count(pair, spec) == found
 
 
-def test_a_choice_of_weights_is_known_from_the_profile(home: Path, pair: Comparison) -> None:
-    workspace = Workspace(home)
+@pytest.mark.parametrize("strategy", ["relative-top", "random"])
+def test_a_choice_of_weights_is_known_at_once_and_looked_at_in_a_small_pair(
+    home: Path, pair: Comparison, strategy: str
+) -> None:
+    workspace, spec = Workspace(home), RestoreSpec(35, strategy)  # type: ignore[arg-type]
     workspace.profile(pair)
-    count = workspace.count(pair, RestoreSpec(35))
-    assert workspace.known_count(pair, RestoreSpec(35)) == count
-    assert workspace.changed_percent(pair, RestoreSpec(35)) == count.changed_percent
+    known = workspace.known_count(pair, spec)
+    assert known is not None and known.effective_l2_percent is None
+    count = workspace.count(pair, spec)
+    assert replace(count, realised=None) == known and Workspace(home).known_count(pair, spec) == count
+    seen = count.realised
+    assert seen is not None and seen.moved == seen.to_base == count.effective_count
+    assert seen.between == seen.beyond == 0 and seen.to_tuned == count.changed_count - count.effective_count
+    assert 0 < (count.effective_l2_percent or 0) < 100
+    assert workspace.changed_percent(pair, spec) == count.changed_percent
 
 
 def test_a_pair_without_a_profile_is_told_so(tmp_path: Path, pair: Comparison) -> None:
@@ -77,6 +87,6 @@ def test_a_sweep_draws_lots_for_every_seed_and_blends_leave_out_what_means_nothi
         *(("drop-rescale", seed, "global") for seed in (0, 1)),
         ("spectral", 0, "global"),
     ]
-    assert all((stop.count.realised is not None) == (stop.spec.strategy in BLENDS) for stop in report.stops)
+    assert all(stop.count.realised is not None for stop in report.stops)
     known = Workspace(home).known_stops(pair, asking)
     assert {stop.spec for stop in known} == {stop.spec for stop in report.stops}

@@ -56,6 +56,17 @@ def test_the_axis_may_be_the_share_really_changed(make_stop, make_evaluation) ->
     assert all(domain == [0, pytest.approx(40.8)] for domain in scales) and scales
 
 
+def test_on_the_way_to_the_base_stand_only_the_stops_that_were_looked_at(make_stop, make_evaluation) -> None:
+    seen, plain = make_stop(60, ALL, strategy="interpolation"), make_stop(20, SOME)
+    seen = replace(seen, count=replace(seen.count, realised=Realised(0, 0, 400, 0, 400, 1.0, 4.0)))
+    figure = restoration.accuracy_curve(
+        (seen, plain), scope="in", tuned=make_evaluation(SOME), axis="moved_percent", changed_percent=40.0
+    )
+    dots = {(row["order"], row["moved_percent"]) for row in data_of(figure) if "mcnemar_p" in row}
+    assert dots == {("relative top", 0.0), ("interpolation", 0.0), ("interpolation", 25.0)}
+    assert not any("cliff" in row for row in data_of(figure))
+
+
 def test_controls_of_both_kinds_and_blends_are_curves_of_their_own(make_stop, make_evaluation) -> None:
     known = (
         make_stop(5, SOME, strategy="random"),
