@@ -90,7 +90,8 @@ def _disagreement(base: Checkpoint, tuned: Checkpoint, rows: int) -> str:
 
 def other_tokens(base: Checkpoint, tuned: Checkpoint, tensors: Sequence[PairedTensor]) -> tuple[Finding, ...]:
     """A warning where embeddings of equal size hold rows that stand for other tokens in tuned than in base."""
-    rows = max((t.elements // t.tuned.shape[-1] for t in tensors if t.place.module == "embed"), default=0)
+    tables = (t.tuned.shape for t in tensors if t.place.layer is None and t.place.module == "embed")
+    rows = max((shape[0] for shape in tables if len(shape) == 2), default=0)
     files = base.folder / "tokenizer.json", tuned.folder / "tokenizer.json"
     if not rows or _same_bytes(*files):
         return ()

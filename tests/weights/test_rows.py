@@ -80,3 +80,12 @@ def test_rows_that_mean_other_tokens_are_refused_by_name(grown: tuple[Path, Path
 def test_without_tokenizers_the_rows_are_not_guessed(grown: tuple[Path, Path]) -> None:
     (grown[0] / "tokenizer.json").unlink()
     assert "put tokenizer.json beside both models" in check_pair(*grown).findings[0].message
+
+
+def test_an_embedding_that_is_no_table_is_left_to_the_shapes(llama_pairs: Pairs, tmp_path: Path) -> None:
+    for side, vocabulary in (("base", {"a": 0}), ("tuned", {"b": 0})):
+        (tmp_path / side).mkdir()
+        save_file({"model.embed_tokens.weight": torch.tensor(1.0)}, tmp_path / side / "model.safetensors")
+        (tmp_path / side / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}))
+    report = check_pair(tmp_path / "base", tmp_path / "tuned")
+    assert [finding.code for finding in report.findings] == ["no-layers"]
