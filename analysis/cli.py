@@ -20,9 +20,11 @@ from analysis import terminal
 from analysis.errors import Cancelled, PalimpsestError, SpecError
 from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
+    STRATEGIES,
     Among,
     Arithmetic,
     Region,
+    RestoreCount,
     RestoreSpec,
     Scope,
     Split,
@@ -53,6 +55,7 @@ SplitOption = Annotated[Split, typer.Option("--split", help="which split of the 
 DomainOption = Annotated[
     Literal["in", "out", "both"], typer.Option("--domain", help="relations about places, others, both")
 ]
+Shots = Annotated[int, typer.Option(min=0, help="worked examples before every question, drawn by --seed")]
 Limit = Annotated[int | None, typer.Option(min=1, help="ask only this many, balanced over relations and levels")]
 Seed = Annotated[int, typer.Option(help="of every random choice, stored with the result")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")]
@@ -151,10 +154,12 @@ def restore(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Write a complete checkpoint with the most-changed percentage restored to the base."""
+    """Write a complete checkpoint with a percentage of the change taken back: the most changed weights, or a blend."""
     spec = RestoreSpec(percent, strategy, region, scope, _layers(layers), arithmetic, seed, _words(modules), among)
-    written = _workspace().write_restored(_comparison(base, tuned), spec, out, terminal.progress())
-    terminal.answer({**_spec_fields(spec), **msgspec.to_builtins(written), "out": str(out)}, as_json)
+    pair = _comparison(base, tuned)
+    written = _workspace().write_restored(pair, spec, out, terminal.progress())
+    changes = _change_fields(_workspace().count(pair, spec))
+    terminal.answer({**asdict(spec), **msgspec.to_builtins(written), **changes, "out": str(out)}, as_json)
 
 
 @app.command()
@@ -167,12 +172,13 @@ def evaluate(
     split: SplitOption = "test",
     limit: Limit = None,
     seed: Seed = 0,
+    shots: Shots = 0,
     dtype: Dtype = "auto",
     outputs: Annotated[Path | None, typer.Option(help="write every answer to this file, JSON lines")] = None,
     as_json: Json = False,
 ) -> None:
     """Ask a model every question, greedily, and score the answers."""
-    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     found = _workspace().evaluation_of(model, asking, terminal.progress())
     if outputs is not None:
         terminal.write_lines(outputs, _answer_lines(asking, found))
@@ -185,8 +191,8 @@ def sweep(
     tuned: Tuned,
     questions: Questions,
     percents: Percents = "0,1,3,5,10,20,40,60,100",
-    strategies: Annotated[str, typer.Option(help="comma-separated")] = "relative-top,random",
-    seeds: Annotated[str, typer.Option(help="of the random control, comma-separated")] = "0",
+    strategies: Annotated[str, typer.Option(help=f"comma-separated: {', '.join(STRATEGIES)}")] = "relative-top,random",
+    seeds: Annotated[str, typer.Option(help="of random and drop-rescale, comma-separated")] = "0",
     region: RegionOption = "transformer",
     scope: Annotated[Scope, typer.Option(help="rank all together, or inside each tensor")] = "global",
     layers: Layers = None,
@@ -199,11 +205,12 @@ def sweep(
     split: SplitOption = "test",
     limit: Limit = None,
     seed: Seed = 0,
+    shots: Shots = 0,
     dtype: Dtype = "auto",
     as_json: Json = False,
 ) -> None:
     """Restore and evaluate every percentage; choose on one half of the questions, report on the other."""
-    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
     template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)
     for name in names:
@@ -218,6 +225,8 @@ def sweep(
         progress=terminal.progress(),
     )
     answer = {
+        "region": region,
+        "arithmetic": arithmetic,
         "stops": [_stop_fields(stop) for stop in report.stops],
         "base": _without_rows(report.base),
         "tuned": _without_rows(report.tuned),
@@ -369,10 +378,11 @@ def _asking(
     limit: int | None,
     seed: int,
     dtype: str,
+    shots: int = 0,
 ) -> Asking:
     from cache.work import Asking
 
-    return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype)
+    return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
 
 
 def _numbers(text: str, name: str = "percents", low: float = 0, high: float = 100) -> tuple[float, ...]:
@@ -412,8 +422,15 @@ def _words(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _spec_fields(spec: RestoreSpec) -> dict[str, Any]:
-    return asdict(spec)
+def _change_fields(count: RestoreCount) -> dict[str, Any]:
+    """What a restoration really changes, beside the cliff; `realised` says where rounding put a blend's values."""
+    realised = count.realised
+    return {
+        "effective_percent": count.effective_percent,
+        "changed_percent": count.changed_percent,
+        "effective_l2_percent": count.effective_l2_percent,
+        "realised": msgspec.to_builtins(realised) if realised else None,
+    }
 
 
 def _without_rows(evaluation: Any) -> dict[str, Any]:
@@ -434,13 +451,16 @@ def _stop_fields(stop: Stop) -> dict[str, Any]:
         "strategy": stop.spec.strategy,
         "seed": stop.spec.seed,
         "percent": stop.spec.percent,
-        "effective_percent": stop.count.effective_percent,
+        "arithmetic": stop.spec.arithmetic,
+        "among": stop.spec.among,
+        **_change_fields(stop.count),
         "count": stop.count.count,
         "threshold": stop.count.threshold,
         **{name: evaluation[name] for name in ("n", "accuracy", "wilson95", "by_domain")},
         "fixed": stop.versus_tuned.fixed,
         "broken": stop.versus_tuned.broken,
         "mcnemar_p": stop.versus_tuned.mcnemar_p,
+        "three_way": msgspec.to_builtins(stop.three_way),
         "verified_rows": evaluation["engine"].get("verified_rows"),
         "decoded_rows": evaluation["engine"].get("decoded_rows"),
         "seconds": evaluation["seconds"],

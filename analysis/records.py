@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from analysis.errors import Cancelled, SpecError
@@ -23,7 +23,9 @@ Region = Literal["transformer", "embedding", "attention", "mlp", "all"]
 Arithmetic = Literal["exact", "paper"]
 Scope = Literal["global", "tensor"]
 Among = Literal["all", "changed"]
-Strategy = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
+Select = Literal["relative-top", "relative-bottom", "random", "absolute-top", "absolute-bottom", "small-base"]
+Blending = Literal["interpolation", "layer-scaled", "drop-rescale", "spectral"]
+Strategy = Literal[Select, Blending]
 Domain = Literal["in", "out"]
 Split = Literal["train", "dev", "test"]
 ScoreName = Literal["contains", "contains_word", "contains_first_line", "exact_match"]
@@ -31,7 +33,11 @@ Stopped = Literal["eos", "length", "scores"]
 Level = Literal["error", "warning", "info"]
 
 REGIONS: tuple[Region, ...] = get_args(Region)
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+SELECTS: tuple[Select, ...] = get_args(Select)  # choose weights and copy base or tuned bit for bit
+BLENDS: tuple[Blending, ...] = get_args(Blending)  # scale the update: new values, rounded to the stored dtype
+SEEDED: tuple[Strategy, ...] = ("random", "drop-rescale")  # draw lots: another seed is another restoration
+MAY_PICK_UNCHANGED: tuple[Strategy, ...] = ("random", "relative-bottom", "absolute-bottom")
+STRATEGIES: tuple[Strategy, ...] = (*SELECTS, *BLENDS)
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 PAPER_PERCENTS: tuple[float, ...] = (1, 3, 5, 10, 20, 40, 60)
 MASTERY_LEVELS = (0, 1, 2, 3, 4)
@@ -78,6 +84,9 @@ class RestoreSpec:
     gate, up, down, ...) narrow the region, None means all; both are kept sorted. `seed` orders ties and draws lots.
     `among`: with "changed" only weights with s != p are candidates, and the count is min(floor(n * k / 100), changed):
     a control that really changes as much as relative-top does.
+
+    Strategies of BLENDS rank nothing: for them percent is the share of the update taken back, and scope, arithmetic and
+    among mean nothing.
     """
 
     percent: float
@@ -109,6 +118,17 @@ class RestoreSpec:
         if problems:
             raise SpecError("This restoration cannot be done as asked.", items=problems)
 
+    def canonical(self) -> RestoreSpec:
+        """The same restoration, every setting that means nothing to its strategy at its default.
+
+        Blends rank nothing, and only lots need their seed; among the changed weights matters to no strategy that puts
+        these first anyway.
+        """
+        changes: dict[str, Any] = {} if self.strategy in MAY_PICK_UNCHANGED else {"among": "all"}
+        if self.strategy in BLENDS:
+            changes |= {"scope": "global", "arithmetic": "exact"} | ({} if self.strategy in SEEDED else {"seed": 0})
+        return replace(self, **changes)
+
     def identity(self) -> dict[str, Any]:
         """What tells this spec from others, for hashes and keys; later fields are left out at their default."""
         fields = asdict(self) | {"percent": float(self.percent)}
@@ -119,12 +139,43 @@ _LATER_DEFAULTS = (("modules", None), ("among", "all"))
 
 
 @dataclass(frozen=True)
+class Realised:
+    """What a blend's values came to be once stored in the tuned dtype.
+
+    The first four count the weights that fine-tuning changed (s != p): stored as the base's value, as the tuned one,
+    strictly between, or beyond one of them (rescaled). `moved`: of ALL chosen weights, those stored other than tuned.
+    """
+
+    to_base: int
+    to_tuned: int
+    between: int
+    beyond: int
+    moved: int
+    moved_squares: float  # sum of (out - s)^2
+    update_squares: float  # sum of (s - p)^2, both as stored in the tuned dtype
+
+    @property
+    def rounded_fraction(self) -> float:
+        """Share of the changed weights whose blend is stored as the base's or the tuned value, 0-1; NaN without any."""
+        changed = self.to_base + self.to_tuned + self.between + self.beyond
+        return (self.to_base + self.to_tuned) / changed if changed else math.nan
+
+    @property
+    def l2_percent(self) -> float:
+        """100 sum (out - s)^2 / sum (s - p)^2: how far from tuned, of the way to the base. Over 100 where rescaled."""
+        return 100.0 * self.moved_squares / self.update_squares if self.update_squares else 0.0
+
+
+@dataclass(frozen=True)
 class RestoreCount:
     """How many parameters a spec restores and where they lie; what the slider shows before any evaluation.
 
     `threshold` is the smallest key value restored (relative change r for relative-top), None where the strategy
     has none. `ties_restored` of `ties` parameters exactly at the threshold are restored. `effective_percent` is
     the share of the region whose value really changes by this restoration (restored and s != p).
+
+    For a blend `count` is how many changed weights its formula moves off the tuned value, `effective_count` how many
+    stored values really differ from it, and `realised` says where rounding put them.
     """
 
     spec: RestoreSpec
@@ -137,6 +188,17 @@ class RestoreCount:
     changed_count: int  # of the region: parameters with s != p, the most any restoration can change
     by_layer: dict[int, int]
     by_module: dict[str, int]
+    realised: Realised | None = None  # of blends only
+
+    @property
+    def changed_percent(self) -> float:
+        """Share of the region's parameters that fine-tuning changed at all, 0-100: the cliff."""
+        return 100.0 * self.changed_count / self.region_parameters if self.region_parameters else 0.0
+
+    @property
+    def effective_l2_percent(self) -> float | None:
+        """How far the values move from tuned, as a share of the squared distance to the base; known of blends."""
+        return self.realised.l2_percent if self.realised else None
 
     @property
     def effective_percent(self) -> float:
@@ -190,7 +252,8 @@ class DomainAccuracy:
     """Accuracy over the questions of one domain.
 
     `macro` is the paper's headline: the plain mean of the accuracies of the levels present (None without levels),
-    `macro95` its 95% percentile interval from a seeded bootstrap within levels.
+    `macro95` its 95% interval (analysis.knowledge.statistics.level_mean). `relations` is empty where no question has
+    one.
     """
 
     n: int
@@ -198,11 +261,16 @@ class DomainAccuracy:
     levels: dict[int, Tally]  # of the primary score, contains
     macro: float | None
     macro95: tuple[float, float] | None
+    relations: dict[str, Tally] = field(default_factory=dict)  # of contains
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model state asked one question set in one prompt: every answer, and the numbers over them."""
+    """One model state asked one question set in one prompt: every answer, and the numbers over them.
+
+    `whole` is over all questions, whatever their domain. `doubtful` counts right answers (contains) by what speaks
+    against their credit (analysis.knowledge.scoring.Credit), and under "any" those with at least one such flag.
+    """
 
     n: int
     prompt: str  # the prompt's name or template, as given
@@ -214,6 +282,8 @@ class Evaluation:
     by_domain: dict[Domain, DomainAccuracy]
     seconds: float
     engine: dict[str, Any] = field(default_factory=dict)
+    whole: DomainAccuracy | None = None
+    doubtful: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,20 +308,46 @@ class Flips:
 
 
 @dataclass(frozen=True)
+class ThreeWay:
+    """What a restoration did, question by question (contains), each count out of the one named beside it.
+
+    `healed` of `damaged`: base right, tuned wrong, restored right. `kept` of `won`: base wrong, tuned right, restored
+    right. `newly_broken` of `tuned_right`: tuned right, restored wrong; of these the base was right in
+    `newly_broken_base_right` and wrong in `newly_broken_base_wrong`. `gained`: right in the restored model alone.
+    "Base" is the base in the same prompt.
+    """
+
+    n: int
+    healed: int
+    damaged: int
+    kept: int
+    won: int
+    newly_broken: int
+    newly_broken_base_right: int
+    newly_broken_base_wrong: int
+    tuned_right: int
+    gained: int
+
+
+@dataclass(frozen=True)
 class Stop:
-    """A slider position with its result."""
+    """A slider position with its result; `three_way` where the base was asked the same."""
 
     spec: RestoreSpec
     count: RestoreCount
     evaluation: Evaluation
     versus_tuned: Flips
+    three_way: ThreeWay | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The stop chosen on one half of the questions and reported on the other.
+    """The stop chosen on one part of the questions and reported on another (contains, shares 0-1).
 
-    `optimism` is the best stop's accuracy on the choosing half minus its accuracy on the reporting half.
+    `chosen_on` says which part chose: the dataset's dev split ("dev", and the report is over all that was asked), or
+    the half of the questions that a hash of their ids picks ("half"; the report is over the other half).
+    `choose_accuracy` is the best stop's where it was chosen: the best of several looks better than it is, and
+    `optimism` is choose_accuracy - report_accuracy. `report95` is Wilson's.
     """
 
     choose_n: int
@@ -259,6 +355,9 @@ class Choice:
     report_n: int
     report_accuracy: float
     optimism: float
+    chosen_on: Literal["dev", "half"] = "half"
+    choose_accuracy: float | None = None
+    report95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

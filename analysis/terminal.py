@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import PalimpsestError
+from analysis.folders import whole_file
 
 
 def say(text: str) -> None:
@@ -36,11 +37,17 @@ def answer(fields: Mapping[str, Any], as_json: bool, *, table: str | None = None
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    columns = [name for name, value in rows[0].items() if not isinstance(value, list | dict | tuple)] if rows else []
+    columns = [name for name in rows[0] if _fits_a_cell([row[name] for row in rows])] if rows else []
     cells = [columns, *([_short(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
     for line in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _fits_a_cell(values: list[Any]) -> bool:
+    """Whether a column holds single values, and any at all."""
+    nested = any(isinstance(value, list | dict | tuple) for value in values)
+    return not nested and any(value is not None for value in values)
 
 
 def _short(value: Any) -> str:
@@ -53,11 +60,9 @@ def _short(value: Any) -> str:
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """JSON lines, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("w", encoding="utf-8") as stream:
+        with whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        partial.replace(path)
     except OSError as error:
         raise PalimpsestError(f"{path} could not be written: {error.strerror}.", code="output") from error
 

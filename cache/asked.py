@@ -32,3 +32,4 @@ class Asking:
     limit: int | None = None
     seed: int = 0
     dtype: str = "auto"
+    shots: int = 0  # worked examples before every question, drawn by the seed

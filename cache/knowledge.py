@@ -8,8 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.errors import QuestionError
 from analysis.records import (
     PAPER_PERCENTS,
+    SEEDED,
     Evaluation,
     Progress,
     RestoreSpec,
@@ -22,18 +24,20 @@ from analysis.records import (
 )
 from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
+from cache.counts import CountWork
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
-from cache.pairs import PairWork, arithmetic_of, model_folder
+from cache.pairs import arithmetic_of, model_folder
 
 if TYPE_CHECKING:
+    from analysis.knowledge.prompts import PromptView
     from analysis.knowledge.questions import QuestionSet
 
 EVALUATIONS_HELD = 16
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
 
 
-class KnowledgeWork(PairWork):
+class KnowledgeWork(CountWork):
     """What is asked of a pair, over one store."""
 
     def __init__(self, home: Path) -> None:
@@ -46,6 +50,14 @@ class KnowledgeWork(PairWork):
     def question_set(self, asking: Asking) -> QuestionSet:
         """The questions of this asking; read once."""
         return self._question_set(asking)
+
+    def prompt_preview(self, comparison: Comparison, asking: Asking, question: str | None = None) -> PromptView:
+        """A question (the set's first, where none is given) exactly as the model gets it: text, ids, BOS, shots."""
+        from analysis.knowledge.prompts import prompt_preview
+
+        found = self.question_set(asking)
+        asked = found.questions[0].question if question is None else question
+        return prompt_preview(model_folder(comparison), asking.prompt, found.shots, asked)
 
     def evaluation(
         self, comparison: Comparison, state: State, asking: Asking, progress: Progress | None = None
@@ -61,7 +73,7 @@ class KnowledgeWork(PairWork):
         dtype = self._decide_dtype(profile.tuned_id, model_folder(comparison), asking.dtype)
         questions = self.question_set(asking)
         with self._lease(comparison, dtype, progress) as model:
-            model.enter(state)
+            model.enter(state, progress)
             drafts = self._drafts_of(comparison, asking, dtype)
             result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=drafts)
             drafts.update({row.id: row.token_ids for row in result.rows})
@@ -99,29 +111,33 @@ class KnowledgeWork(PairWork):
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
-        from analysis.knowledge.statistics import compare
+        from analysis.knowledge.statistics import compare, three_way
 
         tuned = self.evaluation(comparison, "tuned", asking, progress)
+        base = self.known_evaluation(comparison, "base", asking)
         restored = self.evaluation(comparison, spec, asking, progress)
         self.profile(comparison, spec.arithmetic, progress)
-        return Stop(spec, self.count(comparison, spec), restored, compare(tuned, restored))
+        told = three_way(base, tuned, restored) if base else None
+        return Stop(spec, self.count(comparison, spec, progress), restored, compare(tuned, restored), told)
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
-        from analysis.knowledge.statistics import compare
+        from analysis.knowledge.statistics import compare, three_way
 
         tuned = self.known_evaluation(comparison, "tuned", asking)
+        base = self.known_evaluation(comparison, "base", asking)
         if tuned is None:
             return ()
         found = []
         for spec in self._evaluated_specs(comparison, asking):
-            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison)])
+            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison), base is None])
             if name not in self._summaries:
                 evaluation = self.known_evaluation(comparison, spec, asking)
                 if evaluation is None or self.known_profile(comparison, spec.arithmetic) is None:
                     continue
-                flips = compare(tuned, evaluation)
-                self._summaries[name] = Stop(spec, self.count(comparison, spec), replace(evaluation, rows=()), flips)
+                flips, told = compare(tuned, evaluation), three_way(base, tuned, evaluation) if base else None
+                short = replace(evaluation, rows=())
+                self._summaries[name] = Stop(spec, self.count(comparison, spec), short, flips, told)
             found.append(self._summaries[name])
         return tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
 
@@ -135,7 +151,7 @@ class KnowledgeWork(PairWork):
         template: RestoreSpec | None = None,
         progress: Progress | None = None,
     ) -> SweepReport:
-        """Every percentage of every strategy; seeds beyond the first only for the random control.
+        """Every percentage of every strategy; seeds beyond the first only for those that draw lots.
 
         `template` carries region, scope, layers, modules, among, arithmetic. A cancelled sweep keeps what it finished.
         """
@@ -145,14 +161,32 @@ class KnowledgeWork(PairWork):
         specs = list(_sweep_specs(template or RestoreSpec(0), percents, strategies, seeds))
         base = self.evaluation(comparison, "base", asking, _Part(progress, 0, len(specs) + 2))
         tuned = self.evaluation(comparison, "tuned", asking, _Part(progress, 1, len(specs) + 2))
+        dev = self._dev_of(asking)
         stops = []
+        asked, on_dev = {}, {}
         for number, spec in enumerate(specs):
             check_cancelled(progress)
             part = _Part(progress, number + 2, len(specs) + 2, f"{spec.strategy}, {spec.percent:g}%")
             stops.append(self.stop(comparison, spec, asking, part))
+            if spec.strategy == strategies[0] and spec.percent not in asked:
+                asked[spec.percent] = stops[-1].evaluation
+                if dev:  # while the weights are in this state
+                    on_dev[spec.percent] = self.evaluation(comparison, spec, dev, part)
         progress.report(len(specs) + 2, len(specs) + 2, "done")
-        ranked = {stop.spec.percent: stop.evaluation for stop in stops if stop.spec.strategy == strategies[0]}
-        return SweepReport(tuple(stops), base, tuned, choose_stop(ranked))
+        return SweepReport(tuple(stops), base, tuned, choose_stop(asked, on_dev if dev else None))
+
+    def _dev_of(self, asking: Asking) -> Asking | None:
+        """The same asking of the dev split, to choose a stop on; None where there is none or its levels are unknown."""
+        if asking.split != "test" or "dev" not in self.question_set(asking).splits:
+            return None
+        dev = replace(asking, split="dev")
+        try:
+            self.question_set(dev)
+        except QuestionError as error:
+            if error.code != "no-mastery":
+                raise
+            return None
+        return dev
 
     def _known_key(self, weights: dict[str, Any], comparison: Comparison, asking: Asking) -> ResultKey | None:
         """The key of an asking whose dtype is decided; None before the model ever ran."""
@@ -228,9 +262,9 @@ def _sweep_specs(
     template: RestoreSpec, percents: Sequence[float], strategies: Sequence[Strategy], seeds: Sequence[int]
 ) -> Iterator[RestoreSpec]:
     for strategy in strategies:
-        for seed in seeds if strategy == "random" else seeds[:1]:
+        for seed in seeds if strategy in SEEDED else seeds[:1]:
             for percent in percents:
-                yield replace(template, percent=percent, strategy=strategy, seed=seed)
+                yield replace(template, percent=percent, strategy=strategy, seed=seed).canonical()
 
 
 def _load_questions(asking: Asking) -> QuestionSet:
@@ -243,4 +277,5 @@ def _load_questions(asking: Asking) -> QuestionSet:
         mastery=asking.mastery,
         limit=asking.limit,
         seed=asking.seed,
+        shots=asking.shots,
     )

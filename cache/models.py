@@ -35,7 +35,7 @@ class PairModel:
         self._profile_of = profile_of
         self._state: State | None = None
 
-    def enter(self, state: State) -> None:
+    def enter(self, state: State, progress: Progress | None = None) -> None:
         """Write this state's values into the resident weights; nothing happens where they are there already."""
         from analysis.weights.restore import apply_state
 
@@ -43,7 +43,7 @@ class PairModel:
             return
         profile = self._profile_of(state.arithmetic if isinstance(state, RestoreSpec) else "exact")
         self._state = None
-        apply_state(dict(self.lm.model.named_parameters()), self._pair, profile, state)
+        apply_state(dict(self.lm.model.named_parameters()), self._pair, profile, state, progress=progress)
         self._state = state
 
 

@@ -1,4 +1,4 @@
-"""Work on a pair of checkpoints: check, profile, count, write; and the lease of the one resident model."""
+"""Work on a pair of checkpoints: check, profile, write; and the lease of the one resident model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.errors import PalimpsestError
-from analysis.records import Arithmetic, CheckReport, Progress, RestoreCount, RestoreSpec, ResultKey, Silent
+from analysis.records import BLENDS, Arithmetic, CheckReport, Progress, RestoreSpec, ResultKey, Silent
 from cache.asked import Comparison
 from cache.identity import IdentityMemory
-from cache.keys import digest, make_key
+from cache.keys import VERSIONS, digest, make_key
 from cache.memory import set_aside_the_living
 from cache.models import ModelPool, PairModel, State
 from cache.store import Store
@@ -47,12 +46,17 @@ class PairWork:
         self, comparison: Comparison, arithmetic: Arithmetic = "exact", progress: Progress | None = None
     ) -> UpdateProfile:
         """The one pass over a pair: every threshold, histogram and content hash."""
-        from analysis.weights.profile import profile_pair
-
         known = self.known_profile(comparison, arithmetic)
         if known is not None:
             return known
         progress = progress or Silent()
+        self.store.require_room()
+        with self.store.lock(_pass_key(comparison, arithmetic), progress):
+            return self.known_profile(comparison, arithmetic) or self._pass(comparison, arithmetic, progress)
+
+    def _pass(self, comparison: Comparison, arithmetic: Arithmetic, progress: Progress) -> UpdateProfile:
+        from analysis.weights.profile import profile_pair
+
         progress.report(0, 1, "preparing the kernels (compiled once on a machine)")
         import analysis.weights.kernels  # noqa: F401 - numba is big: set aside before the pass
 
@@ -74,13 +78,6 @@ class PairWork:
             return held
         stored = self.store.get(_profile_key(*ids, arithmetic))
         return self._keep_profile(UpdateProfile.from_stored(stored)) if stored else None
-
-    def count(self, comparison: Comparison, spec: RestoreSpec) -> RestoreCount:
-        """How many parameters a spec restores and where they lie, from the stored profile alone."""
-        profile = self.known_profile(comparison, spec.arithmetic)
-        if profile is None:
-            raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
-        return profile.count(spec)
 
     def write_restored(
         self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None
@@ -160,7 +157,8 @@ class PairWork:
         identity = state_id(profile, state)
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
-        return {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
+        part = {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
+        return part | ({"blend": VERSIONS["blend"]} if state.strategy in BLENDS else {})
 
 
 def model_folder(comparison: Comparison) -> str:
@@ -181,6 +179,12 @@ def _stamp(source: str) -> tuple[Any, ...]:
 def arithmetic_of(state: State) -> Arithmetic:
     """The arithmetic a state was ranked in; base and tuned need none and use `exact`."""
     return state.arithmetic if isinstance(state, RestoreSpec) else "exact"
+
+
+def _pass_key(comparison: Comparison, arithmetic: Arithmetic) -> ResultKey:
+    """What two processes on the same pass agree on before its ids are known: the files by name."""
+    paths = [str(Path(source).expanduser().absolute()) for source in (comparison.base, comparison.tuned)]
+    return make_key("profile", files=paths, arithmetic=arithmetic)
 
 
 def _profile_key(base_id: str, tuned_id: str, arithmetic: Arithmetic) -> ResultKey:

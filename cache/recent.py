@@ -1,10 +1,13 @@
 """The pairs and questions used lately: small JSON files, newest first, replaced whole."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from analysis.folders import whole_file
 
 KEEP = 20
 
@@ -27,7 +30,5 @@ class Recent:
         """Put an entry at the head."""
         with self._lock:
             pairs = [pair, *(other for other in self.read() if other != pair)][:KEEP]
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._file.with_suffix(".partial")
-            partial.write_bytes(msgspec.json.encode(pairs))
-            partial.replace(self._file)
+            with suppress(OSError), whole_file(self._file) as partial:  # a full disk is told where results are stored
+                partial.write_bytes(msgspec.json.encode(pairs))

@@ -3,15 +3,15 @@
 Layout under the home folder: `results/<kind>/<digest>/` holds manifest.json, document.json, tables/*.parquet and
 arrays.safetensors.
 A result is written into `partial/` and renamed into place, so whoever sees the folder sees all of it; the manifest
-names every file with its size, and a folder that disagrees with its manifest counts as absent. Knows nothing of what
-the results mean.
+names every file with its size, and a folder that disagrees with its manifest counts as absent. A result that the disk
+has no room for is kept in memory, and written when there is room. Knows nothing of what the results mean.
 """
 
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,30 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
-from filelock import FileLock
-from safetensors.numpy import load_file, save_file
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from analysis.errors import StoreError
-from analysis.records import ResultKey, Stored
+from analysis.folders import open_to_others, partial_folder, remove_leftovers
+from analysis.records import Progress, ResultKey, Silent, Stored, check_cancelled
 from cache.keys import key_digest
 
 SCHEMA = 1
+UNWRITTEN_HELD = 16
+WAIT_SECONDS = 0.2
+_PROBE_BYTES = 1 << 20
+
+
+class Manifest(msgspec.Struct):
+    """What a result's folder holds: every file with its size, and the key it was stored under."""
+
+    schema: int
+    kind: str
+    version: int
+    parts: dict[str, Any]
+    files: dict[str, int]
+    created: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,8 @@ class Store:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._entries: dict[Path, Entry] = {}
+        self._unwritten: dict[Path, tuple[ResultKey, Stored]] = {}
+        self._swept = False
 
     def folder(self, key: ResultKey) -> Path:
         """Where this key's result lies, or would lie."""
@@ -56,12 +74,12 @@ class Store:
         """The result under this key, or None when there is none or its files are damaged."""
         folder = self.folder(key)
         if not _is_whole(folder):
-            return None
+            return self._unwritten[folder][1] if folder in self._unwritten else None
         try:
             return _read(folder)
         except FileNotFoundError:  # deleted by another process between the two looks
             return None
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError, SafetensorError) as error:
             raise StoreError(
                 f"The stored result {folder} cannot be read: {error}. Delete that folder; it will be computed again."
             ) from error
@@ -72,23 +90,41 @@ class Store:
         return msgspec.json.decode((folder / "document.json").read_bytes()) if _is_whole(folder) else None
 
     def put(self, key: ResultKey, result: Stored) -> None:
-        """Write a result whole; where another process was quicker, its equal result stays."""
+        """Write a result whole; where another process was quicker, its equal result stays.
+
+        Raises StoreError where the disk refuses it; this store still finds it then, and the next `put` of any result
+        writes it too.
+        """
         folder = self.folder(key)
-        if _is_whole(folder):
-            return
         try:
-            self._put(key, result, folder)
+            if not _is_whole(folder):
+                self._put(key, result, folder)
         except OSError as error:
+            self._hold(folder, key, result)
             raise StoreError(
                 f"The result could not be written under {self.home}: {error.strerror or error}. What was stored "
                 "before is untouched. Free space there, or set PALIMPSEST_HOME to another folder."
             ) from error
+        self._unwritten.pop(folder, None)
+        self._write_held()
+
+    def _hold(self, folder: Path, key: ResultKey, result: Stored) -> None:
+        self._unwritten[folder] = key, result
+        while len(self._unwritten) > UNWRITTEN_HELD:
+            self._unwritten.pop(next(iter(self._unwritten)))
+
+    def _write_held(self) -> None:
+        for folder, (key, result) in list(self._unwritten.items()):
+            with suppress(OSError):
+                self._put(key, result, folder)
+                self._unwritten.pop(folder, None)
 
     def _put(self, key: ResultKey, result: Stored, folder: Path) -> None:
         partial_home = self.home / "partial"
         partial_home.mkdir(parents=True, exist_ok=True)
+        self._sweep(partial_home)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=partial_home))
+        partial = partial_folder(partial_home, key.kind)
         try:
             _write(partial, key, result)
             if folder.exists():
@@ -101,17 +137,48 @@ class Store:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def _sweep(self, partial_home: Path) -> None:
+        if not self._swept:
+            remove_leftovers(partial_home)
+            self._swept = True
+
+    def require_room(self) -> None:
+        """Raise StoreError now where nothing could be stored after hours of work."""
+        try:
+            (self.home / "partial").mkdir(parents=True, exist_ok=True)
+            probe = partial_folder(self.home / "partial", "probe")
+            try:
+                (probe / "probe").write_bytes(bytes(_PROBE_BYTES))
+            finally:
+                shutil.rmtree(probe, ignore_errors=True)
+        except OSError as error:
+            raise StoreError(
+                f"Nothing can be stored under {self.home}: {error.strerror or error}. Free space there, or set "
+                "PALIMPSEST_HOME to another folder."
+            ) from error
+
     def delete(self, key: ResultKey) -> None:
         """Forget a result."""
         shutil.rmtree(self.folder(key), ignore_errors=True)
 
     @contextmanager
-    def lock(self, key: ResultKey) -> Iterator[None]:
-        """Hold this key against other processes, so that long work is done once."""
+    def lock(self, key: ResultKey, progress: Progress | None = None) -> Iterator[None]:
+        """Hold this key against other processes, so that long work is done once; waiting can be cancelled.
+
+        A lock ends with its process, however that ends. Where the disk knows no locks, work is done twice instead.
+        """
         locks = self.home / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{key_digest(key)}.lock"):
+        lock = FileLock(locks / f"{key_digest(key)}.lock")
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            _acquire(lock, progress or Silent())
+        except (OSError, NotImplementedError):
             yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def entries(self, kind: str) -> list[Entry]:
         """Every result of a kind, oldest first; manifests never change, so each is read once."""
@@ -127,21 +194,31 @@ class Store:
                 return None
             self._entries[folder] = Entry(
                 digest=folder.name,
-                kind=manifest["kind"],
-                version=manifest["version"],
-                parts=manifest["parts"],
-                bytes=sum(manifest["files"].values()),
-                created=manifest["created"],
+                kind=manifest.kind,
+                version=manifest.version,
+                parts=manifest.parts,
+                bytes=sum(manifest.files.values()),
+                created=manifest.created,
             )
         return self._entries[folder]
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
+def _acquire(lock: FileLock, progress: Progress) -> None:
+    while True:
+        try:
+            lock.acquire(timeout=WAIT_SECONDS)
+            return
+        except Timeout:
+            progress.report(0, 1, "another process works on the same: waiting for its result")
+            check_cancelled(progress)
+
+
+def _manifest(folder: Path) -> Manifest | None:
     try:
-        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError):
         return None
-    return manifest if isinstance(manifest, dict) and manifest.get("schema") == SCHEMA else None
+    return manifest if manifest.schema == SCHEMA else None
 
 
 def _is_whole(folder: Path) -> bool:
@@ -149,7 +226,7 @@ def _is_whole(folder: Path) -> bool:
     if manifest is None:
         return False
     try:
-        return all((folder / name).stat().st_size == size for name, size in manifest["files"].items())
+        return all((folder / name).stat().st_size == size for name, size in manifest.files.items())
     except OSError:
         return False
 
@@ -161,20 +238,12 @@ def _write(folder: Path, key: ResultKey, result: Stored) -> None:
     for name, table in result.tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
     if result.arrays:
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in result.arrays.items()}, folder / "arrays.safetensors"
-        )
+        arrays = {name: np.ascontiguousarray(array) for name, array in result.arrays.items()}
+        (folder / "arrays.safetensors").write_bytes(save(arrays))
     files = {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
-    newest = (folder / "document.json").stat().st_mtime
-    manifest = {
-        "schema": SCHEMA,
-        "kind": key.kind,
-        "version": key.version,
-        "parts": dict(key.parts),
-        "files": files,
-        "created": newest,
-    }
+    manifest = Manifest(SCHEMA, key.kind, key.version, dict(key.parts), files, time.time())
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    open_to_others(folder)
     for path in folder.rglob("*"):
         if path.is_file():
             _sync(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import progress, selection
+from pages.components import looked_at, progress, selection
 from pages.components.words import plain
 
 PAGES = {
@@ -17,6 +17,7 @@ PAGES = {
         ("tokens.py", "Tokens", ":material/text_fields:"),
     ],
     "What the model knows": [
+        ("mastery.py", "Mastery", ":material/school:"),
         ("restore.py", "Restore", ":material/tune:"),
         ("samples.py", "Samples", ":material/fact_check:"),
     ],
@@ -46,13 +47,17 @@ def _sidebar() -> None:
         else:
             st.markdown(f":blue[●] base  \n**{plain(Path(pair.base).name)}**", help=plain(pair.base))
             st.markdown(f":orange[●] tuned  \n**{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
+        looked_at.lines()
         progress.sidebar_indicator()
+
+
+MISSING = {"pair": "a pair", "questions": "questions", "slice": "a slice of questions"}
 
 
 def _say_missing(missing: list[str]) -> None:
     for what in missing:
         st.warning(
-            f"This link names {'a pair' if what == 'pair' else 'questions'} that this store has not seen. "
+            f"This link names {MISSING[what]} that this store has not seen. "
             "Load it on Compare, or open the link where it was made.",
             icon=":material/link_off:",
         )

@@ -29,7 +29,7 @@ METRIC_WIDTH = 185  # pixels
 
 def preview(count: RestoreCount) -> None:
     """What this stop restores, at once and before any evaluation."""
-    changed = numbers.percent(stops.changed_percent(count))
+    changed = numbers.percent(count.changed_percent)
     with st.container(horizontal=True, key="preview"):
         number("Restored parameters", numbers.short_count(count.count), help=f"{count.count:,} of the region.")
         number("Threshold", numbers.significant(count.threshold), help=THRESHOLD)
@@ -123,7 +123,7 @@ def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation |
                 base=base,
                 tuned=tuned,
                 current_percent=count.spec.percent,
-                changed_percent=stops.changed_percent(count),
+                changed_percent=count.changed_percent,
             )
             charts.show(
                 figure,

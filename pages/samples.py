@@ -1,16 +1,31 @@
 """Samples: question by question, what do base, tuned and restored answer, and which answers changed side?"""
 
+from dataclasses import asdict
+
+import pandas as pd
 import streamlit as st
 
-from analysis.figures import samples, stops
-from analysis.records import RestoreSpec
+from analysis.figures import flips, mastery_tables, numbers, samples, stops
+from analysis.records import MASTERY_LEVELS, Evaluation, RestoreSpec
+from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, questions, selection
+from pages.components import answer_view, answers, charts, notices, questions, selection, slices
+from pages.components.paging import paged
+from pages.components.words import MASTERY
 
-FLIPS = "flips"
-CHIP_ICONS = {"fixed": "✚", "broken": "✖", "still right": "●", "still wrong": "○", "lost against base": "▼"}
-ROWS_HEIGHT = 560
+FLIPS, CHIPS, RAW = "flips", "samples_chips", "samples_raw"
+CHIP_ICONS = {
+    "fixed": "✚",
+    "broken": "✖",
+    "still right": "●",
+    "still wrong": "○",
+    "lost against base": "▼",
+    "scorers disagree": "≠",
+    "doubtful credit": "?",
+}
+ROWS_HEIGHT = 430
+Answered = dict[samples.State, Evaluation]
 
 
 def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
@@ -26,43 +41,136 @@ def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
     return st.selectbox("Restored model", known, index=start, format_func=stops.spec_words, key="samples_stop")
 
 
-def sides(states: list[str]) -> tuple[str, str]:
+def sides(states: list[samples.State]) -> tuple[samples.State, samples.State]:
     """Which two states to compare."""
     options = {
         f"{before} → {after}": (before, after) for index, before in enumerate(states) for after in states[index + 1 :]
     }
     last = list(options)[-1]
+    key = f"samples_sides_{len(states)}"
     chosen = st.segmented_control(
-        "Compare", list(options), default=last, required=True, key=f"samples_sides_{len(states)}"
+        "Compare", list(options), default=last, required=True, key=key, persist_state="session"
     )
     return options[chosen or last]
 
 
-def clicked_side() -> str | None:
-    """The tile of the 2 x 2 grid that was clicked, or None."""
-    picked = (st.session_state.get(FLIPS) or {}).get("selection", {}).get(samples.FLIP_CLICK) or [{}]
-    return picked[0].get("side")
+@st.cache_resource(max_entries=4, show_spinner="Laying the answers side by side …")
+def laid_out(name: str, _asking: Asking, _answered: Answered) -> pd.DataFrame:
+    """The answers in one frame, made once for every `name`, which tells all that they depend on; read-only."""
+    del name
+    return samples.answers_frame(workspace().question_set(_asking).questions, _answered)
 
 
-def columns(states: list[str]) -> dict[str, object]:
+def name_of(pair: Comparison, asking: Asking, spec: RestoreSpec | None, answered: Answered) -> str:
+    """What tells one layout of answers from another: weights, questions, prompt, and each evaluation's own run."""
+    profile = workspace().known_profile(pair)
+    runs = {state: [evaluation.n, evaluation.dtype, evaluation.seconds] for state, evaluation in answered.items()}
+    weights = [profile.base_id, profile.tuned_id, asdict(spec) if spec else None]
+    return digest([weights, workspace().question_set(asking).id, asdict(asking), runs])
+
+
+def follow_tile(key: str) -> None:
+    """Show the clicked tile's questions, or all again where they were shown alone; a callback."""
+    picked = st.session_state[key]["selection"].get(flips.FLIP_CLICK) or []
+    side = picked[0].get("side") if picked else None
+    if side in samples.CHIPS:
+        st.session_state[CHIPS] = [] if st.session_state.get(CHIPS) == [side] else [side]
+
+
+def tiles(table: pd.DataFrame, before: samples.State, after: samples.State) -> None:
+    """The 2 x 2 grid; a widget of its own for every choice of chips, so that each click is news."""
+    chosen = st.session_state.get(CHIPS) or []
+    key = "-".join([FLIPS, *(chip.replace(" ", "-") for chip in chosen)])
+    with st.container(key="tiles"):
+        charts.show(
+            flips.flip_grid(table, before, after, chosen),
+            key=key,
+            alt=samples.flip_words(table, before, after),
+            on_select=lambda: follow_tile(key),
+            selection_mode=flips.FLIP_CLICK,
+        )
+
+
+def chips(table: pd.DataFrame) -> list[samples.Chip]:
+    """What is shown, each chip with its count."""
+    counts = samples.chip_counts(table)
+    return st.pills(
+        "Show",
+        list(samples.CHIPS),
+        selection_mode="multi",
+        format_func=lambda chip: f"{CHIP_ICONS[chip]} {chip} · {counts[chip]:,}",
+        help="; ".join(f"{chip}: {words}" for chip, words in samples.CHIPS.items()) + ".",
+        key=CHIPS,
+        persist_state="session",
+    )
+
+
+def filters(table: pd.DataFrame) -> dict[str, object]:
+    """Levels, relations and order, behind a button."""
+    with st.popover("Filter and order", icon=":material/filter_list:"):
+        levels = st.pills(
+            "Mastery",
+            MASTERY_LEVELS,
+            selection_mode="multi",
+            key="samples_levels",
+            help=MASTERY,
+            persist_state="session",
+        )
+        relations = st.multiselect(
+            "Relations",
+            sorted(table["relation"].dropna().unique()),
+            format_func=mastery_tables.relation_name,
+            key="samples_relations",
+        )
+        order = st.selectbox("Order", list(samples.ORDERS), key="samples_order", persist_state="session")
+    return {"levels": levels, "relations": relations, "order": order}
+
+
+def columns(states: list[samples.State]) -> dict[str, object]:
     """How the table's columns look."""
-    widths = {
+    fixed = {
         "id": None,
-        "lost": None,
         "side": st.column_config.TextColumn("change", width=85),
-        "question": st.column_config.TextColumn("question", width=240),
+        "question": st.column_config.TextColumn("question", width=230),
+        "gold": st.column_config.TextColumn("gold answers", width=120),
         "level": st.column_config.NumberColumn("mastery", width=70),
-        "gold": st.column_config.TextColumn("gold answers", width=140),
+        "relation": st.column_config.TextColumn("relation", width=75),
     }
-    outputs = {state: st.column_config.TextColumn(state, width=150) for state in states}
-    marks = {
-        f"{state} right": st.column_config.CheckboxColumn("✓", width=45, help=f"{state} right") for state in states
-    }
-    return widths | outputs | marks
+    said = {state: st.column_config.TextColumn(state, width=130) for state in states}
+    return fixed | said | {f"{state} raw": st.column_config.TextColumn(f"{state}, raw", width=150) for state in states}
+
+
+def picked_rows(table: pd.DataFrame, before: samples.State, after: samples.State, search: str) -> pd.DataFrame:
+    """The chips and the bar of filters, slices and CSV; returns the rows they pick."""
+    chosen, slice_ = chips(table), selection.chosen_slice()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        by = filters(table)
+        found = samples.pick(table, chosen, search, ids=slice_.ids if slice_ is not None else None, **by)
+        words = samples.filter_words(before, after, chosen, search, by["levels"], by["relations"])
+        slices.menu(frozenset(found["id"]), words)
+        st.toggle("Raw outputs", value=True, key=RAW, persist_state="session")
+        rows = numbers.count(len(found))
+        charts.csv(lambda: samples.export(found), "answers", label=f"CSV of {rows} rows, everything in it")
+    slices.banner(frozenset(table["id"]))
+    return found
+
+
+def listing(found: pd.DataFrame) -> None:
+    """The rows, a page at a time; the chosen one is the session's question."""
+    paged(
+        found,
+        key="answers",
+        chosen=selection.question(),
+        on_choose=selection.choose_question,
+        columns=columns(samples.states_of(found)),
+        height=ROWS_HEIGHT,
+        what="Questions",
+        prepare=lambda page: samples.shown(page, raw=st.session_state[RAW]),
+    )
 
 
 st.title("Samples")
-st.markdown("The same questions, asked of each state of the model; the raw output, as it was decoded.")
+st.markdown("The same questions, asked of each state of the model: what it answered, and the raw output as decoded.")
 pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
@@ -79,26 +187,12 @@ with notices.shown_errors():
         else:
             st.page_link("restore.py", label="Evaluate a restored model to see it here", icon=":material/tune:")
         before, after = sides(list(answered))
-        search = st.text_input("Search questions and answers", key="samples_search", icon=":material/search:")
-    table = samples.answers_table(workspace().question_set(asked).questions, answered, before, after)
-    with right:
-        charts.show(
-            samples.flip_grid(table, before, after),
-            key=FLIPS,
-            alt=samples.flip_words(table, before, after),
-            on_select="rerun",
-            selection_mode=samples.FLIP_CLICK,
+        search = st.text_input(
+            "Search questions and answers", key="samples_search", icon=":material/search:", persist_state="session"
         )
-    counts = samples.chip_counts(table)
-    chips = st.pills(
-        "Show",
-        list(samples.CHIPS),
-        selection_mode="multi",
-        format_func=lambda chip: f"{CHIP_ICONS[chip]} {chip} · {counts[chip]}",
-        help="; ".join(f"{chip}: {words}" for chip, words in samples.CHIPS.items()) + ".",
-        key="samples_chips",
-    )
-    tile = clicked_side()
-    chosen = samples.pick(table, [*chips, *([tile] if tile and tile not in chips else [])], search)
-    st.caption(f"{len(chosen):,} of {len(table):,} questions; the CSV holds the rows shown.")
-    charts.table(chosen, key="answers", columns=columns(list(answered)), width="stretch", height=ROWS_HEIGHT)
+    table = samples.compared(laid_out(name_of(pair, asked, spec, answered), asked, answered), before, after)
+    with right:
+        tiles(table, before, after)
+    found = picked_rows(table, before, after, search)
+    listing(found)
+    answer_view.detail(table, found, before, after, pair, asked)

@@ -44,10 +44,10 @@ def controls(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str], State]
 
 def chosen_source() -> str:
     """Where the texts come from."""
+    st.session_state.setdefault("token_source", "questions")  # no default: other pages choose it too
     source = st.segmented_control(
         "Texts",
         list(SOURCES),
-        default="questions",
         required=True,
         format_func=SOURCES.get,
         key="token_source",
@@ -57,7 +57,7 @@ def chosen_source() -> str:
 
 
 def question_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
-    """Some of the active questions in their prompt, each followed by its gold answer."""
+    """Some of the active questions in their prompt, each followed by its gold answer; the one looked at comes first."""
     asking = selection.asking()
     if asking is None:
         return (), {}
@@ -71,7 +71,7 @@ def question_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
         width=160,
         help="Drawn from the active questions, balanced over relations and mastery levels.",
     )
-    chosen = workspace().sample_questions(workspace().question_set(asking).questions, int(count), asking.seed)
+    chosen = selection.drawn(asking, int(count))
     return workspace().question_texts(pair, asking.prompt, chosen), token_tables.question_titles(chosen)
 
 

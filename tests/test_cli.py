@@ -118,8 +118,61 @@ def test_sweep_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None
     ]
     wanted = {"effective_percent", "count", "accuracy", "wilson95", "by_domain", "fixed", "broken", "mcnemar_p"}
     assert wanted | {"verified_rows", "decoded_rows", "seconds"} <= set(told["stops"][0])
+    assert told["arithmetic"] == told["stops"][0]["arithmetic"] == "exact"
     choice = {"choose_n", "choose_best_percent", "report_n", "report_accuracy", "optimism"}
-    assert set(told["choice"]) == choice
+    assert choice <= set(told["choice"]) and told["choice"]["chosen_on"] == "half"
+    assert {"healed", "damaged", "kept", "won", "newly_broken"} <= set(told["stops"][0]["three_way"])
+
+
+def test_a_sweep_of_blends_says_what_each_really_changed(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, err = palimpsest(
+        *(
+            "sweep",
+            tiny_pair.base,
+            tiny_pair.tuned,
+            "--questions",
+            tiny_pair.questions,
+            "--limit",
+            10,
+            "--seeds",
+            "0,1",
+        ),
+        *(
+            "--percents",
+            "50",
+            "--strategies",
+            "spectral,drop-rescale,relative-top",
+            "--layers",
+            "0",
+            "--modules",
+            "q,up",
+        ),
+        "--json",
+    )
+    assert code == 0, err
+    assert [(stop["strategy"], stop["seed"]) for stop in told["stops"]] == [
+        *(("spectral", 0), ("drop-rescale", 0), ("drop-rescale", 1), ("relative-top", 0)),
+    ]
+    for stop in told["stops"][:3]:
+        moved = stop["realised"]["moved"] / (32 * 32 + 64 * 32)
+        assert stop["effective_percent"] == pytest.approx(100 * moved) and stop["effective_l2_percent"] > 0
+    assert told["stops"][3]["realised"] is None and 40 < told["stops"][3]["changed_percent"] < 60
+
+
+def test_a_blend_is_written_with_what_it_changed(palimpsest: Any, tiny_pair: Any, tmp_path: Path) -> None:
+    out = tmp_path / "blend"
+    code, told, _ = palimpsest(
+        *("restore", tiny_pair.base, tiny_pair.tuned, out, "--percent", 30, "--strategy", "interpolation"),
+        *("--modules", "down", "--layers", "0-1", "--json"),
+    )
+    assert code == 0
+    recipe = json.loads((out / "palimpsest.json").read_text())
+    assert recipe["realised"] == told["realised"] and recipe["modules"] == ["down"] and recipe["layers"] == [0, 1]
+    assert told["arithmetic"] == recipe["arithmetic"] == "exact" and told["threshold"] is None
+    code, told, _ = palimpsest(
+        "restore", tiny_pair.base, tiny_pair.tuned, tmp_path / "b", "--percent", 30, "--modules", "x", "--json"
+    )
+    assert code == 2 and "Modules x are not there" in told["error"]["message"]
 
 
 def test_divergence_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None:

@@ -20,6 +20,15 @@ def test_the_same_layers_and_modules_are_the_same_restoration_in_any_order() -> 
     assert spec.layers == (1, 3) and spec.modules == ("k", "v")
 
 
+def test_what_means_nothing_to_a_strategy_is_left_at_its_default() -> None:
+    asked = {"scope": "tensor", "arithmetic": "paper", "seed": 3, "among": "changed", "layers": (1,)}
+    assert RestoreSpec(5, "random", **asked).canonical() == RestoreSpec(5, "random", **asked)  # type: ignore[arg-type]
+    top = RestoreSpec(5, "relative-top", **asked).canonical()  # type: ignore[arg-type]
+    assert (top.among, top.scope, top.seed) == ("all", "tensor", 3)
+    assert RestoreSpec(5, "drop-rescale", **asked).canonical() == RestoreSpec(5, "drop-rescale", layers=(1,), seed=3)  # type: ignore[arg-type]
+    assert RestoreSpec(5, "spectral", **asked).canonical() == RestoreSpec(5, "spectral", layers=(1,))  # type: ignore[arg-type]
+
+
 def test_fields_that_came_later_leave_the_identity_of_older_restorations_as_it_was() -> None:
     before = {"percent": 5.0, "strategy": "relative-top", "region": "transformer", "scope": "global"}
     assert RestoreSpec(5).identity() == before | {"layers": None, "arithmetic": "exact", "seed": 0}

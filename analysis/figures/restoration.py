@@ -4,18 +4,42 @@ Method and stops: Ye et al., EMNLP 2025 (arXiv 2509.16596), Table 4. Knows stops
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 import pandas as pd
 
 from analysis.figures import numbers, style
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline
-from analysis.figures.stops import STRATEGY_NAMES, curve_table
-from analysis.records import PAPER_PERCENTS, Evaluation, Stop
+from analysis.figures.stops import curve_table, seed_table
+from analysis.figures.strategies import STRATEGY_NAMES
+from analysis.records import BLENDS, PAPER_PERCENTS, Evaluation, Stop
 
-PERCENT_AXIS = alt.Axis(values=[0, *PAPER_PERCENTS, 80, 100], title="Restored, % of the region", grid=False)
-PERCENT_SCALE = alt.Scale(type="sqrt", domain=[0, 100])  # the paper's stops crowd the low end
+Axis = Literal["percent", "effective_percent"]
+AXIS_NAMES: dict[Axis, str] = {"percent": "k", "effective_percent": "effective k"}
+_TITLES: dict[Axis, str] = {
+    "percent": "Restored, % of the region (k)",
+    "effective_percent": "Really changed, % of the region (effective k)",
+}
 STOP_CLICK = "stop"
+_LEGEND = alt.Legend(orient="top", columns=3, symbolStrokeWidth=2.5, labelLimit=200)
+_CLIFF_BEYOND = 45  # percent: further right the cliff's label stands on its left
+
+
+@dataclass(frozen=True)
+class _X:
+    """The horizontal axis: which column it shows, and how far it reaches."""
+
+    column: Axis
+    reach: float
+
+    def of(self, field: str) -> alt.X:
+        """The channel for a field in percent; a square root, because the paper's stops crowd the low end."""
+        axis = alt.Axis(title=_TITLES[self.column], grid=False, labelOverlap="greedy")
+        if self.column == "percent":
+            axis.values = [0, *PAPER_PERCENTS, 80, 100]
+        return alt.X(f"{field}:Q", scale=alt.Scale(type="sqrt", domain=[0, self.reach]), axis=axis)
 
 
 def accuracy_curve(
@@ -24,29 +48,44 @@ def accuracy_curve(
     scope: Scope,
     base: Evaluation | None = None,
     tuned: Evaluation | None = None,
+    axis: Axis = "percent",
     current_percent: float | None = None,
     changed_percent: float | None = None,
 ) -> style.Figure:
-    """Accuracy (0-100%) against k with 95% intervals; base and tuned as lines, the random control on the same axes.
+    """Accuracy (0-100%) of every stop against k or against the share really changed, with base and tuned as lines.
 
-    `current_percent` marks the slider; `changed_percent` the cliff: past it, restoring restores nothing more.
-    A click on a dot is reported under the selection `stop` with its strategy, seed and percent.
+    Bars are 95% intervals of a stop; a strategy with several seeds shows their mean and the band from lowest to top.
+    `current_percent` (on the chosen axis) marks the slider; `changed_percent` the cliff: past it, restoring restores
+    nothing more. A click on a dot is reported under the selection `stop` with its strategy, among, seed and percent.
     """
     table = _from_zero(curve_table(stops, scope), tuned, scope)
+    x = _X(axis, _reach(table, axis, changed_percent))
     layers = [
-        *_marker_layers(current_percent, changed_percent),
-        *_reference_layers(scope, base, tuned),
-        *_stop_layers(table, _accuracy_scale(table, scope, base, tuned)),
+        *_marker_layers(x, current_percent, changed_percent),
+        *_reference_layers(x, scope, base, tuned),
+        *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned)),
     ]
     chart = alt.layer(*layers, height=style.FIGURE_HEIGHT)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
 
 
-def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None) -> str:
+def _reach(table: pd.DataFrame, axis: Axis, changed_percent: float | None) -> float:
+    if axis == "percent":
+        return 100.0
+    return min(100.0, 1.02 * float(max([0.1, changed_percent or 0.0, *table["effective_percent"]])))
+
+
+def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None) -> list[str] | str:
     if reference is None and not stops:
         return "nothing has been asked yet"
     number = headline(reference or stops[0].evaluation, scope)
-    return f"{number.measure} · n = {numbers.count(number.n)} · bars and bands: 95% interval"
+    ranked = sorted({stop.spec.arithmetic for stop in stops if stop.spec.strategy not in BLENDS})
+    arithmetic = f" · arithmetic: {', '.join(ranked)}" if ranked else ""
+    bands = " · bands over seeds: lowest to highest" if any(stop.spec.seed for stop in stops) else ""
+    return [
+        f"{number.measure} · n = {numbers.count(number.n)}{arithmetic}",
+        f"bars, and bands of base and tuned: 95% interval{bands}",
+    ]
 
 
 def _accuracy_scale(table: pd.DataFrame, scope: Scope, *references: Evaluation | None) -> alt.Scale:
@@ -60,36 +99,63 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
         return table
     number = headline(tuned, scope)
     low, high = number.interval95 or (number.value, number.value)
-    start = table.drop_duplicates(["strategy", "seed"]).assign(
+    start = table.drop_duplicates(["order", "seed"]).assign(
         percent=0.0, effective_percent=0.0, count=0, accuracy=number.value, low=low, high=high, fixed=0, broken=0
     )
     return pd.concat([start, table[table["percent"] > 0]], ignore_index=True)
 
 
-def _stop_layers(table: pd.DataFrame, scale: alt.Scale) -> list[alt.Chart]:
-    present = sorted(set(table["strategy"]), key=list(STRATEGY_NAMES).index)
-    colour = alt.Color(
-        "order:N",
-        title=None,
-        scale=alt.Scale(
-            domain=[STRATEGY_NAMES[name] for name in present],
-            range=[style.STRATEGY_COLOURS[name] for name in present],
-        ),
+def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale) -> list[alt.Chart]:
+    joined = seed_table(table)
+    several = set(joined.loc[joined["seeds"] > 1, "order"])
+    series = _series(table)
+    at, percent = x.of(x.column), alt.Axis(format=style.PERCENT_FORMAT, title=None)
+    colour, dash = _colour(series), _dash(series)
+    band = alt.Chart(joined[joined["order"].isin(several)]).mark_area(opacity=0.16)
+    lines = alt.Chart(joined).mark_line(opacity=0.8)
+    single = alt.Chart(table[~table["order"].isin(several)])
+    bars = single.mark_rule(opacity=0.55, strokeWidth=1.5)
+    dots = alt.Chart(table).mark_point(filled=True, opacity=1, cursor="pointer")
+    size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(30), alt.value(75))
+    return [
+        band.encode(x=at, y=alt.Y("lowest:Q", axis=percent), y2=alt.Y2("highest:Q"), color=colour),
+        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=dash),
+        bars.encode(x=at, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
+        dots.encode(
+            x=at, y=alt.Y("accuracy:Q", axis=percent, scale=scale), color=colour, size=size, tooltip=_stop_tooltip()
+        ).add_params(_click()),
+    ]
+
+
+def _series(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a curve, in the order the strategies are listed everywhere."""
+    place = {strategy: number for number, strategy in enumerate(STRATEGY_NAMES)}
+    curves = table.drop_duplicates("order")
+    return curves.assign(place=curves["strategy"].map(place)).sort_values(["place", "among"])
+
+
+def _colour(series: pd.DataFrame) -> alt.Color:
+    colours = [style.STRATEGY_COLOURS[strategy] for strategy in series["strategy"]]
+    return alt.Color(
+        "order:N", title=None, legend=_LEGEND, scale=alt.Scale(domain=list(series["order"]), range=colours)
     )
-    x = alt.X("percent:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
-    percent = alt.Axis(format=style.PERCENT_FORMAT, title=None)
-    y = alt.Y("accuracy:Q", axis=percent, scale=scale)
-    chart = alt.Chart(table)
-    lines = chart.mark_line(opacity=0.75).encode(x=x, y=alt.Y("mean(accuracy):Q", axis=percent), color=colour)
-    bars = chart.mark_rule(opacity=0.55, strokeWidth=1.5).encode(
-        x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour
+
+
+def _dash(series: pd.DataFrame) -> alt.StrokeDash:
+    """Blends are dotted and controls among the changed weights dashed, so that no curve is told by its colour alone."""
+    dashes = [
+        [2, 3] if strategy in BLENDS else [7, 4] if among == "changed" else [1, 0]
+        for strategy, among in zip(series["strategy"], series["among"], strict=True)
+    ]
+    return alt.StrokeDash(
+        "order:N", title=None, legend=_LEGEND, scale=alt.Scale(domain=list(series["order"]), range=dashes)
     )
-    dots = chart.mark_point(filled=True, size=75, opacity=1, cursor="pointer")
-    return [lines, bars, dots.encode(x=x, y=y, color=colour, tooltip=_stop_tooltip()).add_params(_click())]
 
 
 def _click() -> alt.Parameter:
-    return alt.selection_point(name=STOP_CLICK, fields=["strategy", "seed", "percent"], on="click", nearest=False)
+    return alt.selection_point(
+        name=STOP_CLICK, fields=["strategy", "among", "seed", "percent"], on="click", nearest=False
+    )
 
 
 def _stop_tooltip() -> list[alt.Tooltip]:
@@ -107,23 +173,23 @@ def _stop_tooltip() -> list[alt.Tooltip]:
     ]
 
 
-def _reference_layers(scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> list[alt.Chart]:
+def _reference_layers(x: _X, scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> list[alt.Chart]:
     lower = headline(base, scope).value if base else None
     upper = headline(tuned, scope).value if tuned else None
     base_above = lower is not None and upper is not None and lower > upper  # so that the two labels never meet
     layers: list[alt.Chart] = []
     if base is not None:
-        layers += _reference(headline(base, scope), style.BASE, "base in this prompt", above=base_above)
+        layers += _reference(x, headline(base, scope), style.BASE, "base in this prompt", above=base_above)
     if tuned is not None:
-        layers += _reference(headline(tuned, scope), style.TUNED, "tuned", above=not base_above)
+        layers += _reference(x, headline(tuned, scope), style.TUNED, "tuned", above=not base_above)
     return layers
 
 
-def _reference(number: Headline, colour: str, label: str, *, above: bool) -> list[alt.Chart]:
+def _reference(x: _X, number: Headline, colour: str, label: str, *, above: bool) -> list[alt.Chart]:
     low, high = number.interval95 or (number.value, number.value)
     words = f"{label} {numbers.share(number.value)}"
     chart = alt.Chart(
-        pd.DataFrame([{"accuracy": number.value, "low": low, "high": high, "label": words, "percent": 100}])
+        pd.DataFrame([{"accuracy": number.value, "low": low, "high": high, "label": words, "right": x.reach}])
     )
     band = chart.mark_rect(color=colour, opacity=0.1).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     rule = chart.mark_rule(color=colour, strokeDash=[6, 3], strokeWidth=1.5).encode(
@@ -133,22 +199,29 @@ def _reference(number: Headline, colour: str, label: str, *, above: bool) -> lis
     return [
         band,
         rule,
-        text.encode(x=alt.X("percent:Q", scale=PERCENT_SCALE), y=alt.Y("accuracy:Q"), text=alt.Text("label:N")),
+        text.encode(x=x.of("right"), y=alt.Y("accuracy:Q"), text=alt.Text("label:N")),
     ]
 
 
-def _marker_layers(current_percent: float | None, changed_percent: float | None) -> list[alt.Chart]:
+def _marker_layers(x: _X, current_percent: float | None, changed_percent: float | None) -> list[alt.Chart]:
     layers: list[alt.Chart] = []
-    if changed_percent is not None and changed_percent < 100:
-        beyond = pd.DataFrame([{"from": changed_percent, "to": 100.0, "note": "nothing more to restore"}])
-        x = alt.X("from:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
-        layers.append(
-            alt.Chart(beyond)
-            .mark_rect(color=style.RANDOM, opacity=0.12)
-            .encode(x=x, x2=alt.X2("to:Q"), tooltip=[alt.Tooltip("note:N")])
-        )
+    if changed_percent is not None and changed_percent < x.reach:
+        layers += _cliff(x, changed_percent)
     if current_percent is not None:
         here = pd.DataFrame([{"percent": current_percent}])
-        x = alt.X("percent:Q", scale=PERCENT_SCALE, axis=PERCENT_AXIS)
-        layers.append(alt.Chart(here).mark_rule(color=style.RESTORED, opacity=0.8).encode(x=x))
+        layers.append(alt.Chart(here).mark_rule(color=style.RESTORED, opacity=0.8).encode(x=x.of("percent")))
     return layers
+
+
+def _cliff(x: _X, changed_percent: float) -> list[alt.Chart]:
+    words = f"cliff: {numbers.percent(changed_percent, 1)} changed"
+    beyond = pd.DataFrame([{"from": changed_percent, "to": x.reach, "note": "nothing more to restore", "cliff": words}])
+    chart, left = alt.Chart(beyond), changed_percent > _CLIFF_BEYOND
+    text = chart.mark_text(align="right" if left else "left", dx=-5 if left else 5, fontSize=11, color=style.RANDOM)
+    return [
+        chart.mark_rect(color=style.RANDOM, opacity=0.12).encode(
+            x=x.of("from"), x2=alt.X2("to:Q"), tooltip=[alt.Tooltip("note:N"), alt.Tooltip("cliff:N")]
+        ),
+        chart.mark_rule(color=style.RANDOM, strokeDash=[3, 3]).encode(x=x.of("from"), tooltip=[alt.Tooltip("cliff:N")]),
+        text.encode(x=x.of("from"), y=alt.value(8), text=alt.Text("cliff:N")),
+    ]

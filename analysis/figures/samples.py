@@ -1,77 +1,127 @@
-"""Question by question: what base, tuned and restored answered, and which answers changed side.
+"""Question by question: what base, tuned and restored answered, which answers changed side, which credits are doubtful.
 
-Right and wrong are by the paper's rule (score: contains). Knows questions and evaluations; calls no model.
+Right and wrong are by the paper's rule (score: contains) unless a score is named. The answer is the output's first line
+with anything in it; the raw output is kept beside it. Knows questions and evaluations; calls no model, draws nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import altair as alt
+import numpy as np
 import pandas as pd
 
-from analysis.figures import numbers, style
-from analysis.knowledge.statistics import right_by_id
-from analysis.records import Evaluation, Question
+from analysis.figures import numbers
+from analysis.figures.visible import legible
+from analysis.knowledge.scoring import Credit, Flag, credit, first_line
+from analysis.records import SCORES, Answered, Evaluation, Question, ScoreName
 
 State = Literal["base", "tuned", "restored"]
-Chip = Literal["fixed", "broken", "still right", "still wrong", "lost against base"]
+Chip = Literal[
+    "fixed", "broken", "still right", "still wrong", "lost against base", "scorers disagree", "doubtful credit"
+]
 CHIPS: dict[Chip, str] = {
     "fixed": "wrong before, right after",
     "broken": "right before, wrong after",
     "still right": "right before and after",
     "still wrong": "wrong before and after",
     "lost against base": "right in base, wrong after",
+    "scorers disagree": "the four scores of the answer after are not all alike",
+    "doubtful credit": "counted as right after, for a reason worth a look: the detail names it",
 }
-FLIP_CLICK = "flip"
-_SIDES = {
+SCORE_NAMES: dict[ScoreName, str] = {
+    "contains": "contained",
+    "contains_word": "whole words",
+    "contains_first_line": "first line",
+    "exact_match": "exact",
+}
+DOUBTS: dict[Flag, str] = {
+    "short-alias": "it has three letters or fewer",
+    "alias-in-question": "it stands in the question",
+    "outside-first-line": "it stands outside the first line",
+    "inside-longer-word": "it stands inside a longer word",
+}
+ORDERS = {"as asked": [], "relation": ["relation"], "mastery": ["level"], "change": ["side"]}
+SIDES = {
     (False, True): "fixed",
     (True, False): "broken",
     (True, True): "still right",
     (False, False): "still wrong",
 }
+WORDS = "words"  # the column that search reads: everything of a row, case folded
+MARKS = {True: "✓", False: "✗"}
 
 
-def answers_table(
-    questions: Sequence[Question], evaluations: dict[State, Evaluation], before: State, after: State
-) -> pd.DataFrame:
-    """One row a question asked in all given states.
+def answers_frame(questions: Sequence[Question], evaluations: Mapping[State, Evaluation]) -> pd.DataFrame:
+    """One row a question asked in all given states, in the order of the questions.
 
-    Columns: id, side (how the answer changed from `before` to `after`), lost (right in base, wrong after), question,
-    gold, each state's output and whether it is right, relation, level, domain.
+    Columns: id, question, gold, relation, subject, level, domain; a state S has `S` (the answer), `S raw`, `S stopped`,
+    one boolean a score, of which `S contains` is called right, `S credited` (the accepted answer found in the output,
+    "" without) and `S doubt` (the flags of that credit); and `words`.
     """
-    outputs = {state: {row.id: row.output for row in evaluation.rows} for state, evaluation in evaluations.items()}
-    right = {state: right_by_id(evaluation) for state, evaluation in evaluations.items()}
-    asked = [question for question in questions if all(question.id in found for found in right.values())]
-    rows = [_row(question, outputs, right, before, after) for question in asked]
-    return pd.DataFrame(rows, columns=_columns(list(evaluations)))
+    rows = {state: {row.id: row for row in evaluation.rows} for state, evaluation in evaluations.items()}
+    asked = [question for question in questions if all(question.id in found for found in rows.values())]
+    frame = pd.DataFrame(
+        {
+            "id": [question.id for question in asked],
+            "question": [question.question for question in asked],
+            "gold": [" · ".join(question.answers) for question in asked],
+            "relation": [question.relation for question in asked],
+            "subject": [question.subject for question in asked],
+            "level": pd.array([question.level for question in asked], dtype="Int64"),
+            "domain": [question.domain for question in asked],
+        }
+    )
+    for state, found in rows.items():
+        columns = _state_columns(state, [found[question.id] for question in asked], asked)
+        frame = pd.concat([frame, pd.DataFrame(columns)], axis=1)
+    frame[WORDS] = _words(frame, list(rows))
+    return frame
 
 
-def _columns(states: Sequence[State]) -> list[str]:
-    answers = [name for state in states for name in (state, f"{state} right")]
-    return ["id", "side", "lost", "question", "gold", *answers, "relation", "level", "domain"]
-
-
-def _row(
-    question: Question,
-    outputs: dict[State, dict[str, str]],
-    right: dict[State, dict[str, bool]],
-    before: State,
-    after: State,
-) -> dict[str, object]:
-    answers: dict[str, object] = {}
-    for state in outputs:
-        answers[state] = outputs[state][question.id].strip()
-        answers[f"{state} right"] = right[state][question.id]
-    return answers | {
-        "id": question.id,
-        "side": _SIDES[right[before][question.id], right[after][question.id]],
-        "lost": "base" in right and right["base"][question.id] and not right[after][question.id],
-        "question": question.question,
-        "gold": " · ".join(question.answers),
-        "relation": question.relation,
-        "level": question.level,
-        "domain": question.domain,
+def _state_columns(state: State, rows: Sequence[Answered], asked: Sequence[Question]) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {
+        state: [first_line(row.output) for row in rows],
+        f"{state} raw": [row.output for row in rows],
+        f"{state} stopped": [row.stopped for row in rows],
     }
+    columns |= {f"{state} {score}": [row.correct[score] for row in rows] for score in SCORES}
+    credits = [_credit(row, question) for row, question in zip(rows, asked, strict=True)]
+    columns[f"{state} credited"] = [found.alias if found else "" for found in credits]
+    columns[f"{state} doubt"] = [", ".join(found.flags) if found else "" for found in credits]
+    return columns
+
+
+def _credit(row: Answered, question: Question) -> Credit | None:
+    return credit(row.output, question) if row.correct["contains"] else None
+
+
+def _words(frame: pd.DataFrame, states: Sequence[str]) -> "pd.Series[str]":
+    columns = ["id", "question", "gold", "relation", *(f"{state} raw" for state in states)]
+    words = frame[columns[0]].astype(str)
+    for column in columns[1:]:
+        words = words + "\n" + frame[column].astype(str)
+    return words.str.casefold()
+
+
+def states_of(frame: pd.DataFrame) -> list[State]:
+    """The states a frame of answers holds, in the order base, tuned, restored."""
+    states: tuple[State, ...] = ("base", "tuned", "restored")
+    return [state for state in states if state in frame.columns]
+
+
+def compared(frame: pd.DataFrame, before: State, after: State) -> pd.DataFrame:
+    """The frame with `side` (how each answer changed), `lost` (right in base, wrong after), `split` (scores of the
+    answer after disagree) and `doubtful` (its credit is)."""
+    was, now = frame[f"{before} contains"].to_numpy(bool), frame[f"{after} contains"].to_numpy(bool)
+    names = np.array([SIDES[False, False], SIDES[False, True], SIDES[True, False], SIDES[True, True]], dtype=object)
+    scores = frame[[f"{after} {score}" for score in SCORES]].to_numpy(bool)
+    lost = frame["base contains"].to_numpy(bool) & ~now if "base" in frame else np.zeros(len(frame), bool)
+    return frame.assign(
+        side=names[2 * was + now],
+        lost=lost,
+        split=np.asarray(scores.any(axis=1) & ~scores.all(axis=1)),
+        doubtful=frame[f"{after} doubt"] != "",
+    )
 
 
 def chip_counts(table: pd.DataFrame) -> dict[Chip, int]:
@@ -79,51 +129,78 @@ def chip_counts(table: pd.DataFrame) -> dict[Chip, int]:
     return {chip: int(_holds(table, chip).sum()) for chip in CHIPS}
 
 
-def pick(table: pd.DataFrame, chips: Sequence[Chip] = (), text: str = "") -> pd.DataFrame:
-    """The rows under any of these chips (all without one) whose question or any answer contains the text."""
+def pick(
+    table: pd.DataFrame,
+    chips: Sequence[Chip] = (),
+    text: str = "",
+    *,
+    ids: frozenset[str] | None = None,
+    levels: Sequence[int] = (),
+    relations: Sequence[str] = (),
+    order: str = "as asked",
+) -> pd.DataFrame:
+    """The rows under any of these chips, with any of these ids, levels and relations (all without), that hold the text.
+
+    The text is looked for in questions, gold answers and raw outputs, whatever the case; in the given order.
+    """
     chosen = table
+    if ids is not None:
+        chosen = chosen[chosen["id"].isin(ids)]
+    if levels:
+        chosen = chosen[chosen["level"].isin(levels)]
+    if relations:
+        chosen = chosen[chosen["relation"].isin(relations)]
     if chips:
-        chosen = chosen[pd.concat([_holds(chosen, chip) for chip in chips], axis=1).any(axis=1)]
-    wanted = text.strip().casefold()
-    if wanted and not chosen.empty:
-        words = chosen.drop(columns=["side", "lost"]).astype(str).agg(" ".join, axis=1).str.casefold()
-        chosen = chosen[words.str.contains(wanted, regex=False)]
-    return chosen
+        chosen = chosen[np.logical_or.reduce([_holds(chosen, chip).to_numpy(bool) for chip in chips])]
+    if text.strip():
+        chosen = chosen[chosen[WORDS].str.contains(text.strip().casefold(), regex=False)]
+    return chosen.sort_values(ORDERS[order], kind="stable") if ORDERS[order] else chosen
 
 
 def _holds(table: pd.DataFrame, chip: Chip) -> "pd.Series[bool]":
-    return table["lost"].astype(bool) if chip == "lost against base" else table["side"] == chip
+    flags = {"lost against base": "lost", "scorers disagree": "split", "doubtful credit": "doubtful"}
+    return table[flags[chip]].astype(bool) if chip in flags else table["side"] == chip
 
 
-def flip_grid(table: pd.DataFrame, before: State, after: State) -> style.Figure:
-    """The 2 x 2 counts of right and wrong before and after; a click reports the side as `flip`."""
-    counts = table["side"].value_counts()
-    cells = pd.DataFrame(
-        [
-            {"before": _word(was), "after": _word(now), "side": side, "n": int(counts.get(side, 0))}
-            for (was, now), side in _SIDES.items()
-        ]
-    )
-    cells["label"] = [f"{numbers.count(n)} {side}" for n, side in zip(cells["n"], cells["side"], strict=True)]
-    x = alt.X("after:N", sort=["right", "wrong"], title=f"{after} answers", axis=_AXIS)
-    y = alt.Y("before:N", sort=["right", "wrong"], title=f"{before} answers", axis=_AXIS)
-    colours = alt.Scale(domain=list(CHIPS)[:4], range=[style.RESTORED, style.TUNED, style.BASE, style.RANDOM])
-    tiles = alt.Chart(cells).encode(x=x, y=y, tooltip=["side:N", alt.Tooltip("n:Q", title="questions", format=",")])
-    click = alt.selection_point(name=FLIP_CLICK, fields=["side"], on="click")
-    rects = tiles.mark_rect(cornerRadius=6, cursor="pointer", stroke="transparent", strokeWidth=4).encode(
-        color=alt.Color("side:N", scale=colours, legend=None),
-        opacity=alt.condition(click, alt.value(0.28), alt.value(0.1)),
-    )
-    words = tiles.mark_text(fontSize=15, fontWeight=600).encode(text="label:N")
-    chart = alt.layer(rects.add_params(click), words, height=style.SLIM_HEIGHT)
-    return style.finish(chart, f"Questions, {before} against {after} (count)", f"n = {numbers.count(len(table))}")
+def shown(table: pd.DataFrame, *, raw: bool) -> pd.DataFrame:
+    """The rows as they stand on screen: change, question, gold, each state's answer with its mark, raw outputs."""
+    states = states_of(table)
+    found = table[["id", "side", "question", "gold"]].copy()
+    for state in states:
+        marks = table[f"{state} contains"].map(MARKS)
+        found[state] = marks + " " + table[state].map(legible)
+    for state in states if raw else ():
+        found[f"{state} raw"] = table[f"{state} raw"].map(legible)
+    return found.assign(level=table["level"], relation=table["relation"])
 
 
-_AXIS = alt.Axis(labelAngle=0, grid=False, ticks=False, domain=False)
+def export(table: pd.DataFrame) -> pd.DataFrame:
+    """Everything known of these rows, for a file."""
+    return table.drop(columns=[WORDS])
 
 
-def _word(right: bool) -> str:
-    return "right" if right else "wrong"
+def score_words(row: Mapping[str, object], state: State) -> str:
+    """The four scores of one answer and why it ended: 'contained ✓ · whole words ✓ · … · stopped: eos'."""
+    scores = [f"{name} {MARKS[bool(row[f'{state} {score}'])]}" for score, name in SCORE_NAMES.items()]
+    return " · ".join([*scores, f"stopped: {row[f'{state} stopped']}"])
+
+
+def doubt_words(row: Mapping[str, object], state: State) -> str:
+    """Why the credit of one answer is doubtful, with what earned it; "" where nothing is."""
+    flags = str(row[f"{state} doubt"])
+    why = "; ".join(words for flag, words in DOUBTS.items() if flag in flags.split(", "))
+    return f"doubtful credit for “{row[f'{state} credited']}”: {why}" if why else ""
+
+
+def filter_words(
+    before: State, after: State, chips: Sequence[Chip], text: str, levels: Sequence[int], relations: Sequence[str]
+) -> str:
+    """How rows were picked, in words: 'tuned → restored: fixed or broken, “river”'."""
+    parts = [" or ".join(chips)] if chips else []
+    parts += [f"“{text.strip()}”"] if text.strip() else []
+    parts += [f"mastery {', '.join(map(str, levels))}"] if levels else []
+    parts += [", ".join(relations)] if relations else []
+    return f"{before} → {after}: {', '.join(parts) or 'all'}"
 
 
 def flip_words(table: pd.DataFrame, before: State, after: State) -> str:

@@ -7,33 +7,13 @@ import pandas as pd
 
 from analysis.figures import numbers
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
-from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop, Tally
+from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
+from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop, Tally
 
-STRATEGY_NAMES = {
-    "relative-top": "largest relative change first",
-    "relative-bottom": "smallest relative change first",
-    "random": "random control",
-    "absolute-top": "largest absolute change first",
-    "absolute-bottom": "smallest absolute change first",
-    "small-base": "smallest base values first",
-}
-_STOP_WORDS = {
-    "relative-top": "top {} by relative change",
-    "relative-bottom": "bottom {} by relative change",
-    "random": "random {}",
-    "absolute-top": "top {} by absolute change",
-    "absolute-bottom": "bottom {} by absolute change",
-    "small-base": "{} with the smallest base values",
-}
-
-
-def strategy_name(strategy: str) -> str:
-    """What an order is called on screen; an order without a name of its own keeps its id."""
-    return STRATEGY_NAMES.get(strategy, strategy)
-
+__all__ = ["STRATEGY_NAMES", "spec_words", "strategy_name"]
 
 CURVE_COLUMNS = (
-    *("strategy", "order", "seed", "percent", "effective_percent", "count"),
+    *("strategy", "order", "among", "seed", "percent", "effective_percent", "count"),
     *("accuracy", "low", "high", "n", "fixed", "broken", "mcnemar_p"),
 )
 
@@ -67,14 +47,52 @@ def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope) -> Met
     )
 
 
-def changed_percent(count: RestoreCount) -> float:
-    """Share of the region that fine-tuning changed at all, 0-100: the most any restoration can undo."""
-    return 100.0 * count.changed_count / count.region_parameters if count.region_parameters else 0.0
-
-
 def past_cliff(count: RestoreCount) -> bool:
     """Whether k asks for more than fine-tuning changed, so that everything changed is already restored."""
     return count.spec.strategy == "relative-top" and 0 < count.changed_count < count.count
+
+
+def rounding_words(count: RestoreCount) -> str:
+    """What storing a blend made of its values, in a sentence; empty where there is none, or nothing changed."""
+    seen = count.realised
+    if seen is None or not count.changed_count:
+        return ""
+    parts = {"the base's": seen.to_base, "the tuned": seen.to_tuned, "between the two": seen.between}
+    if seen.beyond:
+        parts["beyond them (rescaled)"] = seen.beyond
+    changed = sum(parts.values())
+    listed = ", ".join(f"{numbers.share(part / changed)} {where}" for where, part in parts.items())
+    return (
+        f"As stored, of {numbers.short_count(changed)} changed weights: {listed}. The values moved "
+        f"{numbers.share(seen.l2_percent / 100)} of the squared distance from tuned to base."
+    )
+
+
+def beside(stops: Sequence[Stop], spec: RestoreSpec) -> tuple[Stop, ...]:
+    """The stops that can be compared with a spec: the same parameters, ranked in the same way where they are ranked."""
+    return tuple(stop for stop in stops if _place(stop.spec) == _place(spec) and _same_ranking(stop.spec, spec))
+
+
+def _place(spec: RestoreSpec) -> tuple[object, ...]:
+    return spec.region, spec.layers, spec.modules
+
+
+def _same_ranking(one: RestoreSpec, other: RestoreSpec) -> bool:
+    ranked = one.strategy not in BLENDS and other.strategy not in BLENDS
+    return not ranked or (one.scope, one.arithmetic) == (other.scope, other.arithmetic)
+
+
+def seed_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A curve table with each stop's seeds joined: mean effective_percent and accuracy, lowest and highest accuracy."""
+    groups = table.groupby(["strategy", "order", "percent"], sort=False)
+    joined = groups.agg(
+        effective_percent=("effective_percent", "mean"),
+        accuracy=("accuracy", "mean"),
+        lowest=("accuracy", "min"),
+        highest=("accuracy", "max"),
+        seeds=("seed", "nunique"),
+    )
+    return joined.reset_index()
 
 
 def curve_table(stops: Sequence[Stop], scope: Scope) -> pd.DataFrame:
@@ -88,7 +106,8 @@ def _curve_row(stop: Stop, number: Headline) -> dict[str, object]:
     low, high = number.interval95 or (number.value, number.value)
     return {
         "strategy": stop.spec.strategy,
-        "order": strategy_name(stop.spec.strategy),
+        "order": series_name(stop.spec),
+        "among": stop.spec.among,
         "seed": stop.spec.seed,
         "percent": float(stop.spec.percent),
         "effective_percent": stop.count.effective_percent,
@@ -122,21 +141,26 @@ def _level_row(level: int, columns: dict[str, dict[int, Tally]]) -> dict[str, ob
 def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
     """Every evaluated stop, one row each, ready for a CSV: the spec, the counts and the accuracy per domain."""
     rows = []
-    for stop in sorted(stops, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)):
+    for stop in sorted(
+        stops, key=lambda stop: (stop.spec.strategy, stop.spec.among, stop.spec.seed, stop.spec.percent)
+    ):
         row = _curve_row(stop, headline(stop.evaluation, scopes[0]))
+        where = {
+            "region": stop.spec.region,
+            "scope": stop.spec.scope,
+            "layers": "all" if stop.spec.layers is None else ranges(stop.spec.layers),
+            "modules": "all" if stop.spec.modules is None else " ".join(stop.spec.modules),
+            "arithmetic": stop.spec.arithmetic,
+            "changed_percent": stop.count.changed_percent,
+            "moved_l2_percent": stop.count.effective_l2_percent,
+        }
         per_scope = {f"accuracy_{scope}": headline(stop.evaluation, scope).value for scope in scopes}
         rows.append(
-            {name: row[name] for name in CURVE_COLUMNS if name not in ("order", "accuracy", "low", "high")} | per_scope
+            {name: row[name] for name in CURVE_COLUMNS if name not in ("order", "accuracy", "low", "high")}
+            | per_scope
+            | where
         )
     return pd.DataFrame(rows)
-
-
-def spec_words(spec: RestoreSpec) -> str:
-    """A restoration in words: 'top 5% by relative change, transformer'."""
-    words = _STOP_WORDS.get(spec.strategy, spec.strategy + " {}").format(numbers.percent(spec.percent))
-    layers = "" if spec.layers is None else f", layers {spec.layers[0]}–{spec.layers[-1]}"
-    seed = f", seed {spec.seed}" if spec.seed else ""
-    return f"{words}, {spec.region}{layers}{seed}"
 
 
 def curve_words(stops: Sequence[Stop], scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> str:

@@ -27,6 +27,10 @@ STRATEGY_COLOURS = {
     "absolute-top": "#7A6BC4",
     "absolute-bottom": "#9A7D00",
     "small-base": "#A0623A",
+    "interpolation": "#2A8CA8",
+    "layer-scaled": "#C9458F",
+    "drop-rescale": "#6F801F",
+    "spectral": "#9A4FC2",
 }
 ON_DARK = {BASE: "#4FA6DB", TUNED: "#EE8A4A", RESTORED: "#2BB58C"}  # the same hues, light enough for text
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision

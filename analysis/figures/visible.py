@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -43,6 +44,18 @@ def visible(text: str) -> tuple[str, ...]:
 def spoken(text: str) -> str:
     """The visible form in one line, for tables and labels."""
     return "".join(visible(text)).replace("\n", "")
+
+
+def legible(text: str) -> str:
+    """One line to be read: ordinary spaces stay, all else unseen is marked."""
+    pieces = visible(text) if text else ()
+    parts = (piece.replace(MARKS[" "], " ") if place % 2 else piece for place, piece in enumerate(pieces))
+    return "".join(parts).replace("\n", "")
+
+
+def prompt_tokens(tokens: Sequence[str], ids: Sequence[int]) -> str:
+    """Tokens with their ids in one line: '<s>:1 Who:5'."""
+    return " ".join(f"{spoken(token)}:{number}" for token, number in zip(tokens, ids, strict=True))
 
 
 def _letters(part: str) -> list[tuple[bool, str]]:

@@ -8,42 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import LanguageError, QuestionError
-from analysis.knowledge.prompts import Prompt, decide_bos, encode_prompts, resolve_prompt
+from analysis.knowledge.prompts import Prompt, decide_prompt_bos, encode_prompts, resolve_prompt
 from analysis.knowledge.questions import QuestionSet
 from analysis.knowledge.scoring import score, scores_fixed
-from analysis.knowledge.statistics import anytime_interval, compare, repair, stratified_mean, wilson
+from analysis.knowledge.statistics import anytime_interval
+from analysis.knowledge.summary import summarise
 from analysis.language.generate import MAX_NEW_TOKENS, Finished, Generation, context_length, default_rows, greedy
 from analysis.records import (
-    MASTERY_LEVELS,
-    SCORES,
     Answered,
-    Domain,
-    DomainAccuracy,
     Evaluation,
     PartialEvaluation,
     Progress,
     Question,
-    ScoreName,
     Silent,
     Stopped,
-    Tally,
     check_cancelled,
 )
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
 
-__all__ = ["compare", "evaluate", "repair", "summarise"]
-
 Drafts = Mapping[str, Sequence[int]]
 BATCHES_A_BLOCK = 2  # two batches sorted by length waste less padding; more would make partial results rare
 HOLDING_FRACTION = 0.75  # measured on short answers: below this, checking drafts costs more than decoding
-DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
 def evaluate(
@@ -68,7 +60,8 @@ def evaluate(
     questions = question_set.questions
     if not questions:
         raise QuestionError("There are no questions to ask.")
-    prompts = _encode(lm, resolve_prompt(prompt), questions, max_new_tokens)
+    shown = resolve_prompt(prompt, question_set.shots)
+    prompts = _encode(lm, shown, questions, max_new_tokens)
     size = batch_size or default_rows(lm)
     rows: dict[int, Answered] = {}
     drafted = _Drafts(drafts or {})
@@ -85,7 +78,8 @@ def evaluate(
         prompt=prompt,
         dtype=lm.dtype,
         seconds=time.perf_counter() - began,
-        engine=_engine(lm, size) | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
+        engine=_engine(lm, size, shown)
+        | {"verified_rows": drafted.verified, "decoded_rows": len(rows) - drafted.verified},
         seed=seed,
     )
 
@@ -198,57 +192,6 @@ def decode(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[str]:
     return [str(text) for text in texts]
 
 
-def summarise(
-    rows: Sequence[Answered],
-    questions: Sequence[Question],
-    *,
-    prompt: str,
-    dtype: str,
-    seconds: float,
-    engine: Mapping[str, Any] | None = None,
-    seed: int = 0,
-) -> Evaluation:
-    """The numbers over these answers; `rows` and `questions` stand in the same order."""
-    correct: dict[ScoreName, int] = {name: sum(row.correct[name] for row in rows) for name in SCORES}
-    return Evaluation(
-        n=len(rows),
-        prompt=prompt,
-        dtype=dtype,
-        rows=tuple(rows),
-        correct=correct,
-        accuracy={name: Tally(len(rows), correct[name]).accuracy for name in SCORES},
-        wilson95={name: wilson(correct[name], len(rows)) for name in SCORES},
-        by_domain=_by_domain(rows, questions, seed),
-        seconds=seconds,
-        engine=dict(engine or {}),
-    )
-
-
-def _by_domain(rows: Sequence[Answered], questions: Sequence[Question], seed: int) -> dict[Domain, DomainAccuracy]:
-    found: dict[Domain, DomainAccuracy] = {}
-    for domain in DOMAINS:
-        pairs = [(row, asked) for row, asked in zip(rows, questions, strict=True) if asked.domain == domain]
-        if pairs:
-            found[domain] = _domain_accuracy(pairs, seed)
-    return found
-
-
-def _domain_accuracy(pairs: Sequence[tuple[Answered, Question]], seed: int) -> DomainAccuracy:
-    levels: dict[int, Tally] = {}
-    for level in MASTERY_LEVELS:
-        right = [row.correct["contains"] for row, asked in pairs if asked.level == level]
-        if right:
-            levels[level] = Tally(len(right), sum(right))
-    mean = stratified_mean(levels, seed=seed)
-    return DomainAccuracy(
-        n=len(pairs),
-        accuracy={name: sum(row.correct[name] for row, _ in pairs) / len(pairs) for name in SCORES},
-        levels=levels,
-        macro=mean.estimate if levels else None,
-        macro95=(mean.low, mean.high) if levels else None,
-    )
-
-
 def _encode(
     lm: LanguageModel, prompt: Prompt, questions: Sequence[Question], max_new_tokens: int
 ) -> list[tuple[int, ...]]:
@@ -267,14 +210,15 @@ def _encode(
     return [tuple(ids) for ids in prompts]
 
 
-def _engine(lm: LanguageModel, batch_rows: int) -> dict[str, Any]:
+def _engine(lm: LanguageModel, batch_rows: int, prompt: Prompt) -> dict[str, Any]:
     import torch
 
-    bos = decide_bos(lm.tokenizer)
+    bos = decide_prompt_bos(lm.tokenizer, prompt)
     return {
         "batch_rows": batch_rows,
         "threads": torch.get_num_threads(),
         "device": lm.device,
         "bos": bos.token,
         "bos_reason": bos.reason,
+        "shots": len(prompt.shots),
     }

@@ -26,7 +26,8 @@ def join_mastery(questions: Sequence[Question], table: Path) -> tuple[list[Quest
     joined = [replace(question, level=_level(question, levels)) for question in questions]
     missing = [question.question for question in joined if question.level is None]
     if len(missing) == len(joined):
-        raise QuestionError(f"The mastery table {table} knows none of these {len(joined)} questions.")
+        message = f"The mastery table {table} knows none of these {len(joined)} questions."
+        raise QuestionError(message, code="no-mastery")
     if not missing:
         return joined, []
     message = f"{len(missing)} of {len(joined)} questions have no mastery in {table.name}; they count in no level."

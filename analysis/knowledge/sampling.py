@@ -6,7 +6,8 @@ Does not know files or models.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -26,17 +27,25 @@ def sample_balanced(questions: Sequence[Question], limit: int, seed: int) -> lis
     """
     if limit < 1:
         raise QuestionError(f"The limit is {limit}: ask at least one question.")
+    return [questions[place] for place in sorted(islice(balanced_order(questions, seed), limit))]
+
+
+def balanced_order(questions: Sequence[Question], seed: int) -> Iterator[int]:
+    """Every place in `questions` once: each (relation, level) in turn, the turns and each group's order by the seed."""
     groups: dict[Group, list[int]] = {}
     for place, question in enumerate(questions):
         groups.setdefault((question.relation, question.level), []).append(place)
     drawn = {name: _shuffled(places, f"{seed}:{name}") for name, places in groups.items()}
     turns = _shuffled(sorted(drawn, key=str), str(seed))
-    rounds = max(map(len, drawn.values()), default=0)
-    order = (drawn[name][turn] for turn in range(rounds) for name in turns if turn < len(drawn[name]))
-    chosen = [place for place, _ in zip(order, range(limit), strict=False)]
-    return [questions[place] for place in sorted(chosen)]
+    turn = 0
+    while turns:
+        yield from (drawn[name][turn] for name in turns)
+        turn += 1
+        turns = [name for name in turns if turn < len(drawn[name])]  # so that many small groups cost no empty turns
 
 
 def _shuffled(items: Sequence[Item], seed: str) -> list[Item]:
+    if len(items) < 2:
+        return list(items)
     state = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest(), "little")
     return [items[place] for place in np.random.default_rng(state).permutation(len(items))]

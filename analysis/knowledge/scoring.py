@@ -15,11 +15,12 @@ import string
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 from analysis.records import IN_DOMAIN, OUT_OF_DOMAIN, Question, ScoreName
 
-Flag = Literal["short-alias", "alias-in-question", "outside-first-line"]
+Flag = Literal["short-alias", "alias-in-question", "outside-first-line", "inside-longer-word"]
+FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 # The paper's Table 12: object -> what is accepted beside it.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -61,10 +62,26 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True)
 class Accepted:
-    """What counts as right for one question, normalised: `contained` for the three containment scores, `exact`."""
+    """What counts as right for one question, normalised: `contained` for the three containment scores, `exact`.
+
+    `written` is how the question writes each of `contained`.
+    """
 
     contained: tuple[str, ...]
     exact: frozenset[str]
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Why `contains` holds: the accepted answer that was found, as the question writes it, and what speaks against it.
+
+    Flags: `short-alias` (three characters or fewer), `alias-in-question`, `outside-first-line` (not in the first line),
+    `inside-longer-word` ("pol" in "police"; not told of scripts that are written without spaces).
+    """
+
+    alias: str
+    flags: tuple[Flag, ...]
 
 
 def normalise(text: str) -> str:
@@ -141,23 +158,43 @@ def scores_fixed(output: str, question: Question) -> bool:
     return any(contains_word(text, answer) for answer in _accepted(accepted_answers(question)).contained)
 
 
-def suspicious(output: str, question: Question) -> tuple[Flag, ...]:
-    """Why a credit by `contains` may be undeserved; empty where there is no credit or nothing to doubt.
+def credit(output: str, question: Question) -> Credit | None:
+    """What earned this output its credit by `contains`, None where it has none.
 
-    An alias is doubted only if no other accepted answer earns the same credit without doubt.
+    Of several accepted answers in the output the least doubtful one counts, and of those the longest.
     """
-    accepted = _accepted(accepted_answers(question)).contained
+    accepted = _accepted(accepted_answers(question))
     text = normalise(output)
-    credited = [answer for answer in accepted if answer in text]
-    if not credited:
-        return ()
-    asked, start = normalise(question.question), normalise(first_line(output))
+    found = [
+        (answer, written)
+        for answer, written in zip(accepted.contained, accepted.written, strict=True)
+        if answer in text
+    ]
+    if not found:
+        return None
+    asked, line = normalise(question.question), normalise(first_line(output))
+    credits = [(answer, Credit(written, _doubts(answer, text, line, asked))) for answer, written in found]
+    return min(credits, key=lambda pair: (len(pair[1].flags), -len(pair[0])))[1]
+
+
+def suspicious(output: str, question: Question) -> tuple[Flag, ...]:
+    """Why a credit by `contains` may be undeserved; empty where there is no credit or nothing to doubt."""
+    found = credit(output, question)
+    return found.flags if found else ()
+
+
+def _doubts(answer: str, text: str, line: str, asked: str) -> tuple[Flag, ...]:
     doubts: dict[Flag, bool] = {
-        "short-alias": all(len(answer) <= SHORT_ALIAS_CHARACTERS for answer in credited),
-        "alias-in-question": all(answer in asked for answer in credited),
-        "outside-first-line": not any(answer in start for answer in accepted),
+        "short-alias": len(answer) <= SHORT_ALIAS_CHARACTERS,
+        "alias-in-question": answer in asked,
+        "outside-first-line": answer not in line,
+        "inside-longer-word": not (contains_word(text, answer) or _written_without_spaces(answer)),
     }
     return tuple(flag for flag, doubted in doubts.items() if doubted)
+
+
+def _written_without_spaces(answer: str) -> bool:
+    return any(unicodedata.east_asian_width(character) in "WF" for character in (answer[0], answer[-1]))
 
 
 def _wordlike(character: str) -> bool:
@@ -171,9 +208,9 @@ def _aliases(answer: str, table: bool) -> tuple[str, ...]:
 @lru_cache(maxsize=1 << 16)
 def _accepted(answers: tuple[str, ...]) -> Accepted:
     """Answers that normalise to nothing are dropped: an empty string stands in every output."""
-    contained = dict.fromkeys(form for answer in answers if (form := normalise(answer).strip()))
+    contained = {form: answer for answer in reversed(answers) if (form := normalise(answer).strip())}
     exact = frozenset(form for answer in answers if (form := normalise_squad(answer)))
-    return Accepted(tuple(contained), exact)
+    return Accepted(tuple(reversed(contained)), exact, tuple(reversed(contained.values())))
 
 
 _FOLDED_ALIASES = {normalise(name): aliases for name, aliases in ALIASES.items()}

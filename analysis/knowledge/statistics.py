@@ -8,6 +8,7 @@ martingale) for the interval that holds while an evaluation is still running.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import QuestionError
-from analysis.records import Evaluation, Flips, Tally
+from analysis.records import Evaluation, Flips, Tally, ThreeWay
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,22 +31,6 @@ class Interval:
     estimate: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Repair:
-    """What a restoration did, question by question (score: contains), each count out of the one named beside it.
-
-    `healed` of `damaged`: base right, tuned wrong, restored right. `kept` of `won`: base wrong, tuned right, restored
-    right. `newly_broken` of `tuned_right`: tuned right, restored wrong. "Base" is the base in the same prompt.
-    """
-
-    healed: int
-    damaged: int
-    kept: int
-    won: int
-    newly_broken: int
-    tuned_right: int
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -152,21 +137,28 @@ def count_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
     return Flips(fixed, broken, right, len(pairs) - fixed - broken - right, mcnemar(fixed, broken))
 
 
-def repair(base: Evaluation, tuned: Evaluation, restored: Evaluation) -> Repair:
+def three_way(base: Evaluation, tuned: Evaluation, restored: Evaluation) -> ThreeWay:
     """What the restored model healed, kept and newly broke, against base and tuned on the same questions."""
     first, second, third = right_by_id(base), right_by_id(tuned), right_by_id(restored)
     _same_questions(first, second)
     _same_questions(second, third)
-    damaged = [key for key in first if first[key] and not second[key]]
-    won = [key for key in first if second[key] and not first[key]]
-    right = [key for key in first if second[key]]
-    return Repair(
-        healed=sum(third[key] for key in damaged),
-        damaged=len(damaged),
-        kept=sum(third[key] for key in won),
-        won=len(won),
-        newly_broken=sum(not third[key] for key in right),
-        tuned_right=len(right),
+    cells = Counter((first[key], second[key], third[key]) for key in first)
+
+    def count(base_right: bool, tuned_right: bool, restored_right: bool | None = None) -> int:
+        wanted = (True, False) if restored_right is None else (restored_right,)
+        return sum(cells[base_right, tuned_right, right] for right in wanted)
+
+    return ThreeWay(
+        n=len(first),
+        healed=count(True, False, True),
+        damaged=count(True, False),
+        kept=count(False, True, True),
+        won=count(False, True),
+        newly_broken=count(True, True, False) + count(False, True, False),
+        newly_broken_base_right=count(True, True, False),
+        newly_broken_base_wrong=count(False, True, False),
+        tuned_right=count(True, True) + count(False, True),
+        gained=count(False, False, True),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from analysis.errors import LanguageError
-from analysis.knowledge.prompts import SLOT, Prompt, prompt_text
+from analysis.knowledge.prompts import Prompt, prompt_text
 from analysis.records import Question, Text
 
 if TYPE_CHECKING:
@@ -55,19 +55,12 @@ def question_texts(
 
     `tokenizer` is needed for the prompt "chat" alone. Without EOS: the text ends with the answer's last token.
     """
-    asked = [_asked(question.question, prompt, tokenizer) for question in questions]
+    asked = [prompt_text(tokenizer, prompt, question.question) for question in questions]
     told = [prompt.answer.replace("{answer}", question.answers[0]).rstrip() for question in questions]
     return tuple(
         Text(question.id, prompt=before, answer=after)
         for question, before, after in zip(questions, asked, told, strict=True)
     )
-
-
-def _asked(question: str, prompt: Prompt, tokenizer: Tokenizer | None) -> str:
-    if tokenizer is not None:
-        return prompt_text(tokenizer, prompt, question)
-    assert prompt.name != "chat"  # callers load the tokenizer for it
-    return prompt.template.replace(SLOT, question)
 
 
 def _text(fields: Any, number: int) -> Text:

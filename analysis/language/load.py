@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import LanguageError
 from analysis.weights.checkpoint import locate, open_checkpoint
+from analysis.weights.names import UNWRAPPING, canonical
 
 if TYPE_CHECKING:
     import torch
@@ -176,6 +177,7 @@ def _load_weights(folder: Path, dtype: str, config: dict[str, Any]) -> PreTraine
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
+            key_mapping=_unwrapping(folder),
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         kind = config.get("model_type", "no model_type")
@@ -186,6 +188,12 @@ def _load_weights(folder: Path, dtype: str, config: dict[str, Any]) -> PreTraine
     if missing:
         raise LanguageError(f"{folder} lacks {len(missing)} of its model's tensors.", items=missing)
     return model
+
+
+def _unwrapping(folder: Path) -> dict[str, str] | None:
+    """How transformers is to rename what torch.compile, DDP, FSDP or PEFT wrapped; None where nothing is."""
+    names = [entry.stored_name for shard in open_checkpoint(folder).files for entry in shard.tensors]
+    return UNWRAPPING if any(canonical(name) != name for name in names) else None
 
 
 def _remote_code(config: dict[str, Any]) -> tuple[str, ...]:

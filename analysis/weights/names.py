@@ -16,6 +16,8 @@ from analysis.records import Region
 _WRAPPERS = ("module.", "base_model.model.")
 # ... and torch.compile, FSDP and activation checkpointing may wrap any part of a model.
 _INNER_WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# The same as renaming patterns, for loaders that take such.
+UNWRAPPING = {_INNER_WRAPPER.pattern: "", r"^(?:module\.|base_model\.model\.)+": ""}
 # What from_pretrained itself adds or leaves out, depending on the class that saved the file.
 _BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.")
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")

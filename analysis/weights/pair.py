@@ -12,7 +12,7 @@ from pathlib import Path
 from analysis.errors import CheckpointError, PairError
 from analysis.records import REGIONS, CheckReport, Finding, Region
 from analysis.weights.checkpoint import Checkpoint
-from analysis.weights.names import bare, place
+from analysis.weights.names import bare, canonical, place
 from analysis.weights.opening import Sides, open_sides
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.rows import other_tokens, share_rows
@@ -40,6 +40,14 @@ class CheckpointPair:
     def parameters(self) -> int:
         """Number of values that can be compared."""
         return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def base_only(self) -> tuple[str, ...]:
+        """Tensors of base that tuned has no place for: a model of tuned's shape cannot be brought to base whole."""
+        paired = {tensor.base.stored_name for tensor in (*self.tensors, *self.copies)}
+        copied = {bare(copy.tuned.stored_name) for copy in self.copies}
+        stored = {entry.stored_name for entry in self.base.tensors.values()}
+        return tuple(sorted(name for name in stored - paired if bare(name) not in copied))
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
     rows = share_rows(base, tuned, tensors)
     tensors = rows.tensors
     findings += rows.findings or other_tokens(base, tuned, tensors)
+    findings += _wrapped(tuned)
     findings += _missing(base_names, tuned_names) + _shapes(tensors) + _dtypes(base, tuned, tensors)
     same_files = {shard.fingerprint for shard in base.files} == {shard.fingerprint for shard in tuned.files}
     if same_files:
@@ -162,14 +171,24 @@ def _architecture(base: Checkpoint, tuned: Checkpoint) -> list[Finding]:
 def _reconcile_tied(
     base: Checkpoint, tuned: Checkpoint, base_names: dict[str, str], tuned_names: dict[str, str]
 ) -> list[Finding]:
-    """A head that one side stores and the other shares with its embedding: compared by what is stored, counted once."""
+    """A head that one side stores and the other shares with its embedding.
+
+    Where tuned stores it, its base value is base's embedding: compared with that. Where only base stores it, tuned has
+    no place for it: left out, so that each weight is counted once.
+    """
+    embedding = next((key for key in base_names if place(key).module == "embed"), None)
     findings = []
     for key in sorted((set(base_names) ^ set(tuned_names)) & {"lm_head.weight", "embed_out.weight"}):
-        side, other = ("base", tuned) if key in base_names else ("tuned", base)
-        if not other.tied:
+        if key in tuned_names and base.tied and embedding is not None:
+            base_names[key] = base_names[embedding]
+            message = (
+                "only tuned stores an output head of its own: it is compared with base's embedding, which is its head"
+            )
+        elif key in base_names and tuned.tied:
+            base_names.pop(key)
+            message = "only base stores an output head of its own; tuned shares its embedding, so the head is left out"
+        else:
             continue
-        (base_names if side == "base" else tuned_names).pop(key)
-        message = f"only {side} stores an output head; the other shares it with its embedding, so the head is left out"
         findings.append(Finding("warning", "tied-on-one-side", message, (key,)))
     return findings
 
@@ -196,6 +215,19 @@ def _missing(base_names: dict[str, str], tuned_names: dict[str, str]) -> list[Fi
         if absent:
             findings.append(Finding("error", f"missing-in-{side}", f"{len(absent)} tensors are not in {side}", absent))
     return findings
+
+
+def _wrapped(tuned: Checkpoint) -> list[Finding]:
+    """Names that this tool understands and other loaders do not, which would make such weights up."""
+    stored = [entry.stored_name for entry in (*tuned.tensors.values(), *tuned.buffers.values())]
+    wrapped = tuple(name for name in stored if canonical(name) != name)
+    if not wrapped:
+        return []
+    message = (
+        f"{len(wrapped)} tensors of tuned are stored under the names of a training wrapper ({wrapped[0]}, ...): they "
+        "are compared and evaluated here, and written under the same names; from_pretrained wants them without it"
+    )
+    return [Finding("warning", "wrapped-names", message)]
 
 
 def _shapes(tensors: Iterable[PairedTensor]) -> list[Finding]:

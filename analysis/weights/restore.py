@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis.records import Progress, RestoreSpec, Silent
+from analysis.errors import PairError
+from analysis.records import BLENDS, Progress, RestoreSpec, Silent
 from analysis.weights import stream
+from analysis.weights.blends import Blend, plan
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.live import find_targets
 from analysis.weights.pair import CheckpointPair
@@ -41,6 +43,7 @@ class Selection:
     spec: RestoreSpec | None
     cut: Cut | None
     everything: bool = False
+    blend: Blend | None = None
 
     def of(self, tensor: PairedTensor) -> TensorCut | None:
         """The tensor's cut; None where it stays as it is on one side."""
@@ -67,6 +70,7 @@ def state_id(profile: UpdateProfile, state: State) -> str:
     if state == "tuned" or state.percent == 0:
         return profile.tuned_id
     narrowed = state.layers is not None or state.modules is not None or state.among != "all"
+    narrowed |= state.strategy == "layer-scaled"  # its last layer stays tuned
     whole = state.region == "all" and not narrowed and state.percent == 100
     if whole and not any(finding.code in ("dtype", "tied-on-one-side", "extra-rows") for finding in profile.findings):
         return profile.base_id
@@ -80,11 +84,17 @@ def select(pair: CheckpointPair, profile: UpdateProfile, state: State, progress:
         return Selection(None, None, everything=True)
     if state == "tuned":
         return Selection(None, None)
+    if state.strategy in BLENDS:
+        return Selection(state, None, blend=plan(pair, {t.name for t in profile.chosen(state)}, state, progress))
     return Selection(state, profile.cut(state, progress, pair=pair))
 
 
 def pieces(reader: FileReader, buffers: Buffers, segment: Segment, selection: Selection) -> Iterator[Piece]:
     """A segment's values in a state: stored bytes of the side they come from, restored ones in the tuned dtype."""
+    if selection.blend is not None and segment.tensor.name in selection.blend.factors:
+        for made in selection.blend.values(reader, buffers, segment):
+            yield Piece(made.first, len(made.base), segment.tensor.tuned.dtype, made.data)
+        return
     if selection.spec is None or selection.of(segment.tensor) is None:
         yield from _one_side(reader, buffers, segment, base=selection.everything)
         return
@@ -146,13 +156,20 @@ def apply_state(
     state: State,
     *,
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a state's values into live parameters, in place; names as the loaded model gives them.
 
-    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors.
+    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors, and for
+    the base where it has tensors of its own that the tuned model has no place for.
     """
+    if state == "base" and pair.base_only:
+        raise PairError(
+            "The tuned model cannot be brought back to the base whole: it has no place for some of the base's tensors.",
+            items=[*pair.base_only, "Load the base by itself (palimpsest evaluate BASE)."],
+        )
     targets = find_targets(parameters, pair)
-    selection = select(pair, profile, state)
+    selection = select(pair, profile, state, progress)
     buffers = Buffers()
     with FileReader() as reader:
 

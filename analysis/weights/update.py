@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.errors import PairError, SpecError
 from analysis.records import (
+    BLENDS,
     PAPER_PERCENTS,
     Arithmetic,
     Finding,
@@ -32,6 +33,7 @@ from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.histogram import Array, KeyCounts, TensorUpdate
 from analysis.weights.lookup import count_bins
 from analysis.weights.pair import CheckpointPair, open_pair
+from analysis.weights.realised import count_blend
 from analysis.weights.sources import FileValues, HeldValues, Keys, Values
 from analysis.weights.strategies import RANKINGS, Measure
 from analysis.weights.stream import FileReader
@@ -58,6 +60,7 @@ class UpdateProfile:
     held: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
     _cuts: dict[RestoreSpec, Cut] = field(default_factory=dict, repr=False, compare=False)
     _counts: dict[Measure, dict[str, KeyCounts]] = field(default_factory=dict, repr=False, compare=False)
+    blends: dict[RestoreSpec, RestoreCount] = field(default_factory=dict, repr=False, compare=False)  # looked at
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def select(
@@ -108,9 +111,19 @@ class UpdateProfile:
                 self._resolve(missing, progress or Silent(), pair)
             return [self._cuts[spec] for spec in specs]
 
-    def count(self, spec: RestoreSpec) -> RestoreCount:
-        """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer."""
-        tensors, cut = self.chosen(spec), self.cut(spec)
+    def count(
+        self, spec: RestoreSpec, progress: Progress | None = None, *, pair: CheckpointPair | None = None
+    ) -> RestoreCount:
+        """How many parameters a spec restores and where they lie. `by_layer` leaves out what is in no layer.
+
+        Reads files as `cuts` does, and at the first use of a blend; the answer is remembered.
+        """
+        if spec.strategy in BLENDS:
+            if spec not in self.blends:
+                tensors = self.chosen(spec)
+                self.blends[spec] = count_blend(pair or self._reopened(), tensors, spec, progress or Silent())
+            return self.blends[spec]
+        tensors, cut = self.chosen(spec), self.cut(spec, progress, pair=pair)
         by_layer: dict[int, int] = {}
         by_module: dict[str, int] = {}
         for tensor in tensors:
@@ -130,6 +143,12 @@ class UpdateProfile:
             by_layer=dict(sorted(by_layer.items())),
             by_module=by_module,
         )
+
+    def needs_files(self, spec: RestoreSpec) -> bool:
+        """Whether `count` would read the pair's weights for this spec."""
+        if spec.strategy in BLENDS:
+            return spec not in self.blends
+        return self.held is None and spec not in self._cuts
 
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""

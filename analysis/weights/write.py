@@ -89,7 +89,7 @@ def write_restored(
         pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others.values())
     )
     selection = select(pair, profile, spec, progress)
-    count = profile.count(spec)
+    count = profile.count(spec, progress, pair=pair)
     with _whole_or_nothing(out) as folder:
         hashes = _write_shards(pair, selection, folder, progress or Silent(), threads)
         content_id = id_of(pair.tuned, hashes)
@@ -312,6 +312,8 @@ def _recipe(pair: CheckpointPair, profile: UpdateProfile, count: RestoreCount, c
         "ties": count.ties,
         "ties_restored": count.ties_restored,
         "effective_percent": count.effective_percent,
+        "effective_l2_percent": count.effective_l2_percent,
+        "realised": asdict(count.realised) if count.realised else None,
         "by_layer": {str(layer): restored for layer, restored in count.by_layer.items()},
         "by_module": count.by_module,
     }

@@ -1,5 +1,6 @@
 """A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -57,20 +58,21 @@ def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
 def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:
     """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
-    _csv(frame, key)
+    csv(frame, key)
     return event
 
 
 def wrapped_table(frame: pd.DataFrame, *, key: str) -> None:
     """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown; CSV beneath."""
     st.table(frame.map(plain).set_index(frame.columns[0]))
-    _csv(frame, key)
+    csv(frame, key)
 
 
-def _csv(frame: pd.DataFrame, key: str) -> None:
+def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
+    """Offer all rows of a table as a CSV file; a function is called for its table when the file is asked for."""
     st.download_button(
-        "CSV",
-        lambda: frame.to_csv(index=False).encode(),
+        label,
+        lambda: (frame() if callable(frame) else frame).to_csv(index=False).encode(),
         file_name=f"palimpsest-{key}.csv",
         mime="text/csv",
         on_click="ignore",

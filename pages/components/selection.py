@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from analysis.records import RestoreSpec
+from analysis.records import Question, RestoreSpec
 from cache.keys import digest
 from cache.memo import workspace
 from cache.models import State
+from cache.slices import Slice
 from cache.work import Asking, Comparison
 
 SCHEMA = "1"
@@ -19,6 +20,8 @@ ID_LENGTH = 16
 DEMO_LIMIT = 500
 ANNOUNCED = "jobs_announced"
 ASKED = "references_asked"  # what this session has queued by itself, each once
+QUESTION, SLICE = "chosen_question", "chosen_slice"  # in the session; "question" and "slice" in the address
+LONGEST_ID = 200  # of a question's id in an address
 
 
 def comparison() -> Comparison | None:
@@ -34,6 +37,43 @@ def asking() -> Asking | None:
 def restored_spec() -> RestoreSpec | None:
     """The stop the slider stands on, or None before it was used."""
     return st.session_state.get("restored_spec")
+
+
+def question() -> str | None:
+    """The id of the question looked at, or None; it may belong to other questions than the active ones."""
+    return st.session_state.get(QUESTION)
+
+
+def choose_question(question_id: str | None) -> None:
+    """Look at this question, on every page; None looks at none."""
+    st.session_state[QUESTION] = question_id
+    _write_name("question", question_id)
+
+
+def chosen_slice() -> Slice | None:
+    """The slice looked at, or None; one that was deleted meanwhile is none."""
+    name = st.session_state.get(SLICE)
+    return workspace().slices.get(name) if name else None
+
+
+def choose_slice(name: str | None) -> None:
+    """Look at the questions of this slice, on every page; None looks at all."""
+    st.session_state[SLICE] = name
+    _write_name("slice", name)
+
+
+def drawn(questions: Asking, count: int) -> tuple[Question, ...]:
+    """Some of these questions, balanced: of the chosen slice where it holds any, the chosen question first."""
+    every, chosen = workspace().question_set(questions).questions, chosen_slice()
+    pool = tuple(each for each in every if chosen is None or each.id in chosen.ids) or every
+    first = tuple(each for each in every if each.id == question())
+    others = workspace().sample_questions(pool, count, questions.seed)
+    return (*first, *(each for each in others if each not in first))[:count]
+
+
+def type_text(prompt: str, answer: str) -> None:
+    """Let the Tokens page open on this text of one's own."""
+    st.session_state.update(token_source="own", token_prompt=prompt, token_answer=answer)
 
 
 def watcher(purpose: str) -> str:
@@ -88,7 +128,9 @@ def follow_address() -> list[str]:
     missing = [
         *_follow("pair", "comparison", workspace().recent()),
         *_follow("questions", "asking", workspace().askings()),
+        *_follow_slice(),
     ]
+    _follow_question()
     _write_address()
     return missing
 
@@ -104,7 +146,35 @@ def _follow(parameter: str, name: str, known: tuple[Comparison | Asking, ...]) -
     return []
 
 
+def _follow_question() -> None:
+    """An id is only ever compared with ids, so any short text may be taken over."""
+    wanted = st.query_params.get("question")
+    if wanted and len(wanted) <= LONGEST_ID:
+        st.session_state[QUESTION] = wanted
+
+
+def _follow_slice() -> list[str]:
+    wanted = st.query_params.get("slice")
+    if wanted is None or wanted == st.session_state.get(SLICE):
+        return []
+    if workspace().slices.get(wanted) is None:
+        return ["slice"]
+    st.session_state[SLICE] = wanted
+    return []
+
+
+def _write_name(parameter: str, value: str | None) -> None:
+    if value:
+        st.query_params[parameter] = value
+    else:
+        st.query_params.pop(parameter, None)
+
+
 def _write_address() -> None:
+    for parameter, name in (("question", QUESTION), ("slice", SLICE)):
+        value = st.session_state.get(name)
+        if value and st.query_params.get(parameter) != value:
+            st.query_params[parameter] = value
     for parameter, name in (("pair", "comparison"), ("questions", "asking")):
         current = identity(st.session_state.get(name))
         if current and st.query_params.get(parameter) != current:

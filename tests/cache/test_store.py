@@ -2,17 +2,24 @@
 
 import multiprocessing
 import os
+import resource
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.errors import StoreError
+from analysis.errors import Cancelled, StoreError
 from analysis.records import ResultKey, Stored
+from cache.identity import IdentityMemory
 from cache.keys import make_key
+from cache.recent import Recent
 from cache.store import Store
 
 
@@ -132,3 +139,125 @@ def test_two_processes_writing_the_same_results_do_no_harm(tmp_path: Path) -> No
         assert writer.exitcode == 0
     assert len(Store(tmp_path).entries("profile")) == 30
     assert not list((tmp_path / "partial").iterdir())
+
+
+@contextmanager
+def no_room(bytes_a_file: int) -> Iterator[None]:
+    """The system refuses every file beyond this size, as a full disk would (python ignores the signal)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _arrays_alone() -> Stored:
+    return Stored(document={}, arrays={"sums": np.zeros(5000)})
+
+
+@pytest.mark.parametrize("result", [_result(rows=5000), _arrays_alone()], ids=["tables", "arrays"])
+def test_a_full_disk_is_told_and_the_computed_result_is_kept_until_there_is_room(
+    tmp_path: Path, result: Stored
+) -> None:
+    store = Store(tmp_path)
+    store.put(_key(1), _result())
+    with no_room(2000):
+        with pytest.raises(StoreError, match=r"File too large.*stored before is untouched"):
+            store.put(_key(2), result)
+        with pytest.raises(StoreError, match="Nothing can be stored"):
+            store.require_room()
+        assert store.get(_key(2)) is result
+    assert [entry.parts["number"] for entry in Store(tmp_path).entries("profile")] == [1]
+    assert not list((tmp_path / "partial").iterdir())
+    store.require_room()
+    store.put(_key(3), _result())
+    assert sorted(entry.parts["number"] for entry in Store(tmp_path).entries("profile")) == [1, 2, 3]
+    assert not list((tmp_path / "partial").iterdir())
+
+
+def test_what_is_only_remembered_needs_no_room(tmp_path: Path) -> None:
+    memory, recent = IdentityMemory(tmp_path), Recent(tmp_path)
+    with no_room(0):
+        memory.put("file", {"a": "hash"})
+        recent.add({"base": "a", "tuned": "b"})
+        assert memory.get("file") == {"a": "hash"}
+    assert IdentityMemory(tmp_path).get("file") is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    memory.put("file", {"a": "hash"})
+    assert IdentityMemory(tmp_path).get("file") == {"a": "hash"}
+
+
+def test_a_manifest_of_any_content_counts_as_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(_key(), _result())
+    manifest = store.folder(_key()) / "manifest.json"
+    whole = msgspec.json.decode(manifest.read_bytes())
+    for damaged in (b"", b"[]", b"{}", b'{"schema": 1}', msgspec.json.encode({**whole, "files": ["document.json"]})):
+        manifest.write_bytes(damaged)
+        assert store.get(_key()) is None
+        assert store.document(_key()) is None
+        assert Store(tmp_path).entries("profile") == []
+    store.put(_key(), _result(rows=4))
+    found = store.get(_key())
+    assert found is not None and len(found.tables["rows"]) == 4
+
+
+def test_arrays_damaged_at_equal_length_are_named_too(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(_key(), _result())
+    arrays = store.folder(_key()) / "arrays.safetensors"
+    arrays.write_bytes(b"\xff" * arrays.stat().st_size)
+    with pytest.raises(StoreError, match="Delete that folder"):
+        store.get(_key())
+
+
+def test_what_a_killed_writer_left_is_gone_after_the_next_result(tmp_path: Path) -> None:
+    writer = multiprocessing.get_context("fork").Process(target=_die_while_writing, args=(tmp_path,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    assert len(list((tmp_path / "partial").iterdir())) == 1
+    Store(tmp_path).put(_key(), _result())
+    assert not list((tmp_path / "partial").iterdir())
+
+
+def _die_while_writing(home: Path) -> None:
+    pd.DataFrame.to_parquet = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    Store(home).put(_key(), _result())
+
+
+class _GivesUp:
+    """A Progress whose owner cancels at the first report."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        self.notes.append(note)
+
+    def cancelled(self) -> bool:
+        return bool(self.notes)
+
+
+def test_a_lock_is_held_against_others_and_waiting_for_it_can_be_cancelled(tmp_path: Path) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Store(tmp_path).lock(_key()):
+            held.set()
+            release.wait(20)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert held.wait(20)
+    with Store(tmp_path).lock(_key(2)):
+        pass  # another key is free
+    waiting = _GivesUp()
+    with pytest.raises(Cancelled), Store(tmp_path).lock(_key(), waiting):
+        pass
+    assert "waiting for its result" in waiting.notes[0]
+    release.set()
+    other.join()
+    with Store(tmp_path).lock(_key(), waiting):
+        pass

@@ -58,8 +58,9 @@ def test_no_restoration_is_the_tuned_model_and_all_of_it_the_base(home: Path, pa
 def test_whatever_changes_the_answer_is_another_result(home: Path, pair: Comparison, asking: Asking) -> None:
     workspace = Workspace(home)
     workspace.evaluation(pair, "tuned", asking)
-    for other in (replace(asking, prompt="qa"), replace(asking, limit=10), replace(asking, dtype="bfloat16")):
-        assert workspace.known_evaluation(pair, "tuned", other) is None
+    changes: tuple[dict[str, Any], ...] = ({"prompt": "qa"}, {"limit": 10}, {"dtype": "bfloat16"}, {"shots": 1})
+    for change in changes:
+        assert workspace.known_evaluation(pair, "tuned", replace(asking, **change)) is None
 
 
 def test_a_checkpoint_replaced_on_disk_is_not_mistaken_for_the_old_one(
@@ -156,3 +157,30 @@ def test_an_adapter_is_a_tuned_side_too(tmp_path: Path, tiny_pair: Any, asking: 
     alone = workspace.evaluation_of(str(tiny_pair.base), asking)
     assert [row.token_ids for row in base.rows] == [row.token_ids for row in alone.rows]
     assert workspace.stop(pair, RestoreSpec(100), asking).evaluation.rows == base.rows
+
+
+def test_the_prompt_shown_is_the_prompt_asked_shots_included(home: Path, pair: Comparison, asking: Asking) -> None:
+    workspace = Workspace(home)
+    shown = replace(asking, shots=1, prompt="qa", limit=4)
+    found = workspace.evaluation(pair, "tuned", shown)
+    asked = {question.id: question.question for question in workspace.question_set(shown).questions}
+    views = {row.id: workspace.prompt_preview(pair, shown, asked[row.id]) for row in found.rows}
+    assert all(views[row.id].ids == row.prompt_ids for row in found.rows)
+    assert workspace.prompt_preview(pair, shown) == views[found.rows[0].id]
+    (shot,) = workspace.question_set(shown).shots
+    assert views[found.rows[0].id].text.startswith(
+        f"<s>Question: {shot.question}\nAnswer: {shot.answers[0]}\n\nQuestion: "
+    )
+    assert found.engine["shots"] == 1 and found.engine["bos_reason"] == "added"
+
+
+def test_a_sweep_chooses_on_the_dev_split_where_there_is_one(
+    home: Path, pair: Comparison, asking: Asking, tmp_path: Path
+) -> None:
+    lines = Path(asking.questions).read_text().splitlines(keepends=True)
+    (tmp_path / "own-dev.jsonl").write_text("".join(lines[:30]))
+    (tmp_path / "own-test.jsonl").write_text("".join(lines[30:]))
+    report = Workspace(home).sweep(pair, replace(asking, questions=str(tmp_path), limit=16), (0, 40), ("random",))
+    assert report.choice is not None and report.choice.chosen_on == "dev"
+    assert (report.choice.choose_n, report.choice.report_n) == (16, 16)
+    assert all(stop.three_way is not None and stop.three_way.n == 16 for stop in report.stops)

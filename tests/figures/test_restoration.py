@@ -1,11 +1,12 @@
 """The accuracy curve and what stands beside it: stops, places, levels."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from analysis.figures import places, restoration, stops
-from analysis.records import RestoreSpec
+from analysis.records import Realised, RestoreSpec
 
 NONE, SOME, ALL = [False] * 8, [True, False] * 4, [True] * 8
 
@@ -21,7 +22,7 @@ def data_of(figure) -> list[dict]:
 def test_the_curve_has_one_dot_a_stop_and_begins_at_the_tuned_model(make_stop, make_evaluation) -> None:
     known = (make_stop(5, SOME), make_stop(20, ALL))
     figure = restoration.accuracy_curve(known, scope="in", base=make_evaluation(NONE), tuned=make_evaluation(SOME))
-    dots = {(row["percent"], row["accuracy"]) for row in data_of(figure) if "strategy" in row}
+    dots = {(row["percent"], row["accuracy"]) for row in data_of(figure) if "mcnemar_p" in row}
     assert dots == {(0.0, 1.0), (5.0, 1.0), (20.0, 1.0)}
 
 
@@ -31,17 +32,58 @@ def test_base_and_tuned_are_lines_that_carry_their_names_and_values(make_stop, m
     assert {"base in this prompt 0.0%", "tuned 100.0%"} <= labels
 
 
-def test_the_random_control_is_on_the_same_axes_as_a_mean_over_seeds(make_stop, make_evaluation) -> None:
+def test_a_control_with_several_seeds_is_their_mean_and_a_band_on_the_same_axes(make_stop, make_evaluation) -> None:
     known = (make_stop(5, SOME), make_stop(5, SOME, strategy="random"), make_stop(5, NONE, strategy="random", seed=1))
     figure = restoration.accuracy_curve(known, scope="in", tuned=make_evaluation(SOME))
-    lines = [layer for layer in drawn(figure)["layer"] if layer["mark"]["type"] == "line"]
-    assert lines[0]["encoding"]["y"]["aggregate"] == "mean"
-    assert {row["strategy"] for row in data_of(figure) if "strategy" in row} == {"relative-top", "random"}
+    joined = {(row["order"], row["percent"]): row for row in data_of(figure) if "seeds" in row}
+    random = joined["random", 5.0]
+    assert (random["accuracy"], random["lowest"], random["highest"], random["seeds"]) == (0.5, 0.0, 1.0, 2)
+    assert joined["relative top", 5.0]["seeds"] == 1
+    kinds = [layer["mark"]["type"] for layer in drawn(figure)["layer"]]
+    assert kinds.count("area") == kinds.count("line") == 1
+    assert "bands over seeds" in drawn(figure)["title"]["subtitle"][1]
 
 
-def test_the_cliff_is_shaded_from_the_changed_share_on(make_stop, make_evaluation) -> None:
+def test_the_axis_may_be_the_share_really_changed(make_stop, make_evaluation) -> None:
+    known = (make_stop(20, SOME), make_stop(60, ALL, strategy="interpolation"))
+    figure = restoration.accuracy_curve(
+        known, scope="in", tuned=make_evaluation(SOME), axis="effective_percent", changed_percent=40.0
+    )
+    told = drawn(figure)
+    fields = {layer["encoding"]["x"]["field"] for layer in told["layer"] if layer["mark"]["type"] in ("point", "line")}
+    assert fields == {"effective_percent"}
+    scales = [layer["encoding"]["x"]["scale"]["domain"] for layer in told["layer"] if "x" in layer["encoding"]]
+    assert all(domain == [0, pytest.approx(40.8)] for domain in scales) and scales
+
+
+def test_controls_of_both_kinds_and_blends_are_curves_of_their_own(make_stop, make_evaluation) -> None:
+    known = (
+        make_stop(5, SOME, strategy="random"),
+        make_stop(5, SOME, strategy="random", among="changed"),
+        make_stop(5, SOME, strategy="spectral"),
+    )
+    told = drawn(restoration.accuracy_curve(known, scope="in", tuned=make_evaluation(SOME)))
+    line = next(layer for layer in told["layer"] if layer["mark"]["type"] == "line")
+    dash = line["encoding"]["strokeDash"]["scale"]
+    assert dict(zip(dash["domain"], map(tuple, dash["range"]), strict=True)) == {
+        "random": (1, 0),
+        "random, changed only": (7, 4),
+        "spectral": (2, 3),
+    }
+
+
+def test_the_arithmetic_stands_under_the_title_where_something_was_ranked(make_stop, make_evaluation) -> None:
+    ranked = restoration.accuracy_curve((make_stop(5, SOME, arithmetic="paper"),), scope="in")
+    assert "arithmetic: paper" in drawn(ranked)["title"]["subtitle"][0]
+    blended = restoration.accuracy_curve((make_stop(5, SOME, strategy="spectral"),), scope="in")
+    assert "arithmetic" not in drawn(blended)["title"]["subtitle"][0]
+
+
+def test_the_cliff_is_marked_and_shaded_from_the_changed_share_on(make_stop, make_evaluation) -> None:
     figure = restoration.accuracy_curve((), scope="in", tuned=make_evaluation(SOME), changed_percent=40.0)
-    assert {"from": 40.0, "to": 100.0, "note": "nothing more to restore"} in data_of(figure)
+    cliff = next(row for row in data_of(figure) if "from" in row)
+    assert (cliff["from"], cliff["to"], cliff["cliff"]) == (40.0, 100.0, "cliff: 40% changed")
+    assert "rule" in [layer["mark"]["type"] for layer in drawn(figure)["layer"]]
     flat = restoration.accuracy_curve((), scope="in", tuned=make_evaluation(SOME), changed_percent=100.0)
     assert not any("from" in row for row in data_of(flat))
 
@@ -49,7 +91,7 @@ def test_the_cliff_is_shaded_from_the_changed_share_on(make_stop, make_evaluatio
 def test_a_click_on_a_dot_names_its_order_seed_and_percent(make_stop, make_evaluation) -> None:
     figure = restoration.accuracy_curve((make_stop(5, SOME),), scope="in", tuned=make_evaluation(SOME))
     clicks = [param for param in drawn(figure)["params"] if param["name"] == restoration.STOP_CLICK]
-    assert clicks[0]["select"]["fields"] == ["strategy", "seed", "percent"]
+    assert clicks[0]["select"]["fields"] == ["strategy", "among", "seed", "percent"]
 
 
 def test_a_curve_without_anything_evaluated_says_so() -> None:
@@ -71,7 +113,7 @@ def test_restoring_nothing_draws_empty_bars_and_says_so(make_count) -> None:
 
 
 def test_the_cliff_is_passed_only_where_k_exceeds_the_changed_share(make_count) -> None:
-    assert stops.changed_percent(make_count(RestoreSpec(5))) == 40.0
+    assert make_count(RestoreSpec(5)).changed_percent == 40.0
     assert not stops.past_cliff(make_count(RestoreSpec(40)))
     assert stops.past_cliff(make_count(RestoreSpec(41)))
     assert not stops.past_cliff(make_count(RestoreSpec(90, strategy="random")))
@@ -98,12 +140,45 @@ def test_the_stops_table_holds_both_domains_and_the_flips(make_stop) -> None:
     assert table["percent"].tolist() == [5.0, 20.0]
     assert table["accuracy_out"].tolist() == [0.0, 1.0]
     assert table["fixed"].tolist() == [4, 8]
+    assert set(table["arithmetic"]) == {"exact"} and set(table["changed_percent"]) == {40.0}
 
 
 def test_a_stop_is_named_in_words() -> None:
     assert stops.spec_words(RestoreSpec(5)) == "top 5% by relative change, transformer"
     assert stops.spec_words(RestoreSpec(2.5, strategy="random", region="mlp", seed=2)) == "random 2.5%, mlp, seed 2"
     assert stops.spec_words(RestoreSpec(100, layers=(0, 1, 2, 3))).endswith("layers 0–3")
+    narrow = RestoreSpec(5, "absolute-bottom", scope="tensor", modules=("q", "k"), among="changed", arithmetic="paper")
+    assert stops.spec_words(narrow) == (
+        "bottom 5% by absolute change, of the changed weights, transformer, in each tensor, k q, paper arithmetic"
+    )
+
+
+def test_only_stops_over_the_same_parameters_ranked_alike_are_beside_each_other(make_stop) -> None:
+    known = tuple(
+        make_stop(5, SOME, **spec)
+        for spec in (
+            {},
+            {"strategy": "random", "among": "changed"},
+            {"arithmetic": "paper"},
+            {"scope": "tensor"},
+            {"layers": (1,)},
+            {"modules": ("q",)},
+            {"region": "mlp"},
+            {"strategy": "spectral"},
+        )
+    )
+    kept = stops.beside(known, RestoreSpec(20, strategy="relative-bottom"))
+    assert [known.index(stop) for stop in kept] == [0, 1, 7]
+    assert [known.index(stop) for stop in stops.beside(known, RestoreSpec(20, "spectral"))] == [0, 1, 2, 3, 7]
+
+
+def test_what_rounding_made_of_a_blend_is_told_in_shares_of_the_changed(make_count) -> None:
+    spec = RestoreSpec(50, strategy="interpolation")
+    seen = Realised(100, 200, 100, 0, 200, 1.0, 4.0)
+    words = stops.rounding_words(replace(make_count(spec), realised=seen))
+    assert "of 400 changed weights: 25.0% the base's, 50.0% the tuned, 25.0% between the two." in words
+    assert "25.0% of the squared distance" in words
+    assert stops.rounding_words(make_count(RestoreSpec(5))) == ""
 
 
 def test_the_curve_in_words_names_the_best_stop(make_stop, make_evaluation) -> None:

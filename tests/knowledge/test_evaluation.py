@@ -1,6 +1,5 @@
 """An evaluation: every question once, the numbers over the answers, partial results that are a random sample's."""
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +14,13 @@ from analysis.knowledge.evaluation import (
     partial,
     random_blocks,
     stop_at_scores,
-    summarise,
 )
 from analysis.knowledge.prompts import encode_prompt, resolve_prompt
 from analysis.knowledge.questions import QuestionSet, load_questions
 from analysis.knowledge.scoring import score
 from analysis.language.generate import greedy
 from analysis.language.load import LanguageModel, load_model
-from analysis.records import Answered, PartialEvaluation, Question, Silent, Tally
+from analysis.records import Answered, PartialEvaluation, Question, Silent
 
 
 @pytest.fixture(scope="module")
@@ -166,31 +164,6 @@ def test_questions_too_long_for_the_model_are_named(lm: LanguageModel) -> None:
     with pytest.raises(LanguageError) as caught:
         evaluate(lm, QuestionSet((long, Question("short", "why", ("x",))), "set"))
     assert len(caught.value.items) == 1 and caught.value.items[0].startswith("long:")
-
-
-def test_no_rows_are_unscored_not_zero() -> None:
-    empty = summarise([], [], prompt="paper", dtype="float32", seconds=0.0)
-    assert empty.n == 0 and empty.by_domain == {}
-    assert all(math.isnan(value) for value in empty.accuracy.values())
-    assert all(math.isnan(low) for low, _ in empty.wilson95.values())
-
-
-def test_levels_that_are_absent_are_left_out_and_without_levels_there_is_no_mean() -> None:
-    questions = [
-        Question("a", "?", ("x",), "P19", None, 0, "in"),
-        Question("b", "?", ("x",), "P19", None, 4, "in"),
-        Question("c", "?", ("x",), "P19", None, None, "in"),
-        Question("d", "?", ("x",), "P50", None, None, "out"),
-        Question("e", "?", ("x",)),
-    ]
-    rows = [answered(question.id, output, question) for question, output in zip(questions, "xyxxx", strict=True)]
-    result = summarise(rows, questions, prompt="paper", dtype="float32", seconds=1.0)
-    assert result.n == 5 and result.correct["contains"] == 4
-    inside, outside = result.by_domain["in"], result.by_domain["out"]
-    assert inside.levels == {0: Tally(1, 1), 4: Tally(1, 0)}
-    assert inside.macro == 0.5
-    assert inside.accuracy["contains"] == pytest.approx(2 / 3, abs=1e-12)
-    assert (outside.levels, outside.macro, outside.macro95) == ({}, None, None)
 
 
 def test_a_row_stops_early_only_where_its_scores_are_settled(lm: LanguageModel) -> None:

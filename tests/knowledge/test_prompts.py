@@ -17,8 +17,10 @@ from analysis.knowledge.prompts import (
     encode_prompt,
     encode_prompts,
     encode_text,
+    prompt_preview,
     resolve_prompt,
 )
+from analysis.records import Question
 
 QUESTION = "Where was Ann born?"
 PAPER = resolve_prompt("paper")
@@ -148,3 +150,58 @@ def test_a_normalising_tokenizer_does_not_change_the_prompt_at_evaluation_and_tr
     tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
     ids, _ = encode_example(tokenizer, PAPER, QUESTION, "Paris")
     assert ids[: len(encode_prompt(tokenizer, PAPER, QUESTION))] == encode_prompt(tokenizer, PAPER, QUESTION)
+
+
+SHOTS = (Question("a", "Where was Bo born?", ("Lyon", "Lugdunum")), Question("b", "Who is {answer}?", ("Cy",)))
+
+
+def test_shots_stand_before_the_question_in_the_same_format() -> None:
+    tokenizer = letters(post=True)
+    expected = {
+        "paper": "<|question|> Where was Bo born? <|answer|> Lyon\n<|question|> Who is {answer}? <|answer|> Cy\n"
+        "<|question|> Where was Ann born? <|answer|>",
+        "qa": "Question: Where was Bo born?\nAnswer: Lyon\n\nQuestion: Who is {answer}?\nAnswer: Cy\n\n"
+        "Question: Where was Ann born?\nAnswer:",
+        "Q {question}": "Q Where was Bo born? Lyon\n\nQ Who is {answer}? Cy\n\nQ Where was Ann born?",
+    }
+    for name, text in expected.items():
+        ids = encode_prompt(tokenizer, resolve_prompt(name, SHOTS), QUESTION)
+        assert ids.count(0) == 1 and tokenizer.decode(ids[1:]) == text
+
+
+def test_shots_in_a_chat_are_turns_with_one_bos() -> None:
+    tokenizer = letters(post=True)
+    tokenizer.chat_template = "<s>{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}"
+    view = describe_prompt(tokenizer, resolve_prompt("chat", SHOTS[:1]), "Who?")
+    assert view.text == "<s>[user: Where was Bo born?][assistant: Lyon][user: Who?]"
+    assert view.ids.count(0) == 1 and (view.bos.id, view.bos.reason) == (0, "chat template")
+
+
+def test_a_chat_template_without_bos_means_none() -> None:
+    tokenizer = letters(post=True)
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    view = describe_prompt(tokenizer, resolve_prompt("chat"), "Who?")
+    assert view.text == "[Who?]" and 0 not in view.ids
+    assert (view.bos.id, view.bos.reason) == (None, "chat template")
+
+
+def test_a_chat_prompt_is_the_same_on_every_day() -> None:
+    tokenizer = letters()
+    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }} {{ date_string }} {{ messages[0].content }}"
+    assert describe_prompt(tokenizer, resolve_prompt("chat"), "Who?").text == "26 Jul 2024 26 Jul 2024 Who?"
+
+
+def test_a_chat_template_that_refuses_is_told_with_a_way_out() -> None:
+    tokenizer = letters()
+    tokenizer.chat_template = "{{ raise_exception('system first') }}"
+    with pytest.raises(LanguageError, match=r"system first.*qa"):
+        encode_prompt(tokenizer, resolve_prompt("chat"), "Who?")
+
+
+def test_a_preview_needs_the_tokenizers_folder_alone(tmp_path: Path) -> None:
+    tokenizer = letters(post=True)
+    tokenizer.save_pretrained(tmp_path)
+    view = prompt_preview(tmp_path, "qa", SHOTS[:1], "Who?")
+    assert view == describe_prompt(tokenizer, resolve_prompt("qa", SHOTS[:1]), "Who?")
+    assert view.text == "<s>Question: Where was Bo born?\nAnswer: Lyon\n\nQuestion: Who?\nAnswer:"
+    assert len(view.tokens) == len(view.ids) and view.bos.reason == "post-processor"

@@ -83,9 +83,10 @@ def test_json_lines_carry_what_they_give_and_nothing_is_made_up(tmp_path: Path) 
 
 def test_a_json_array_a_byte_order_mark_and_blank_lines_are_fine(tmp_path: Path) -> None:
     file = tmp_path / "q.json"
-    file.write_text("\ufeff" + json.dumps([ROW, ROW]), "utf-8")
+    other = {**ROW, "question": "Where was Bo born?"}
+    file.write_text("\ufeff" + json.dumps([ROW, other]), "utf-8")
     assert len(load_questions(file).questions) == 2
-    assert len(load_questions(lines(tmp_path, ROW, "", "  ", {**ROW, "id": "b"})).questions) == 2
+    assert len(load_questions(lines(tmp_path, "", ROW, "", "  ", other)).questions) == 2
 
 
 def test_answers_lose_empty_ones_and_surrounding_space(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
         {**ROW, "answers": []},
         {**ROW, "answers": ["  "]},
         {"q": "Where?", "a": ["x"]},
-        {**ROW, "answers": "Paris"},
+        {**ROW, "answers": [["Paris"]]},
         {**ROW, "level": 5},
         [1],
         {**ROW, "question": 3, "relation": 4},
@@ -119,13 +120,13 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
 def test_lines_that_are_not_json_are_all_named(tmp_path: Path) -> None:
     with pytest.raises(QuestionError) as caught:
         load_questions(lines(tmp_path, ROW, "{nonsense", ROW, '{"question": "x"'))
-    assert [item.split(" is")[0] for item in caught.value.items] == ["line 2", "line 4"]
+    assert [item.split(":")[0] for item in caught.value.items] == ["line 2", "line 4"]
 
 
 def test_a_thousand_bad_lines_are_counted_and_a_few_shown(tmp_path: Path) -> None:
     with pytest.raises(QuestionError) as caught:
         load_questions(lines(tmp_path, *[{**ROW, "answers": []}] * 1000))
-    assert "1000 problems" in caught.value.message
+    assert "1,000 problems" in caught.value.message
     assert len(caught.value.items) == 21 and "980 more" in caught.value.items[-1]
 
 
@@ -134,7 +135,7 @@ def test_a_thousand_bad_lines_are_counted_and_a_few_shown(tmp_path: Path) -> Non
     [
         (b"", "is empty"),
         (b" \n\n", "is empty"),
-        (b'{"question": "a", "answers": ["b"]}\n{"question": "\xff"}\n', "line 2 holds the byte 0xff"),
+        (b'{"question": "a", "answers": ["b"]}\n{"question": "\xff"}\n', "line 2: not UTF-8: the byte 0xff"),
         (b"[1, 2", "not JSON"),
         (b"[]", "no questions"),
     ],
@@ -164,18 +165,25 @@ def test_a_damaged_zip_is_said_to_be_damaged(tmp_path: Path) -> None:
             load_questions(file)
 
 
-def test_ids_given_twice_are_refused_and_questions_asked_twice_are_noted(tmp_path: Path) -> None:
+def test_an_id_given_to_two_questions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match="1 problem") as caught:
-        load_questions(lines(tmp_path, {**ROW, "id": "x"}, {**ROW, "id": "x"}))
-    assert "'x'" in caught.value.items[0]
-    (note,) = load_questions(lines(tmp_path, ROW, ROW)).notes
-    assert note.code == "duplicate-questions" and "2 times" in note.tensors[0]
+        load_questions(lines(tmp_path, {**ROW, "id": "x"}, {**ROW, "question": "Who?", "id": "x"}))
+    assert caught.value.items[0].startswith("line 2: the id 'x'") and "Where was Ann born?" in caught.value.items[0]
+
+
+def test_a_question_that_stands_twice_is_asked_once_and_one_with_other_answers_too(tmp_path: Path) -> None:
+    again = {**ROW, "id": "x"}
+    loaded = load_questions(lines(tmp_path, again, ROW, again, {**ROW, "answers": ["Lyon"]}))
+    assert [question.id for question in loaded.questions] == ["x", "q4"]
+    merged, twice = loaded.notes
+    assert merged.code == "merged-questions" and merged.message.startswith("2 rows")
+    assert twice.code == "duplicate-questions" and "2 times" in twice.tensors[0]
 
 
 def test_the_id_of_a_set_changes_with_anything_in_it(tmp_path: Path) -> None:
     variants = [
         [ROW],
-        [ROW, ROW],
+        [ROW, {**ROW, "question": "Who?"}],
         [{**ROW, "answers": ["Lyon"]}],
         [{**ROW, "question": "Where?"}],
         [{**ROW, "level": 1}],

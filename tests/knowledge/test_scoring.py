@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from analysis.knowledge.scoring import (
     ALIASES,
+    Credit,
     accepted_answers,
+    contains,
     contains_word,
+    credit,
     first_line,
     normalise,
     normalise_squad,
@@ -97,7 +100,11 @@ def test_normal_forms() -> None:
     ("output", "question", "expected"),
     [
         ("Paris", ask("Paris"), ()),
-        ("police", ask("pol"), ("short-alias",)),
+        ("police", ask("pol"), ("short-alias", "inside-longer-word")),
+        ("Parisian", ask("Paris"), ("inside-longer-word",)),
+        ("pol, police", ask("pol"), ("short-alias",)),
+        ("police and Poland", ask("pol", "Poland"), ()),  # another accepted answer stands there beyond doubt
+        ("東京都です", ask("東京都庁前", "東京都で"), ()),  # no spaces: nothing to say about words
         ("USA", ask("United States of America", relation="P17"), ("short-alias",)),
         ("the USA, United States", ask("United States of America", relation="P17"), ()),
         ("Ann", ask("Ann", question="Where was Ann born?"), ("short-alias", "alias-in-question")),
@@ -107,6 +114,20 @@ def test_normal_forms() -> None:
 )
 def test_suspicious_credits_are_flagged(output: str, question: Question, expected: tuple[str, ...]) -> None:
     assert suspicious(output, question) == expected
+
+
+def test_a_credit_names_the_accepted_answer_as_it_is_written() -> None:
+    question = ask("New York City", relation="P19", question="Where in New York was Ann born?")
+    assert credit("In NEW YORK CITY.", question) == Credit("New York City", ())
+    assert credit("In new york.", question) == Credit("New York", ("alias-in-question",))
+    assert credit("In Paris.", question) is None
+    assert credit("", question) is None
+
+
+@given(st.text("Paris \npol", max_size=12))
+def test_there_is_a_credit_exactly_where_contains_holds(output: str) -> None:
+    question = ask("Paris", "pol")
+    assert (credit(output, question) is not None) == contains(output, question)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from analysis.knowledge.statistics import (
     compare_levels,
     count_flips,
     mcnemar,
-    repair,
     stratified_difference,
     stratified_mean,
+    three_way,
     wilson,
 )
-from analysis.records import SCORES, Answered, Evaluation, Flips, Tally
+from analysis.records import SCORES, Answered, Evaluation, Flips, Tally, ThreeWay
 
 Z = 1.959963984540054
 
@@ -188,11 +188,30 @@ def test_evaluations_of_different_questions_are_not_compared() -> None:
     assert caught.value.items == ("b", "c")
 
 
-def test_a_repair_tells_healed_kept_and_newly_broken() -> None:
-    base = evaluation([True, True, True, False, False, False, True])
-    tuned = evaluation([False, False, True, True, True, False, True])
-    restored = evaluation([True, False, True, True, False, True, False])
-    told = repair(base, tuned, restored)
-    assert (told.healed, told.damaged) == (1, 2)
-    assert (told.kept, told.won) == (1, 2)
-    assert (told.newly_broken, told.tuned_right) == (2, 4)
+def test_three_models_tell_healed_kept_and_newly_broken() -> None:
+    base = evaluation([True, True, True, False, False, False, True, False])
+    tuned = evaluation([False, False, True, True, True, False, True, False])
+    restored = evaluation([True, False, True, True, False, True, False, False])
+    assert three_way(base, tuned, restored) == ThreeWay(
+        n=8,
+        healed=1,
+        damaged=2,
+        kept=1,
+        won=2,
+        newly_broken=2,
+        newly_broken_base_right=1,
+        newly_broken_base_wrong=1,
+        tuned_right=4,
+        gained=1,
+    )
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=16))
+def test_three_ways_agree_with_the_flips_between_two(rows: list[tuple[bool, bool, bool]]) -> None:
+    base, tuned, restored = (evaluation([row[place] for row in rows]) for place in range(3))
+    told = three_way(base, tuned, restored)
+    flips, loss = compare(tuned, restored), compare(base, tuned)
+    assert told.healed + told.gained == flips.fixed
+    assert told.newly_broken == flips.broken == told.newly_broken_base_right + told.newly_broken_base_wrong
+    assert (told.damaged, told.won) == (loss.broken, loss.fixed)
+    assert told.won - told.kept == told.newly_broken_base_wrong

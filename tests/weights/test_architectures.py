@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from analysis.records import RestoreSpec
+from analysis.weights.names import place
 from analysis.weights.pair import check_pair, open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state
@@ -43,12 +44,45 @@ FAMILIES: list[tuple[str, dict[str, Any], set[str]]] = [
         SIZES | {"ffn_dim": 24, "word_embed_proj_dim": 16},
         {"q", "k", "v", "o", "up", "down", "norm", "embed", "position"},
     ),
+    ("GemmaConfig", GROUPED, LLAMA - {"head"}),
     ("Gemma2Config", GROUPED, LLAMA - {"head"}),
+    ("Gemma3TextConfig", GROUPED, LLAMA - {"head"}),
     ("Qwen2Config", WIDE | {"num_key_value_heads": 1}, LLAMA),
     ("Qwen3Config", GROUPED, LLAMA),
     ("MistralConfig", GROUPED, LLAMA),
     ("MixtralConfig", EXPERTS | {"num_local_experts": 2}, LLAMA | {"router"}),
     ("Qwen3MoeConfig", EXPERTS | {"num_experts": 2, "moe_intermediate_size": 8}, LLAMA | {"router"}),
+    (
+        "Qwen2MoeConfig",
+        EXPERTS | {"num_experts": 2, "moe_intermediate_size": 8, "shared_expert_intermediate_size": 8},
+        LLAMA | {"router"},
+    ),
+    ("OlmoConfig", WIDE, LLAMA - {"norm"}),
+    ("Olmo2Config", WIDE, LLAMA),
+    ("GraniteConfig", WIDE, LLAMA),
+    (
+        "GPTJConfig",
+        {"vocab_size": 64, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32, "rotary_dim": 4},
+        {"q", "k", "v", "o", "up", "down", "norm", "embed", "head"},
+    ),
+    (
+        "GPTNeoConfig",
+        {
+            **{"vocab_size": 64, "hidden_size": 16, "num_layers": 2, "num_heads": 2},
+            **{"attention_types": [[["global", "local"], 1]], "max_position_embeddings": 32},
+        },
+        {"q", "k", "v", "o", "up", "down", "norm", "embed", "position"},
+    ),
+    (
+        "BloomConfig",
+        {"vocab_size": 64, "hidden_size": 16, "n_layer": 2, "n_head": 2},
+        {"qkv", "o", "up", "down", "norm", "embed"},
+    ),
+    (
+        "MptConfig",
+        {"vocab_size": 64, "d_model": 16, "n_layers": 2, "n_heads": 2, "max_seq_len": 32},
+        {"qkv", "o", "up", "down", "norm", "embed"},
+    ),
     ("PhiConfig", WIDE, {"q", "k", "v", "o", "up", "down", "norm", "embed", "head"}),
     (
         "Phi3Config",
@@ -72,6 +106,25 @@ def make_pair(home: Path, config: str, settings: dict[str, Any]) -> tuple[Any, P
     return model, home / "base", home / "tuned"
 
 
+def placed_by_class(model: Any) -> dict[str, set[str]]:
+    """Parameter name -> the kinds it may be, told by the class of the layer that owns it rather than by its name."""
+    kinds: dict[str, set[str]] = {}
+    for owner, module in model.named_modules():
+        norm, table = "Norm" in type(module).__name__, isinstance(module, torch.nn.Embedding)
+        for name, _ in module.named_parameters(recurse=False):
+            kinds[f"{owner}.{name}"] = {"norm"} if norm else {"embed", "position"} if table else set()
+    return kinds
+
+
+def layer_by_list(name: str, model: Any) -> int | None:
+    """The place in the one list of layers that is as long as the model is deep; None outside it."""
+    parts = name.split(".")
+    for end, part in enumerate(parts):
+        if part.isdigit() and len(model.get_submodule(".".join(parts[:end]))) == 2 and "experts" not in parts[:end]:
+            return int(part)
+    return None
+
+
 @pytest.mark.parametrize(("config", "settings", "modules"), FAMILIES, ids=[family[0] for family in FAMILIES])
 def test_a_family_is_placed_and_restored(
     config: str, settings: dict[str, Any], modules: set[str], tmp_path: Path
@@ -87,6 +140,11 @@ def test_a_family_is_placed_and_restored(
     assert {row.module for row in rows} == modules
     layered = sum(row.parameters for row in rows if row.module not in {"norm", "embed", "position", "head"})
     assert profile.region_parameters("transformer") == layered
+    for name, kinds in placed_by_class(model).items():
+        found = place(name)
+        assert found.module in kinds or (not kinds and found.module not in {"norm", "embed", "position"}), name
+        assert found.layer == layer_by_list(name, model), name
+        assert ("transformer" in found.regions) == (found.layer is not None and found.module != "norm"), name
     live = dict(model.named_parameters())
     for state, folder in (("base", base), ("tuned", tuned)):
         apply_state(live, pair, profile, state)

@@ -1,6 +1,7 @@
 """What the headers of a pair tell."""
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from analysis.errors import PairError
-from analysis.weights.checkpoint import INDEX
+from analysis.errors import CheckpointError, PairError
 from analysis.weights.pair import check_pair, open_pair
+from benchmarks.checking import write_sparse
 
 Pairs = dict[str, tuple[Path, Path]]
 
@@ -88,7 +89,7 @@ def test_prefixes_on_one_side_do_not_matter(llama_pairs: Pairs, tmp_path: Path) 
     assert pair.tensors[0].name in {name.removeprefix("module.") for name in bare}
 
 
-def test_a_head_tied_on_one_side_is_left_out_with_a_warning(llama_pairs: Pairs, tmp_path: Path) -> None:
+def test_a_head_tied_in_base_is_compared_with_the_embedding_with_a_warning(llama_pairs: Pairs, tmp_path: Path) -> None:
     base, tuned = llama_pairs["tied"]
     tensors = load_file(tuned / "model.safetensors")
     folder = Path(shutil.copytree(tuned, tmp_path / "untied"))
@@ -96,7 +97,9 @@ def test_a_head_tied_on_one_side_is_left_out_with_a_warning(llama_pairs: Pairs, 
     config = json.loads((folder / "config.json").read_text()) | {"tie_word_embeddings": False}
     (folder / "config.json").write_text(json.dumps(config))
     assert codes(base, folder) == {"tied-on-one-side": "warning"}
-    assert open_pair(base, folder).parameters == 21920
+    assert open_pair(base, folder).parameters == 28320
+    assert codes(folder, base) == {"tied-on-one-side": "warning"}
+    assert open_pair(folder, base).parameters == 21920
 
 
 def test_a_tied_head_stored_again_on_both_sides_is_counted_once(llama_pairs: Pairs, tmp_path: Path) -> None:
@@ -112,20 +115,39 @@ def test_a_tied_head_stored_again_on_both_sides_is_counted_once(llama_pairs: Pai
     assert [copy.tuned.stored_name for copy in pair.copies] == ["lm_head.weight"]
 
 
-def test_eighty_shards_are_checked_in_under_a_second(tmp_path: Path) -> None:
-    for side in ("base", "tuned"):
-        (tmp_path / side).mkdir()
-        weight_map = {}
-        for layer in range(80):
-            file = f"model-{layer + 1:05d}-of-00080.safetensors"
-            names = [
-                f"model.layers.{layer}.{part}.weight" for part in ("mlp.up_proj", "mlp.down_proj", "self_attn.q_proj")
-            ]
-            save_file({name: torch.zeros(8, 8) for name in names}, tmp_path / side / file)
-            weight_map |= dict.fromkeys(names, file)
-        (tmp_path / side / INDEX).write_text(json.dumps({"weight_map": weight_map}))
-    started = time.perf_counter()
-    report = check_pair(tmp_path / "base", tmp_path / "tuned")
+def test_a_70b_pair_in_eighty_shards_is_checked_in_under_a_second(tmp_path: Path) -> None:
+    folders = [write_sparse(tmp_path / side, 80) for side in ("base", "tuned")]
+    started = time.process_time()
+    report = check_pair(*folders)
+    assert time.process_time() - started < 1
     assert report.comparable
-    assert report.parameters == 80 * 3 * 64
-    assert time.perf_counter() - started < 1
+    assert report.parameters == 70_553_706_496
+    assert report.region_parameters["transformer"] == 70_553_706_496 - 2 * 128_256 * 8192 - 161 * 8192
+
+
+def test_everything_wrong_with_both_sides_is_told_at_once_and_unread(tmp_path: Path) -> None:
+    base, tuned = (write_sparse(tmp_path / side, 80) for side in ("base", "tuned"))
+    (base / "model-00007-of-00080.safetensors").unlink()
+    os.truncate(base / "model-00009-of-00080.safetensors", 5000)
+    (base / "config.json").write_text("[]")
+    os.truncate(tuned / "model-00011-of-00080.safetensors", 10**13)
+    (tuned / "model-00012-of-00080.safetensors").unlink()
+    os.link(tuned / "model-00013-of-00080.safetensors", tuned / "model-00012-of-00080.safetensors")
+    started = time.process_time()
+    report = check_pair(base, tuned)
+    assert time.process_time() - started < 1
+    told = [finding.message for finding in report.findings]
+    assert [message.split(":")[0] for message in told] == ["base", "tuned"]
+    for part in (
+        "model-00007-of-00080.safetensors: the index names this shard but it is missing",
+        "model-00009-of-00080.safetensors: is truncated",
+        "config.json is not a table of settings",
+    ):
+        assert part in told[0]
+    assert "model-00011-of-00080.safetensors: has" in told[1]
+    assert "is there twice" in told[1]
+    assert "which does not hold it" in told[1]
+    with pytest.raises(CheckpointError) as caught:
+        open_pair(base, tuned)
+    assert len([item for item in caught.value.items if item.startswith("base: ")]) == 4
+    assert any(item.startswith("tuned: ") for item in caught.value.items)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.errors import Cancelled, PairError, SpecError
-from analysis.records import PAPER_PERCENTS, STRATEGIES, RestoreSpec, Silent
+from analysis.records import PAPER_PERCENTS, SELECTS, RestoreSpec, Silent
 from analysis.weights import profile as profiles
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import UpdateProfile, profile_pair
@@ -62,7 +62,7 @@ def test_every_percentage_of_the_paper_restores_exactly_the_set_of_a_full_sort(
         assert count.by_module["q"] == sum(int(masks[n].sum()) for n in scope if "q_proj" in n)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", SELECTS)
 @pytest.mark.parametrize("scope", ["global", "tensor"])
 @pytest.mark.parametrize("percent", [0, 0.004, 7, 33.3, 97, 100])
 def test_every_strategy_and_scope_agrees_with_a_full_sort(
@@ -98,7 +98,7 @@ def test_the_set_at_a_smaller_percentage_lies_inside_the_set_at_a_larger(llama_p
     pair = open_pair(*llama_pairs["bfloat16"])
     profile = profile_pair(pair)
     tuned = {name: tensor.float() for name, tensor in reference.load(llama_pairs["bfloat16"][1]).items()}
-    for strategy in STRATEGIES:
+    for strategy in SELECTS:
         before = None
         for percent in (1, 2, 5, 30, 55, 90):
             values = restored(pair, profile, RestoreSpec(percent, strategy=strategy))

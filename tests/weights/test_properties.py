@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from analysis.records import STRATEGIES, RestoreSpec
+from analysis.records import SELECTS, RestoreSpec
 from analysis.weights import profile as profiles
 from analysis.weights import stream, ties
 from analysis.weights.pair import open_pair
@@ -57,7 +57,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
 @given(
     tensors=pairs(),
     percent=st.one_of(st.sampled_from([0, 1, 5, 20, 60, 100]), st.floats(0, 100)),
-    strategy=st.sampled_from(STRATEGIES),
+    strategy=st.sampled_from(SELECTS),
     scope=st.sampled_from(["global", "tensor"]),
     region=st.sampled_from(sorted(IN_REGION)),
     layer=st.sampled_from([None, 1]),

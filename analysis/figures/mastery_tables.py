@@ -1,0 +1,135 @@
+"""What a mastery measurement found, as tables and words: by relation, by template, fact by fact.
+
+R is the share of completions that hold the object, level 0 is R = 0 and level i is R in ((i-1)/4, i/4] (Ye et al.,
+EMNLP 2025, arXiv 2509.16596, section 3). Knows measured tables; calls no model, draws nothing.
+"""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.figures import numbers
+from analysis.knowledge.mastery_table import MasteryTable
+from analysis.knowledge.relations import RELATIONS
+from analysis.knowledge.statistics import wilson
+from analysis.knowledge.templates import fill
+from analysis.records import MASTERY_LEVELS
+
+LEVEL_NAMES = ("0 never", "1 ≤25%", "2 ≤50%", "3 ≤75%", "4 ≤100%")  # of the completions are right
+FACT_COLUMNS = ("id", "relation", "name", "subject", "object", "level", "R")
+PAPER_SIZE = 240
+
+
+def relation_name(relation: object) -> str:
+    """'place of birth · P19'; a relation that is none of the 24 keeps its own name, a missing one says so."""
+    known = RELATIONS.get(str(relation))
+    return f"{known.label} · {known.id}" if known else str(relation or "no relation")
+
+
+def protocol_words(table: MasteryTable) -> str:
+    """How the table was measured, in a line."""
+    asked = table.protocol
+    counts = sorted({len(texts) for texts in table.templates.values()})
+    templates = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}" if counts else "no"
+    ends = "to the end of the sentence" if asked.get("until") == "sentence" else "to the full length"
+    return (
+        f"{numbers.count(len(table.frame))} facts · method: the paper's templates, {templates} statements a relation × "
+        f"{asked.get('samples', '?')} samples at temperature {asked.get('temperature', '?')}, at most "
+        f"{asked.get('max_new_tokens', '?')} new tokens, {ends}, seed {asked.get('seed', '?')}"
+    )
+
+
+def level_table(table: MasteryTable) -> pd.DataFrame:
+    """One row a relation, best known first: relation, name, facts, mean R (0-1) and how many facts at each level."""
+    frame = table.frame.assign(relation=table.frame["relation"].astype(str))
+    groups = frame.groupby("relation", sort=True)
+    levels = pd.crosstab(frame["relation"], frame["level"]).reindex(columns=list(MASTERY_LEVELS), fill_value=0)
+    levels.columns = [f"level {level}" for level in MASTERY_LEVELS]
+    found = pd.DataFrame({"facts": groups.size(), "R": groups["R"].mean()}).join(levels).reset_index()
+    found.insert(1, "name", [relation_name(relation) for relation in found["relation"]])
+    return found.sort_values("R", ascending=False, ignore_index=True)
+
+
+def facts_table(table: MasteryTable, sightings: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row a fact: id, relation, name, subject, object, level, R (0-1); with `sightings` where they are known."""
+    frame = table.frame
+    names = {relation: relation_name(relation) for relation in frame["relation"].unique()}
+    found = frame.assign(name=frame["relation"].map(names))[list(FACT_COLUMNS)]
+    if sightings is None:
+        return found
+    seen = sightings.drop_duplicates(["relation", "subject"])
+    return found.merge(seen, on=["relation", "subject"], how="left")
+
+
+def pick_facts(
+    facts: pd.DataFrame, *, text: str = "", levels: Sequence[int] = (), relations: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The facts at any of these levels and of any of these relations (all without one) that hold the text."""
+    chosen = facts
+    if levels:
+        chosen = chosen[chosen["level"].isin(levels)]
+    if relations:
+        chosen = chosen[chosen["relation"].astype(str).isin(relations)]
+    wanted = text.strip().casefold()
+    if not wanted:
+        return chosen
+    words = chosen["subject"].astype(str) + "\n" + chosen["object"].astype(str) + "\n" + chosen["id"].astype(str)
+    return chosen[words.str.casefold().str.contains(wanted, regex=False)]
+
+
+def template_table(table: MasteryTable) -> pd.DataFrame:
+    """One row a template, best first within its relation: relation, name, template, facts, rate, low, high (0-1).
+
+    The interval is Wilson's, 95%, with the fact as its unit: the samples of one fact are not independent.
+    """
+    rates = table.template_rates()
+    rates = rates.assign(name=[relation_name(relation) for relation in rates["relation"]])
+    bounds = [wilson(round(rate * facts), facts) for rate, facts in zip(rates["rate"], rates["facts"], strict=True)]
+    rates["low"], rates["high"] = [low for low, _ in bounds], [high for _, high in bounds]
+    return rates.sort_values(["relation", "rate"], ascending=[True, False], ignore_index=True)
+
+
+def fact_row(table: MasteryTable, fact: str) -> dict[str, Any] | None:
+    """The measured row of this fact, or None."""
+    found = table.frame[table.frame["id"] == fact]
+    return {str(name): value for name, value in found.iloc[0].items()} if len(found) else None
+
+
+def fact_templates(table: MasteryTable, row: dict[str, Any]) -> pd.DataFrame:
+    """One row a template of this fact, best first: statement (subject filled in), right (of `samples`), share (0-1)."""
+    samples = int(table.protocol["samples"])
+    statements = [fill(template, str(row["subject"])) for template in table.templates[str(row["relation"])]]
+    found = pd.DataFrame({"statement": statements, "right": [int(right) for right in row["successes"]]})
+    found["samples"], found["share"] = samples, found["right"] / samples
+    return found.sort_values("share", ascending=False, ignore_index=True, kind="stable")
+
+
+def best_statement(table: MasteryTable, row: dict[str, Any]) -> str:
+    """The relation's best template about this fact's subject: what the token level puts to the base."""
+    return fill(table.best_templates()[str(row["relation"])], str(row["subject"]))
+
+
+def training_command(base: str, questions: str, mastery: Path, level: int) -> str:
+    """The command that fine-tunes the base on facts of one level, ready for a shell."""
+    out = f"tuned-level-{level}-{PAPER_SIZE}"
+    words = ["palimpsest", "sft", base, out, "--questions", questions, "--mastery", str(mastery)]
+    return shlex.join([*words, "--level", str(level), "--size", str(PAPER_SIZE)])
+
+
+def level_words(table: MasteryTable) -> str:
+    """How many facts at each level, in a sentence."""
+    counts = table.level_counts()
+    parts = [f"{numbers.count(count)} at level {level}" for level, count in counts.items()]
+    return f"Of {numbers.count(len(table.frame))} facts: {', '.join(parts)}."
+
+
+def template_words(rates: pd.DataFrame) -> str:
+    """Best and worst template of one relation, in a sentence; `rates` are that relation's rows, best first."""
+    best, worst = rates.iloc[0], rates.iloc[-1]
+    return (
+        f"{best['name']}: best “{best['template']}” ({numbers.share(best['rate'])}), "
+        f"worst “{worst['template']}” ({numbers.share(worst['rate'])})."
+    )

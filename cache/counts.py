@@ -1,0 +1,94 @@
+"""Work on how much a restoration changes: counts, what a blend's values came to be, the spectral threshold.
+
+A choice of weights is counted from the profile; a blend is looked at once, value by value, and the count is stored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from analysis.errors import PalimpsestError
+from analysis.records import BLENDS, Progress, RestoreCount, RestoreSpec, ResultKey, Silent, Stored
+from cache.asked import Comparison
+from cache.keys import make_key
+from cache.pairs import PairWork
+
+if TYPE_CHECKING:
+    from analysis.weights.blends_spectral import Spectrum
+    from analysis.weights.profile import UpdateProfile
+
+
+class CountWork(PairWork):
+    """What restorations of a pair change, over one store."""
+
+    def count(self, comparison: Comparison, spec: RestoreSpec, progress: Progress | None = None) -> RestoreCount:
+        """How many parameters a spec restores and where they lie; reads the files where the profile does not know."""
+        known = self.known_count(comparison, spec)
+        if known is not None:
+            return known
+        profile = self._profiled(comparison, spec)
+        found = profile.count(spec, progress, pair=self._pair(comparison))
+        if spec.strategy in BLENDS:
+            self.store.put(_count_key(profile, spec), Stored(msgspec.to_builtins(found)))
+        return found
+
+    def known_count(self, comparison: Comparison, spec: RestoreSpec) -> RestoreCount | None:
+        """The count, where no weight has to be read for it; None where `count` would read the files."""
+        profile = self._profiled(comparison, spec)
+        if spec.strategy in BLENDS and spec not in profile.blends:
+            stored = self.store.get(_count_key(profile, spec))
+            if stored is None:
+                return None
+            profile.blends[spec] = msgspec.convert(stored.document, RestoreCount, strict=False)
+        return None if profile.needs_files(spec) else profile.count(spec)
+
+    def changed_percent(self, comparison: Comparison, spec: RestoreSpec) -> float:
+        """The cliff of a spec's parameters, 0-100: the share of them that fine-tuning changed at all."""
+        chosen = self._profiled(comparison, spec).chosen(spec)
+        return 100 * sum(tensor.changed for tensor in chosen) / sum(tensor.elements for tensor in chosen)
+
+    def spectrum(self, comparison: Comparison, progress: Progress | None = None) -> tuple[Spectrum, ...]:
+        """What the hard threshold takes for noise in every matrix of the pair; computed once, stored."""
+        from analysis.weights.blends_spectral import spectra
+
+        known = self.known_spectrum(comparison)
+        if known is not None:
+            return known
+        profile = self.profile(comparison, progress=progress)
+        found = spectra(self._pair(comparison), progress or Silent())
+        self.store.put(_spectrum_key(profile), Stored({"matrices": msgspec.to_builtins(found)}))
+        return found
+
+    def known_spectrum(self, comparison: Comparison) -> tuple[Spectrum, ...] | None:
+        """The stored spectra of this pair, or None."""
+        from analysis.weights.blends_spectral import Spectrum
+
+        profile = self.known_profile(comparison)
+        stored = self.store.get(_spectrum_key(profile)) if profile else None
+        return msgspec.convert(stored.document["matrices"], tuple[Spectrum, ...]) if stored else None
+
+    def noise_percent(self, comparison: Comparison, spec: RestoreSpec) -> float | None:
+        """The percentage of `spectral` the hard threshold stands for among a spec's tensors; None before `spectrum`."""
+        from analysis.weights.blends_spectral import noise_percent
+
+        known = self.known_spectrum(comparison)
+        if known is None:
+            return None
+        names = {tensor.name for tensor in self._profiled(comparison, spec).chosen(spec)}
+        return noise_percent([matrix for matrix in known if matrix.name in names])
+
+    def _profiled(self, comparison: Comparison, spec: RestoreSpec) -> UpdateProfile:
+        profile = self.known_profile(comparison, spec.arithmetic)
+        if profile is None:
+            raise PalimpsestError(f"{comparison.name} has not been profiled yet. Load the pair first.", code="profile")
+        return profile
+
+
+def _count_key(profile: UpdateProfile, spec: RestoreSpec) -> ResultKey:
+    return make_key("blend", base=profile.base_id, tuned=profile.tuned_id, spec=spec.identity())
+
+
+def _spectrum_key(profile: UpdateProfile) -> ResultKey:
+    return make_key("spectrum", base=profile.base_id, tuned=profile.tuned_id)

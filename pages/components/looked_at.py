@@ -1,0 +1,35 @@
+"""What the person looks at, in the sidebar of every page: the chosen question and slice, each with the way out."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from analysis.errors import PalimpsestError
+from cache.memo import workspace
+from pages.components import selection
+from pages.components.words import plain
+
+
+def lines() -> None:
+    """The chosen question and the chosen slice, where there are some."""
+    question, slice_ = selection.question(), selection.chosen_slice()
+    if question is not None:
+        _line(":material/help:", "question", _asks(question), selection.choose_question)
+    if slice_ is not None:
+        _line(":material/bookmark:", "slice", slice_.name, selection.choose_slice)
+
+
+def _line(icon: str, what: str, words: str, choose: Callable[[str | None], None]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"looked-at-{what}"):
+        st.markdown(f"{icon} {what}  \n{plain(words)}", width="stretch")
+        st.button("✕", key=f"drop-{what}", help=f"Look at no {what}", type="tertiary", on_click=choose, args=(None,))
+
+
+def _asks(question_id: str) -> str:
+    """The question's text where it is one of the active ones, else its id."""
+    asking = selection.asking()
+    try:
+        every = workspace().question_set(asking).questions if asking is not None else ()
+    except PalimpsestError:  # the page itself tells what is wrong with the questions
+        every = ()
+    return next((each.question for each in every if each.id == question_id), question_id)

@@ -1,0 +1,90 @@
+"""Measuring mastery from a page: what it will cost, the button, progress with what is known so far, cancel, resume."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from analysis.figures import mastery, numbers
+from analysis.knowledge.mastery import PartialMastery, Protocol
+from analysis.knowledge.templates import PAPER_TEMPLATES
+from cache.memo import workspace
+from cache.work import Asking, Comparison
+from pages.components import charts, notices, progress, selection
+from pages.components.words import plain
+
+JOB = "mastery_job"
+POLL_SECONDS = 1.0
+UNTIL = {"length": "at the full length (paper)", "sentence": "at the end of the sentence"}
+
+
+def button(pair: Comparison, asking: Asking | None) -> None:
+    """The form that starts another measurement, behind a button."""
+    with st.popover("Measure", icon=":material/science:"):
+        _form(pair, asking)
+
+
+def panel(pair: Comparison, asking: Asking | None, *, first: bool) -> None:
+    """The measurement under way; else, where nothing was measured yet (`first`), what to do about it."""
+    if not running() and first:
+        with st.container(border=True):
+            st.markdown("#### Nothing is measured yet for this base")
+            _form(pair, asking)
+
+
+def running() -> bool:
+    """Show this session's measurement while it goes on, or how it ended; returns whether it still goes on."""
+    job = workspace().jobs.view(st.session_state.get(JOB) or "")
+    busy = progress.watch(st.session_state.get(JOB), key="mastery")
+    if job is not None and (busy or job.state == "cancelled"):
+        st.fragment(_so_far, run_every=POLL_SECONDS if busy else None)(job.id)
+    if job is not None and job.state == "cancelled":
+        st.caption("What was measured is kept: measure the same again, and it goes on from there.")
+    return busy
+
+
+def _so_far(job_id: str) -> None:
+    job = workspace().jobs.view(job_id)
+    partial = job.partial if job is not None else None
+    if isinstance(partial, PartialMastery):
+        words = ", ".join(f"{numbers.count(count)} at level {level}" for level, count in partial.levels.items())
+        charts.show(mastery.progress_bar(partial.levels), key="mastery_so_far", alt=f"So far: {words}.", exports=False)
+
+
+def _form(pair: Comparison, asking: Asking | None) -> None:
+    if asking is None:
+        st.caption("Choose questions first: their facts are what is measured.")
+        return
+    facts = len(workspace().question_set(asking).questions)
+    st.markdown(
+        f"The session's {numbers.count(facts)} questions, by the paper's templates: {PAPER_TEMPLATES} statements of "
+        "each fact, each completed several times by the base."
+    )
+    with st.form("measure", border=False):
+        left, right = st.columns(2)
+        samples = left.number_input("Samples of each statement", min_value=1, max_value=100, value=10)
+        heat = right.number_input("Temperature", min_value=0.0, max_value=5.0, value=0.7, step=0.1)
+        longest = left.number_input("Longest completion, tokens", min_value=1, max_value=256, value=32)
+        until = right.selectbox("A completion ends", list(UNTIL), format_func=UNTIL.get)
+        st.caption(
+            f"With 10 samples that is {numbers.count(facts * PAPER_TEMPLATES * 10)} completions. It goes on in the "
+            "background; cancelling loses nothing."
+        )
+        if st.form_submit_button("Measure the base", type="primary", icon=":material/science:"):
+            with notices.shown_errors():
+                start(pair, asking, Protocol(int(samples), float(heat), int(longest), until=until))
+                st.rerun()
+
+
+def start(pair: Comparison, asking: Asking, protocol: Protocol) -> None:
+    """Queue the measurement of the base's facts behind these questions."""
+    facts = replace(asking, mastery=None, prompt="paper")
+    job = workspace().start(
+        f"Measure mastery: {plain(pair.base)}",
+        "mastery",
+        pair.base,
+        facts,
+        protocol,
+        watcher=selection.watcher("mastery"),
+        page="mastery",
+    )
+    st.session_state[JOB] = selection.announced(job)

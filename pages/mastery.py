@@ -1,0 +1,197 @@
+"""Mastery: what did the base know before fine-tuning, fact by fact, and by which statements does it tell?"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.figures import mastery, numbers
+from analysis.figures import mastery_tables as tables
+from analysis.knowledge.mastery_table import MasteryTable
+from analysis.records import MASTERY_LEVELS
+from cache.memo import workspace
+from cache.work import Asking, Comparison
+from pages.components import charts, measuring, notices, questions, selection
+from pages.components.paging import paged
+from pages.components.words import MASTERY, PAPER_LINK, plain
+
+FACTS = "mastery_facts"
+FACT = "mastery_fact"
+ROWS_HEIGHT = 420
+
+
+def chosen_table(pair: Comparison, asking: Asking | None) -> Path | None:
+    """Which measurement to look at: those made here of this base, the demo's, the session's; None without any."""
+    known = {str(path): path.name for path in workspace().mastery_tables(pair.base)}
+    demo = workspace().demo()
+    if demo is not None and Path(pair.base) == demo.base:
+        known[str(demo.mastery)] = "the demo's, shipped"
+    if asking is not None and asking.mastery:
+        known.setdefault(asking.mastery, f"the session's, {Path(asking.mastery).name}")
+    if not known:
+        return None
+    start = list(known).index(asking.mastery) if asking is not None and asking.mastery in known else 0
+    picked = st.selectbox(
+        "Measurement", list(known), index=start, format_func=known.get, key="mastery_table", width=420
+    )
+    return Path(picked)
+
+
+def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
+    """Facts at each level, by relation; R against how often a fact was seen, where that is known."""
+    found = tables.level_table(table)
+    with st.container(horizontal=True, key="levels"):
+        for level, count in table.level_counts().items():
+            st.metric(f"Level {level}", numbers.count(count), help=MASTERY, width=130)
+    seen = "sightings" in facts and facts["sightings"].notna().any()
+    left, right = st.columns([3, 2]) if seen else (st.container(), None)
+    with left:
+        charts.show(mastery.level_bars(found), key="mastery_levels", alt=tables.level_words(table))
+    if right is not None:
+        with right:
+            charts.show(mastery.sighting_boxes(facts), key="sightings", alt=mastery.sighting_words(facts))
+            st.caption("How often each fact stood in the base's training, known for the demo's base alone.")
+    with st.expander("The same as a table"):
+        share = st.column_config.NumberColumn("mean R", format="percent")
+        charts.table(found, key="mastery_relations", columns={"R": share, "relation": None}, width="stretch")
+
+
+def by_template(table: MasteryTable) -> None:
+    """Which statements elicit the object best, relation by relation."""
+    st.subheader("Which statements elicit best")
+    rates = tables.template_table(table)
+    relations = list(tables.level_table(table)["relation"])
+    picked = st.selectbox(
+        "Relation",
+        relations,
+        format_func=tables.relation_name,
+        key="mastery_relation",
+        width=360,
+        persist_state="session",
+    )
+    chosen = rates[rates["relation"] == picked]
+    charts.show(mastery.template_bars(chosen), key="mastery_templates", alt=tables.template_words(chosen))
+    with st.expander("Every template of every relation"):
+        percent = st.column_config.NumberColumn(format="percent")
+        columns = {"relation": None, "rate": percent, "low": percent, "high": percent}
+        charts.table(rates, key="mastery_rates", columns=columns, width="stretch")
+
+
+@st.fragment
+def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
+    """Every fact, searched and filtered; the chosen one template by template."""
+    st.subheader("The facts")
+    left, middle, right = st.columns([3, 3, 3], vertical_alignment="bottom")
+    text = left.text_input("Search subjects and objects", key="mastery_search", icon=":material/search:")
+    levels = middle.pills(
+        "Level",
+        MASTERY_LEVELS,
+        selection_mode="multi",
+        key="mastery_levels_shown",
+        help=MASTERY,
+        persist_state="session",
+    )
+    names = sorted(facts["relation"].astype(str).unique())
+    relations = right.multiselect("Relations", names, format_func=tables.relation_name, key="mastery_relations_shown")
+    found = tables.pick_facts(facts, text=text, levels=levels, relations=relations)
+    columns = {
+        "id": None,
+        "relation": None,
+        "name": st.column_config.TextColumn("relation"),
+        "level": st.column_config.NumberColumn("level", width=60),
+        "R": st.column_config.ProgressColumn("R", format="percent", min_value=0, max_value=1, width=110),
+        "sightings": st.column_config.NumberColumn("seen", width=60),
+    }
+    chosen = st.session_state.get(FACT)
+    paged(found, key=FACTS, chosen=chosen, on_choose=choose, columns=columns, height=ROWS_HEIGHT, what="Facts")
+    charts.csv(found, "facts")
+    row = tables.fact_row(table, chosen) if chosen else None
+    if row is None:
+        st.caption("Choose a row to see the fact statement by statement.")
+    else:
+        fact(table, row)
+
+
+def choose(fact_id: str | None) -> None:
+    """Look at this fact; a callback."""
+    st.session_state[FACT] = fact_id
+
+
+def fact(table: MasteryTable, row: dict[str, Any]) -> None:
+    """One fact: its successes under each statement, and the way to Tokens with the best one."""
+    with st.container(border=True, key="fact"):
+        st.markdown(f"**{plain(row['subject'])}** → {plain(row['object'])}")
+        words = f"{tables.relation_name(row['relation'])} · level {row['level']} · R = {numbers.share(row['R'])}"
+        st.caption(plain(words))
+        columns = {
+            "statement": st.column_config.TextColumn("statement", width="large"),
+            "right": st.column_config.NumberColumn("right", width=60),
+            "samples": st.column_config.NumberColumn("of", width=50),
+            "share": st.column_config.ProgressColumn("share right", format="percent", min_value=0, max_value=1),
+        }
+        charts.table(tables.fact_templates(table, row), key="fact_templates", columns=columns, height=300)
+        best = tables.best_statement(table, row)
+        if st.button("Open in Tokens", icon=":material/text_fields:", help="With the relation's best statement."):
+            selection.type_text(best, f" {row['object']}")
+            st.switch_page("tokens.py")
+
+
+def send(pair: Comparison, asking: Asking | None, path: Path) -> None:
+    """Use the levels: in the evaluation of this session, or for fine-tuning on one of them."""
+    st.subheader("Use the levels")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**For training:** fine-tune the base on facts of one level.")
+        level = st.segmented_control(
+            "Level", MASTERY_LEVELS, default=0, required=True, key="mastery_training_level", help=MASTERY
+        )
+        source = asking.questions if asking is not None else "QUESTIONS"
+        st.code(tables.training_command(pair.base, source, path, level or 0), language=None, wrap_lines=True)
+    with right:
+        st.markdown("**For the evaluation:** Restore, Samples and Overview then count accuracy by these levels.")
+        if asking is None:
+            st.caption("Choose questions above first.")
+        elif asking.mastery == str(path):
+            st.success("In use: the session's questions carry these levels.", icon=":material/check:")
+        else:
+            st.button("Use these levels", type="primary", on_click=use, args=(asking, path))
+        if asking is not None and asking.mastery == str(path):
+            for note in workspace().question_set(asking).notes:
+                if note.code == "no-mastery":
+                    st.caption(plain(note.message))
+            with st.container(horizontal=True):
+                st.page_link("restore.py", label="Restore", icon=":material/tune:")
+                st.page_link("samples.py", label="Samples", icon=":material/fact_check:")
+
+
+def use(asking: Asking, path: Path) -> None:
+    """Give the session's questions these levels; a callback."""
+    with notices.shown_errors():
+        chosen = replace(asking, mastery=str(path))
+        workspace().question_set(chosen)
+        selection.ask(chosen)
+
+
+st.title("Mastery")
+st.markdown(
+    "What the **base** states by itself, before any fine-tuning: each fact is put into statements to complete, again "
+    f"and again; R is the share of completions that hold the answer ({PAPER_LINK}, section 3)."
+)
+pair = notices.needs_pair()
+with notices.shown_errors():
+    asked = questions.bar()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        picked = chosen_table(pair, asked)
+        if picked is not None:
+            measuring.button(pair, asked)
+    measuring.panel(pair, asked, first=picked is None)
+    if picked is not None:
+        found = workspace().mastery_table(picked)
+        every = tables.facts_table(found, workspace().sightings(pair.base))
+        st.caption(plain(tables.protocol_words(found)))
+        by_relation(found, every)
+        by_template(found)
+        browse(found, every)
+        send(pair, asked, picked)
