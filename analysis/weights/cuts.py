@@ -10,7 +10,7 @@ numbers are kept. `among="changed"` leaves them out: a control then changes as m
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from analysis.weights.ties import shares
 
 @dataclass(frozen=True)
 class TensorCut:
-    """What is restored of one tensor: changed weights beyond the threshold, and `quota` of the `ties` exactly at it.
+    """What is restored of one tensor's `changed` weights: those beyond the threshold, and `quota` of the `ties` at it.
 
     `unchanged` weights with s = p are restored too, which no value shows.
     """
@@ -33,6 +33,7 @@ class TensorCut:
     ties: int
     quota: int
     unchanged: int
+    changed: int
 
     @property
     def effective(self) -> int:
@@ -47,13 +48,17 @@ class TensorCut:
 
 @dataclass(frozen=True)
 class Cut:
-    """A spec resolved: per-tensor cuts by name, and the numbers of the whole."""
+    """A spec resolved: per-tensor cuts by name, and the numbers of the whole.
+
+    `lasts`: by tensor, the largest hash among the restored ties, as far as the values were ever looked at.
+    """
 
     tensors: Mapping[str, TensorCut]
     count: int
     threshold: float | None  # None without a threshold: random, nothing restored, or one threshold per tensor
     ties: int
     ties_restored: int
+    lasts: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def _cut(group: _Group, bin_: tuple[int, int] | None, found: Mapping[str, Distin
     taken = shares(edge.quota, [edge.tied.get(t.name, 0) for t in group.tensors])
     idle = shares(group.unchanged, [t.unchanged for t in group.tensors])
     tensors = {
-        t.name: TensorCut(edge.threshold, edge.beyond.get(t.name, 0), edge.tied.get(t.name, 0), some, rest)
+        t.name: TensorCut(edge.threshold, edge.beyond.get(t.name, 0), edge.tied.get(t.name, 0), some, rest, t.changed)
         for t, some, rest in zip(group.tensors, taken, idle, strict=True)
     }
     ties, restored = sum(edge.tied.values()), edge.quota

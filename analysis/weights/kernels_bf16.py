@@ -79,7 +79,7 @@ def working_room() -> tuple[_Array, ...]:
 
 
 @_compiled
-def _cell_numbers(p: Any, s: Any, n: int, magnitude: Any, cell: Any, outside: Any) -> tuple[int, int]:
+def _cell_numbers(p: Any, s: Any, n: int, magnitude: Any, cell: Any, outside: Any) -> Any:
     """The cell of each pair; 0 and a mark where it has none. Returns the range of magnitudes that may have a cell."""
     for j in range(n):
         magnitude[j] = p[j] & np.uint16(0x7FFF)
@@ -221,7 +221,8 @@ def count_pairs(
     """Count `count` pairs of bfloat16 words, the `first`-th of their tensor onward, into `cells` (uint32) and `table`.
 
     keys: (float64, counts int64, used int64[1]), exact keys outside the cells. span: int64[2], the range of magnitudes
-    with a cell so far; room: of `working_room`. One block of 4,096 in `null_every` also feeds the null. Returns NaN or Inf seen in base, tuned.
+    with a cell so far. room: of `working_room`. One block of 4,096 in `null_every` also feeds the null. Returns NaN or
+    Inf seen in base, in tuned.
     """
     cell, outside, where, magnitude, pending, scratch, wide = room
     waiting = 0  # pairs without a cell are few: looked at many at a time
@@ -331,7 +332,7 @@ def take_cells(
 
 
 @_compiled
-def take_keys(core: Any, keys: Any, escaped: Any, out_keys: Any, out_counts: Any) -> int:
+def take_keys(core: Any, keys: Any, escaped: Any, out_keys: Any, out_counts: Any) -> Any:
     """Write the counted keys but r = 0 (rank 0), and their counts; how many. Empties both tables."""
     kept, counts, used = escaped
     found = 0

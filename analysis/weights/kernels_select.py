@@ -41,9 +41,9 @@ def _compare(x: Any, y: Any, n: int, direction: int, threshold: float, mask: Any
     above, below = np.float32(threshold * (1.0 + _MARGIN)), np.float32(threshold * (1.0 - _MARGIN))
     for j in range(n):
         over = x[j] > np.float32(above * y[j])
-        under = x[j] <= np.float32(below * y[j])
+        under = x[j] < np.float32(below * y[j])
         odd = (x[j] >= _HUGE) | (y[j] >= _HUGE) | ((x[j] < _TINY) & (x[j] != np.float32(0.0)))
-        mask[j] = over if direction == 1 else under & (x[j] != np.float32(0.0))
+        mask[j] = over if direction == 1 else under
         near[j] = odd | ((over | under) == False)  # noqa: E712 - `not` would not vectorise
 
 
@@ -96,17 +96,17 @@ def select(
     mask: Any,
     hashes: Any,
     places: Any,
-) -> int:
+) -> tuple[int, int]:
     """mask[j] = whether the weight is restored; ties with a hash in [low, high] go to `hashes`, `places` instead.
 
-    `count` stored values, the `first`-th of their tensor onward; `places` are places in the tensor. Returns how many
-    ties were handed back. Ties hashed below `low` are restored, those above `high` are not.
+    `count` stored values, the `first`-th of their tensor onward; `places` are places in the tensor. Ties hashed below
+    `low` are restored, those above `high` are not. Returns how many ties were handed back, and how many lie below.
     """
     p, s, x, y = np.empty((4, 4096), np.float32)
     key, change, scratch = np.empty(4096), np.empty(4096), np.empty((3, 4096), np.float32)
     near = np.zeros(4096, np.bool_)
     words = near.view(np.uint64)
-    handed = 0
+    handed, below = 0, 0
     for start in range(0, count, 4096):
         n = min(4096, count - start)
         chosen = mask[start : start + n]
@@ -128,7 +128,7 @@ def select(
         else:
             _measures(p, s, n, measure, x, y)
             _compare(x, y, n, direction, threshold, chosen, near)
-            if measure == 2:
+            if direction == -1:
                 _changed(p, s, n, True, chosen, near)
         for w in range((n + 7) // 8):
             if words[w] == np.uint64(0):
@@ -146,11 +146,12 @@ def select(
                     continue
                 code = tie_hash(tensor_key, first + start + j)
                 chosen[j] = code < low
+                below += 1 if code < low else 0
                 if low <= code and code <= high:
                     hashes[handed] = code
                     places[handed] = first + start + j
                     handed += 1
-    return handed
+    return handed, below
 
 
 @_compiled

@@ -63,8 +63,8 @@ def pack_cuts(cuts: Mapping[RestoreSpec, Cut]) -> tuple[list[dict[str, Any]], di
         )
         held = list(cut.tensors.values())
         arrays[f"cut{number}_threshold"] = np.array([c.threshold for c in held])
-        numbers = [(c.beyond, c.ties, c.quota, c.unchanged) for c in held]
-        arrays[f"cut{number}_numbers"] = np.array(numbers, np.int64).reshape(-1, 4)
+        numbers = [(c.beyond, c.ties, c.quota, c.unchanged, c.changed) for c in held]
+        arrays[f"cut{number}_numbers"] = np.array(numbers, np.int64).reshape(-1, 5)
     return documents, arrays
 
 

@@ -90,7 +90,8 @@ def _disagreement(base: Checkpoint, tuned: Checkpoint, rows: int) -> str:
 
 def other_tokens(base: Checkpoint, tuned: Checkpoint, tensors: Sequence[PairedTensor]) -> tuple[Finding, ...]:
     """A warning where embeddings of equal size hold rows that stand for other tokens in tuned than in base."""
-    rows = max((t.elements // t.tuned.shape[-1] for t in tensors if t.place.module == "embed"), default=0)
+    embeddings = [t for t in tensors if t.place.module == "embed" and len(t.tuned.shape) == 2]
+    rows = max((t.elements // t.tuned.shape[-1] for t in embeddings), default=0)
     files = base.folder / "tokenizer.json", tuned.folder / "tokenizer.json"
     if not rows or _same_bytes(*files):
         return ()

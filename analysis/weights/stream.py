@@ -170,7 +170,7 @@ def run_units(
     weight: Callable[[T], float],
     note: str = "",
 ) -> list[R]:
-    """`work` over all units, largest first, on threads; results in the order of `units`. Raises the first error."""
+    """`work` over all units on threads, begun and answered in their order. Raises the first error."""
     total, done = sum(map(weight, units)), 0.0
     workers = min(thread_count(threads), max(1, len(units)))
     if workers == 1:
@@ -184,8 +184,7 @@ def run_units(
         return work(unit)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="weights") as pool:
-        order = sorted(range(len(units)), key=lambda number: -weight(units[number]))
-        futures = {pool.submit(guarded, units[number]): number for number in order}
+        futures = {pool.submit(guarded, unit): number for number, unit in enumerate(units)}
         try:
             for future in as_completed(futures):
                 results[futures[future]] = future.result()

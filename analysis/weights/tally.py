@@ -15,7 +15,7 @@ from analysis.weights.histogram import BINS, INFINITE_BIN, Distinct, Sparse, tak
 from analysis.weights.sources import DTYPE_CODES, arithmetic_code
 from analysis.weights.stream import Chunk
 
-_FIRST_BIN = (127 - 10) << 8  # of bfloat16: no changed weight has r below 2^-8, nor below 2^-9 in paper arithmetic
+_FIRST_BIN = (127 - 9) << 8  # of exact bfloat16: no changed weight has r below 2^-8
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _CellTally:
 
         self._arithmetic = arithmetic_code(arithmetic, "BF16")
         self._known = kernels.cells_of(self._arithmetic)
-        self._table, self._null = _Table(4, _FIRST_BIN), _Table(2, 1)
+        self._table, self._null = _Table(4, _FIRST_BIN if self._arithmetic == 0 else 1), _Table(2, 1)
         self._cells, self._span = np.zeros(kernels.CELLS, np.uint32), np.array([kernels.MAGNITUDES - 1, 0])
         self._core = np.zeros(len(self._known.keys), np.int64)
         self._escaped = np.zeros(kernels.KEPT), np.zeros(kernels.KEPT, np.int64), np.zeros(1, np.int64)

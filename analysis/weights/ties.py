@@ -78,14 +78,14 @@ def _move(heap: list[tuple[Fraction, int]], given: list[int], sizes: Sequence[in
             heapq.heappush(heap, (-Fraction(2 * given[i] - 1, 2 * sizes[i]), -i))
 
 
-def window(quota: int, ties: int, *, reach: float = _REACH) -> Window:
+def window(quota: int, ties: int) -> Window:
     """Where the hash of the last of `quota` restored among `ties` is looked for."""
     if quota >= ties:
         return Window(HASHES - 1, HASHES - 1)
     if quota <= 0:
         return Window(0, 0)
     share = quota / ties
-    half = (reach * math.sqrt(share * (1 - share) * ties) + _FEW) / ties
+    half = (_REACH * math.sqrt(share * (1 - share) * ties) + _FEW) / ties
     return Window(max(0, int((share - half) * HASHES)), min(HASHES - 1, int((share + half) * HASHES)))
 
 

@@ -225,8 +225,8 @@ class UpdateProfile:
         return cls(
             **{name: document[name] for name in _PLAIN},
             tensors=tuple(
-                TensorUpdate(entry["name"], entry["elements"], *held)
-                for entry, *held in zip(document["tensors"], *parts, strict=True)
+                TensorUpdate(entry["name"], entry["elements"], table, null, distinct)
+                for entry, table, null, distinct in zip(document["tensors"], *parts, strict=True)
             ),
             dtypes=tuple((entry["dtypes"][0], entry["dtypes"][1]) for entry in document["tensors"]),
             findings=tuple(Finding(**{**f, "tensors": tuple(f["tensors"])}) for f in document["findings"]),
