@@ -48,7 +48,7 @@ app = typer.Typer(
 Base = Annotated[str, typer.Argument(help="the base: a local folder or a Hugging Face id")]
 Tuned = Annotated[str, typer.Argument(help="the fine-tuned model: a local folder or a Hugging Face id")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on standard output")]
-Questions = Annotated[str, typer.Option(help="EntityQuestions (zip or folder) or JSON lines")]
+Questions = Annotated[str, typer.Option(help="EntityQuestions, PopQA, TriviaQA, Natural Questions, JSON, CSV or TSV")]
 Mastery = Annotated[str | None, typer.Option(help="the base's mastery of each fact (parquet)")]
 Prompt = Annotated[str, typer.Option(help="paper, qa, chat, or a text with {question}")]
 SplitOption = Annotated[Split, typer.Option("--split", help="which split of the dataset")]
@@ -209,7 +209,7 @@ def sweep(
     dtype: Dtype = "auto",
     as_json: Json = False,
 ) -> None:
-    """Restore and evaluate every percentage; choose on one half of the questions, report on the other."""
+    """Restore and evaluate every percentage; choose on the dev split (or half of the questions), report on the rest."""
     asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
     template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)

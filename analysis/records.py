@@ -224,7 +224,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered: greedy token ids without EOS, their text, why it stopped, and the four scores."""
+    """What a model answered: greedy token ids without EOS, their text, why it stopped, and the four scores.
+
+    `margin` is the smallest gap between the two best logits on the way (>= 0), None where it was not kept.
+    """
 
     id: str
     prompt_ids: tuple[int, ...]
@@ -232,6 +235,7 @@ class Answered:
     output: str
     stopped: Stopped
     correct: dict[ScoreName, bool]
+    margin: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -252,8 +256,8 @@ class DomainAccuracy:
     """Accuracy over the questions of one domain.
 
     `macro` is the paper's headline: the plain mean of the accuracies of the levels present (None without levels),
-    `macro95` its 95% interval (analysis.knowledge.statistics.level_mean). `relations` is empty where no question has
-    one.
+    `macro95` its 95% interval (analysis.knowledge.statistics.stratified_mean). `relations` is empty where no question
+    has one.
     """
 
     n: int

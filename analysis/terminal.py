@@ -18,7 +18,8 @@ def say(text: str) -> None:
 
 def show(fields: Mapping[str, Any]) -> None:
     """One JSON object on standard output, nothing else."""
-    print(json.dumps(fields, ensure_ascii=False, allow_nan=False), flush=True)
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)  # a path may hold bytes that are no characters
 
 
 def answer(fields: Mapping[str, Any], as_json: bool, *, table: str | None = None) -> None:

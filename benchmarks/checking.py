@@ -4,7 +4,8 @@
 
 Lays out LLaMA-3-70B's 723 tensors (141 GB) as sparse files that take no space, with an index, and checks pairs of them
 in a fresh process: the whole command as a person runs it, and the check alone. Reading weights would show at once: the
-files are longer than any disk could give within the time.
+files are longer than any disk could give within the time. The last line adds tokenizers of 128,000 tokens that differ
+in one, so that both have to be read.
 """
 
 import json
@@ -68,11 +69,28 @@ def _write_shard(file: Path, tensors: list[tuple[str, tuple[int, ...]]]) -> None
     os.truncate(file, 8 + len(raw) + end)
 
 
+def write_tokenizer(folder: Path, reserved: str) -> None:
+    """A tokenizer of LLaMA-3's size (10 MB) with one reserved token of this name."""
+    vocabulary = {f"token {number}": number for number in range(VOCABULARY - 256)}
+    merges = [[f"to{number}", f"ken{number}"] for number in range(280_000)]
+    added = [{"id": VOCABULARY - 256 + n, "content": f"<|reserved {n}|>" if n else reserved} for n in range(256)]
+    held = {"added_tokens": added, "model": {"type": "BPE", "vocab": vocabulary, "merges": merges}}
+    (folder / "tokenizer.json").write_text(json.dumps(held))
+
+
 def _command_seconds(base: Path, tuned: Path) -> float:
     started = time.perf_counter()
     command = [sys.executable, "-m", "analysis.cli", "check", base, tuned]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
+
+
+def _row(name: str, folders: list[Path]) -> str:
+    reports = [check_pair(*folders) for _ in range(5)]
+    assert reports[0].comparable, reports[0].findings
+    alone = sorted(report.seconds for report in reports)
+    whole = sorted(_command_seconds(folders[0], folders[1]) for _ in range(5))
+    return f"| {name} | {alone[2]:.3f} ({alone[-1]:.3f}) | {whole[2]:.2f} ({whole[-1]:.2f}) | {WANTED_SECONDS:g} |"
 
 
 def main() -> None:
@@ -82,14 +100,10 @@ def main() -> None:
         print("|---|---|---|---|")
         for shards in (1, 30, 80):
             folders = [write_sparse(Path(home) / str(shards) / side, shards) for side in ("base", "tuned")]
-            reports = [check_pair(*folders) for _ in range(5)]
-            assert reports[0].comparable, reports[0].findings
-            alone = sorted(report.seconds for report in reports)
-            whole = sorted(_command_seconds(*folders) for _ in range(5))
-            print(
-                f"| {shards} shards | {alone[2]:.3f} ({alone[-1]:.3f}) | {whole[2]:.2f} ({whole[-1]:.2f}) | "
-                f"{WANTED_SECONDS:g} |"
-            )
+            print(_row(f"{shards} shards", folders), flush=True)
+        for folder, reserved in zip(folders, ("<|reserved 0|>", "<|question|>"), strict=True):
+            write_tokenizer(folder, reserved)
+        print(_row("80 shards, tokenizers that differ", folders))
     print("\nMedian of five, the worst in brackets; the whole command starts Python, imports and prints.")
 
 

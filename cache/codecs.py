@@ -1,5 +1,6 @@
 """Records as they lie in the store, and back: summaries as JSON, rows as tables, the score bits as arrays."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ def evaluation_to_stored(evaluation: Evaluation) -> Stored:
             "stopped": [row.stopped for row in evaluation.rows],
             "prompt_ids": [list(row.prompt_ids) for row in evaluation.rows],
             "token_ids": [list(row.token_ids) for row in evaluation.rows],
+            "margin": [math.nan if row.margin is None else row.margin for row in evaluation.rows],
             **{str(score): [row.correct[score] for row in evaluation.rows] for score in SCORES},
         }
     )
@@ -43,10 +45,16 @@ def evaluation_from_stored(stored: Stored) -> Evaluation:
             output=row["output"],
             stopped=row["stopped"],
             correct={score: bool(row[score]) for score in SCORES},
+            margin=_number(row.get("margin")),
         )
         for row in table.to_dict("records")
     )
     return replace(evaluation_summary(dict(stored.document)), rows=rows)
+
+
+def _number(value: Any) -> float | None:
+    """None for a number that was not kept: older results have no such column."""
+    return None if value is None or math.isnan(value) else float(value)
 
 
 def divergence_to_stored(report: DivergenceReport) -> Stored:

@@ -25,6 +25,7 @@ from analysis.records import (
 from cache.asked import Asking, Comparison
 from cache.codecs import evaluation_from_stored, evaluation_to_stored
 from cache.counts import CountWork
+from cache.drafts import Banks
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
 from cache.pairs import arithmetic_of, model_folder
@@ -32,6 +33,7 @@ from cache.pairs import arithmetic_of, model_folder
 if TYPE_CHECKING:
     from analysis.knowledge.prompts import PromptView
     from analysis.knowledge.questions import QuestionSet
+    from analysis.weights.profile import UpdateProfile
 
 EVALUATIONS_HELD = 16
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
@@ -43,7 +45,7 @@ class KnowledgeWork(CountWork):
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self._summaries: dict[str, Stop] = {}
-        self._drafts: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._banks = Banks(self.store)
         self._question_set = lru_cache(maxsize=8)(_load_questions)
         self._evaluations: dict[str, Evaluation] = {}
 
@@ -63,30 +65,40 @@ class KnowledgeWork(CountWork):
         self, comparison: Comparison, state: State, asking: Asking, progress: Progress | None = None
     ) -> Evaluation:
         """Ask the pair, in this state, every question; stored under the hash of the weights used."""
-        from analysis.knowledge.evaluation import evaluate
-
         progress = progress or Silent()
         known = self.known_evaluation(comparison, state, asking)
         if known is not None:
             return known
         profile = self.profile(comparison, arithmetic_of(state), progress)
         dtype = self._decide_dtype(profile.tuned_id, model_folder(comparison), asking.dtype)
-        questions = self.question_set(asking)
+        if state == "base" and _stands_alone(profile):
+            return self.evaluation_of(comparison.base, replace(asking, dtype=dtype), progress)
+        weights, questions = self._weights_part(comparison, state), self.question_set(asking)
+        key = _evaluation_key(weights, model_folder(comparison), questions.id, asking.prompt, dtype)
+        self.store.require_room()
+        with self.store.lock(key, progress):
+            return self._read_evaluation(key) or self._ask(comparison, state, asking, dtype, key, progress)
+
+    def _ask(
+        self, comparison: Comparison, state: State, asking: Asking, dtype: str, key: ResultKey, progress: Progress
+    ) -> Evaluation:
+        from analysis.knowledge.evaluation import evaluate
+
         with self._lease(comparison, dtype, progress) as model:
             model.enter(state, progress)
-            drafts = self._drafts_of(comparison, asking, dtype)
-            result = evaluate(model.lm, questions, prompt=asking.prompt, progress=progress, drafts=drafts)
-            drafts.update({row.id: row.token_ids for row in result.rows})
-        weights = self._weights_part(comparison, state)
-        key = _evaluation_key(weights, model_folder(comparison), questions.id, asking.prompt, dtype)
+            asked = self.question_set(asking)
+            bank = self._banks.of(key, self._ids(comparison), asked, asking.prompt, model.lm.tokenizer)
+            result = evaluate(model.lm, asked, prompt=asking.prompt, progress=progress, drafts=bank)
         self.store.put(key, evaluation_to_stored(result))
         return result
 
     def known_evaluation(self, comparison: Comparison, state: State, asking: Asking) -> Evaluation | None:
         """The stored answers of this state, or None."""
-        if self.known_profile(comparison, arithmetic_of(state)) is None:
+        profile = self.known_profile(comparison, arithmetic_of(state))
+        if profile is None:
             return None
-        key = self._known_key(self._weights_part(comparison, state), comparison, asking)
+        source = comparison.base if state == "base" and _stands_alone(profile) else model_folder(comparison)
+        key = self._known_key(self._weights_part(comparison, state), comparison, asking, source)
         return self._read_evaluation(key) if key else None
 
     def evaluation_of(self, source: str, asking: Asking, progress: Progress | None = None) -> Evaluation:
@@ -104,10 +116,15 @@ class KnowledgeWork(CountWork):
         stored = self.store.get(key)
         if stored is not None:
             return evaluation_from_stored(stored)
-        lm = load_model(source, dtype=dtype)
-        result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
-        self.store.put(key, evaluation_to_stored(result))
-        return result
+        self.store.require_room()
+        with self.store.lock(key, progress):
+            stored = self.store.get(key)  # another process may have been at it
+            if stored is not None:
+                return evaluation_from_stored(stored)
+            lm = load_model(source, dtype=dtype)
+            result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
+            self.store.put(key, evaluation_to_stored(result))
+            return result
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
@@ -188,19 +205,16 @@ class KnowledgeWork(CountWork):
             return None
         return dev
 
-    def _known_key(self, weights: dict[str, Any], comparison: Comparison, asking: Asking) -> ResultKey | None:
+    def _known_key(
+        self, weights: dict[str, Any], comparison: Comparison, asking: Asking, source: str | None = None
+    ) -> ResultKey | None:
         """The key of an asking whose dtype is decided; None before the model ever ran."""
         profile = self.known_profile(comparison)
         dtype = self._known_dtype(profile.tuned_id, asking.dtype) if profile else None
         if dtype is None:
             return None
-        return _evaluation_key(weights, model_folder(comparison), self.question_set(asking).id, asking.prompt, dtype)
-
-    def _drafts_of(self, comparison: Comparison, asking: Asking, dtype: str) -> dict[str, tuple[int, ...]]:
-        """Earlier outputs to verify first; none in low precision, where a draft's layout could change an answer."""
-        if dtype != "float32":
-            return {}
-        return self._drafts.setdefault(digest([comparison, asking]), {})
+        source = source or model_folder(comparison)
+        return _evaluation_key(weights, source, self.question_set(asking).id, asking.prompt, dtype)
 
     def _read_evaluation(self, key: ResultKey) -> Evaluation | None:
         name = key_digest(key)
@@ -244,10 +258,20 @@ class _Part:
         return self._whole.cancelled()
 
 
+def _stands_alone(profile: UpdateProfile) -> bool:
+    """Whether the base has another vocabulary or head than tuned: then it is loaded by itself to be asked.
+
+    In a model of tuned's shape it would keep tuned's added tokens, or have no place for its own head.
+    """
+    return any(finding.code in ("extra-rows", "tied-on-one-side") for finding in profile.findings)
+
+
 def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt: str, dtype: str) -> ResultKey:
     from analysis.knowledge.prompts import resolve_prompt
     from analysis.language.companions import companions_id
+    from analysis.language.frozen import LAYOUT_ROWS
 
+    layout = {} if dtype == "float32" else {"layout": LAYOUT_ROWS}  # part of what a low-precision answer is
     return make_key(
         "evaluation",
         weights=weights,
@@ -255,6 +279,7 @@ def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt
         questions=questions,
         prompt=resolve_prompt(prompt).template,
         dtype=dtype,
+        **layout,
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.weights.write import WriteReport
 
 PROFILES_HELD = 8
+_SETTINGS = ("model.safetensors.index.json", "adapter_config.json")
 Stamp = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
@@ -172,7 +173,8 @@ def _stamp(source: str) -> tuple[Any, ...]:
     """What changes when a checkpoint's files do: name, inode, size and time of each; () where it is no local folder."""
     path = Path(source).expanduser()
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path] if path.is_file() else []
-    stats = [(file.name, file.stat()) for file in [*files, *path.glob("*.safetensors.index.json")]]
+    settings = [file for name in _SETTINGS if (file := path / name).is_file()]
+    stats = [(file.name, file.stat()) for file in [*files, *settings]]
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 

@@ -73,13 +73,15 @@ class TokenWork(PairWork):
 
         return tuple(sample_balanced(questions, count, seed))
 
-    def question_texts(self, comparison: Comparison, prompt: str, questions: Sequence[Question]) -> tuple[Text, ...]:
-        """Each question in this prompt, followed by its gold answer."""
+    def question_texts(
+        self, comparison: Comparison, prompt: str, questions: Sequence[Question], shots: Sequence[Question] = ()
+    ) -> tuple[Text, ...]:
+        """Each question in this prompt, after these shots, followed by its gold answer."""
         from analysis.knowledge.prompts import resolve_prompt
         from analysis.knowledge.texts import question_texts
         from analysis.language.load import find_folder, load_tokenizer
 
-        chosen = resolve_prompt(prompt)
+        chosen = resolve_prompt(prompt, shots)
         tokenizer = load_tokenizer(find_folder(model_folder(comparison))) if chosen.name == "chat" else None
         return question_texts(questions, chosen, tokenizer)
 

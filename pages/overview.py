@@ -10,9 +10,10 @@ from analysis.figures.headlines import scopes
 from analysis.records import Evaluation, RestoreSpec, Stop, Strategy
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, questions
+from pages.components import answers, charts, notices, questions, sweeps
 from pages.components.words import PAPER_LINK, plain
 
+SHOWN = ("relative-top", "random")  # the paper's order and its control; Restore shows them all
 TOKEN_TEXTS = 8  # as many as Tokens opens with, so that both pages share one result
 
 
@@ -51,7 +52,8 @@ def what_it_knows(
         charts.show(accuracy.accuracy_bars(states), key="bars", alt=accuracy.accuracy_words(states))
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
-        shown = tuple(stop for stop in known if stop.spec.region == "transformer")
+        ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
+        shown = stops.beside(ranked, RestoreSpec(0))
         curve = restoration.accuracy_curve(shown, scope=scope, base=base, tuned=tuned)
         charts.show(curve, key="curve", alt=stops.curve_words(shown, scope, base, tuned))
 
@@ -73,8 +75,9 @@ def what_changed(pair: Comparison) -> None:
 
 def where_they_differ(pair: Comparison, asking: Asking) -> None:
     """Token-level disagreement on a few questions, when it has been measured."""
-    chosen = workspace().sample_questions(workspace().question_set(asking).questions, TOKEN_TEXTS, asking.seed)
-    texts = workspace().question_texts(pair, asking.prompt, chosen)
+    found = workspace().question_set(asking)
+    chosen = workspace().sample_questions(found.questions, TOKEN_TEXTS, asking.seed)
+    texts = workspace().question_texts(pair, asking.prompt, chosen, found.shots)
     report = workspace().known_divergence(pair, texts)
     with card("Tokens", "tokens.py", "text coloured by disagreement, both models' alternatives under the pointer"):
         if report is None:
@@ -105,7 +108,7 @@ with notices.shown_errors():
     control = evaluated(pair, asked, stops_known, "random")
     story(finding.tell(answered["base"], answered["tuned"], restored_by_percent, control))
     if not restored_by_percent:
-        answers.offer_sweep(pair, asked, key="overview")
+        sweeps.offer_sweep(pair, asked, key="overview")
     what_it_knows(answered["base"], answered["tuned"], restored_by_percent, stops_known)
     what_changed(pair)
     where_they_differ(pair, asked)

@@ -4,43 +4,16 @@ The slider reads the stored profile and stored results only; a stop not yet eval
 the latest request of this session wins.
 """
 
-from typing import Any
-
 import streamlit as st
 
-from analysis.figures import numbers, places, restoration, stops
+from analysis.figures import numbers, restoration, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, progress, questions, selection, stop_controls
-from pages.components.words import (
-    CLIFF,
-    EFFECTIVE_K,
-    HEADLINE,
-    MASTERY,
-    MCNEMAR,
-    PAPER_LINK,
-    THRESHOLD,
-)
-
-METRIC_WIDTH = 185  # pixels
-
-
-def preview(count: RestoreCount) -> None:
-    """What this stop restores, at once and before any evaluation."""
-    changed = numbers.percent(count.changed_percent)
-    with st.container(horizontal=True, key="preview"):
-        number("Restored parameters", numbers.short_count(count.count), help=f"{count.count:,} of the region.")
-        number("Threshold", numbers.significant(count.threshold), help=THRESHOLD)
-        number("Effective k", numbers.percent(count.effective_percent), help=EFFECTIVE_K)
-        number("Changed by fine-tuning", changed, help=CLIFF)
-    if stops.past_cliff(count):
-        st.info(
-            f"Past the cliff: fine-tuning changed only {changed} of this region, so beyond that restoring more "
-            "restores nothing more, and the region equals the base.",
-            icon=":material/landslide:",
-        )
+from pages.components import charts, notices, progress, questions, selection, stop_controls, stop_preview, sweeps
+from pages.components.stop_preview import number
+from pages.components.words import EFFECTIVE_K, HEADLINE, MASTERY, MCNEMAR, PAPER_LINK
 
 
 def result(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> Evaluation | None:
@@ -100,20 +73,30 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop 
             number("Broken", numbers.count(flips.broken), f"McNemar {p}", help=f"Right in tuned, wrong now. {MCNEMAR}")
 
 
-def number(label: str, value: str, note: str = "", **options: Any) -> None:
-    """One metric of fixed width, so that a row of them wraps on a narrow page."""
-    with st.container(width=METRIC_WIDTH, gap="xsmall"):
-        st.metric(label, value, **options)
-        if note:
-            st.caption(note)
-
-
-def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation | None, count: RestoreCount) -> None:
-    """Accuracy against k, one panel a domain; a click on a dot moves the slider there."""
+def curves(
+    comparison: Comparison,
+    known: tuple[Stop, ...],
+    base: Evaluation | None,
+    tuned: Evaluation | None,
+    spec: RestoreSpec,
+    count: RestoreCount | None,
+) -> None:
+    """Accuracy against k or effective k, one panel a domain; a click on a dot moves the slider there."""
     reference = tuned or base
     if reference is None:
         st.caption("The curve appears once the tuned model has been asked.")
         return
+    axis = st.segmented_control(
+        "Compare at equal",
+        list(restoration.AXIS_NAMES),
+        format_func=restoration.AXIS_NAMES.get,
+        default="percent",
+        required=True,
+        key="axis",
+        help=EFFECTIVE_K,
+        persist_state="session",
+    )
+    current = spec.percent if axis == "percent" else count.effective_percent if count else None
     shown = scopes(reference)
     for column, scope in zip(st.columns(len(shown)), shown, strict=True):
         with column:
@@ -122,8 +105,10 @@ def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation |
                 scope=scope,
                 base=base,
                 tuned=tuned,
-                current_percent=count.spec.percent,
-                changed_percent=count.changed_percent,
+                axis=axis,
+                current=spec,
+                current_percent=current,
+                changed_percent=workspace().changed_percent(comparison, spec),
             )
             charts.show(
                 figure,
@@ -132,15 +117,6 @@ def curves(known: tuple[Stop, ...], base: Evaluation | None, tuned: Evaluation |
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
             )
-
-
-def where(count: RestoreCount) -> None:
-    """Where the restored parameters lie."""
-    left, right = st.columns(2)
-    with left:
-        charts.show(places.layer_bars(count), key="layers", alt=places.layer_words(count))
-    with right:
-        charts.show(places.module_bars(count), key="modules", alt=places.module_words(count))
 
 
 def levels(base: Evaluation | None, tuned: Evaluation | None, restored: Evaluation | None) -> None:
@@ -168,24 +144,32 @@ def stops_table(known: tuple[Stop, ...], tuned: Evaluation | None) -> None:
 def hero(comparison: Comparison, asking: Asking | None) -> None:
     """Slider, preview, result and curves; reruns alone when the slider moves."""
     with notices.shown_errors():
-        spec = stop_controls.controls()
+        spec = stop_controls.controls(comparison)
+        if not stop_preview.is_read(comparison, spec):
+            return
         st.session_state["restored_spec"] = spec
-        count = workspace().count(comparison, spec)
-        preview(count)
+        count = stop_preview.counted(comparison, spec)
+        if count is not None:
+            stop_preview.preview(count)
         if asking is None:
             st.info("Choose questions above to see what the restored model knows.", icon=":material/quiz:")
-            where(count)
-            return
-        base, tuned = ensure_references(comparison, asking)
-        restored = result(comparison, spec, asking)
-        known = tuple(stop for stop in workspace().known_stops(comparison, asking) if stop.spec.region == spec.region)
-        if restored is not None:
-            accuracy_metrics(restored, tuned, next((stop for stop in known if stop.spec == spec), None))
-        curves(known, base, tuned, count)
-        answers.offer_sweep(comparison, asking, key="restore", spec=spec)
-        where(count)
-        levels(base, tuned, restored)
-        stops_table(known, tuned)
+        else:
+            answered(comparison, asking, spec, count)
+        if count is not None:
+            stop_preview.where(count)
+
+
+def answered(comparison: Comparison, asking: Asking, spec: RestoreSpec, count: RestoreCount | None) -> None:
+    """What the restored model knows at this stop, beside every other stop over the same parameters."""
+    base, tuned = ensure_references(comparison, asking)
+    restored = result(comparison, spec, asking)
+    known = stops.beside(workspace().known_stops(comparison, asking), spec)
+    if restored is not None:
+        accuracy_metrics(restored, tuned, next((stop for stop in known if stop.spec == spec), None))
+    curves(comparison, known, base, tuned, spec, count)
+    sweeps.offer_sweep(comparison, asking, key="restore", spec=spec)
+    levels(base, tuned, restored)
+    stops_table(known, tuned)
 
 
 st.title("Restore")

@@ -72,7 +72,8 @@ def question_texts(pair: Comparison) -> tuple[tuple[Text, ...], dict[str, str]]:
         help="Drawn from the active questions, balanced over relations and mastery levels.",
     )
     chosen = selection.drawn(asking, int(count))
-    return workspace().question_texts(pair, asking.prompt, chosen), token_tables.question_titles(chosen)
+    shots = workspace().question_set(asking).shots
+    return workspace().question_texts(pair, asking.prompt, chosen, shots), token_tables.question_titles(chosen)
 
 
 def own_text() -> tuple[tuple[Text, ...], dict[str, str]]:

@@ -102,7 +102,9 @@ def test_evaluate_has_the_contracts_fields_and_writes_every_answer(
     assert {"macro", "macro95"} <= set(told["by_domain"]["in"])
     lines = [json.loads(line) for line in outputs.read_text().splitlines()]
     assert len(lines) == 80
-    assert set(lines[0]) == {"id", "question", "answers", "prompt_ids", "output", "token_ids", "stopped", "correct"}
+    assert set(lines[0]) == {"id", "question", "answers", "prompt_ids", "output", "token_ids", "stopped", "correct"} | {
+        "margin"
+    }
     assert sum(line["correct"]["contains"] for line in lines) == told["correct"]["contains"]
 
 
@@ -239,6 +241,12 @@ def test_bad_input_is_exit_2_with_the_thing_named(palimpsest: Any, tiny_pair: An
         assert code == 2, words
         assert named in json.dumps(told["error"]), (words, told)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_path_of_any_bytes_can_be_told(palimpsest: Any, tiny_pair: Any) -> None:
+    code, told, _ = palimpsest("check", "mod\udcffel", tiny_pair.tuned)
+    assert code == 2
+    assert "mod\udcffel does not exist" in told["findings"][0]["message"]
 
 
 def test_without_json_the_error_is_words_on_standard_error(palimpsest: Any, tiny_pair: Any) -> None:

@@ -13,8 +13,8 @@ import pandas as pd
 from analysis.figures import numbers, style
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline
 from analysis.figures.stops import curve_table, seed_table
-from analysis.figures.strategies import STRATEGY_NAMES
-from analysis.records import BLENDS, PAPER_PERCENTS, Evaluation, Stop
+from analysis.figures.strategies import STRATEGY_NAMES, series_name
+from analysis.records import BLENDS, PAPER_PERCENTS, Evaluation, RestoreSpec, Stop
 
 Axis = Literal["percent", "effective_percent"]
 AXIS_NAMES: dict[Axis, str] = {"percent": "k", "effective_percent": "effective k"}
@@ -23,7 +23,18 @@ _TITLES: dict[Axis, str] = {
     "effective_percent": "Really changed, % of the region (effective k)",
 }
 STOP_CLICK = "stop"
-_LEGEND = alt.Legend(orient="top", columns=3, symbolStrokeWidth=2.5, labelLimit=200)
+_LEGEND_COLUMNS, _LEGEND_ROW = 3, 20  # pixels a row
+_LEGEND = alt.Legend(
+    orient="top",
+    columns=_LEGEND_COLUMNS,
+    symbolType="stroke",
+    symbolStrokeWidth=2.5,
+    symbolSize=250,
+    symbolOpacity=1,
+    labelLimit=200,
+)
+_FEW = 3
+_NEAR_AXIS = 0.01  # of accuracy: a label beneath such a line would lie on the axis
 _CLIFF_BEYOND = 45  # percent: further right the cliff's label stands on its left
 
 
@@ -49,24 +60,35 @@ def accuracy_curve(
     base: Evaluation | None = None,
     tuned: Evaluation | None = None,
     axis: Axis = "percent",
+    current: RestoreSpec | None = None,
     current_percent: float | None = None,
     changed_percent: float | None = None,
 ) -> style.Figure:
     """Accuracy (0-100%) of every stop against k or against the share really changed, with base and tuned as lines.
 
     Bars are 95% intervals of a stop; a strategy with several seeds shows their mean and the band from lowest to top.
-    `current_percent` (on the chosen axis) marks the slider; `changed_percent` the cliff: past it, restoring restores
-    nothing more. A click on a dot is reported under the selection `stop` with its strategy, among, seed and percent.
+    Of many strategies only relative-top and that of `current`, the slider's stop, carry their bars. `current_percent`
+    (on the chosen axis) marks the slider, `changed_percent` the cliff: past it, restoring restores nothing more. A
+    click on a dot is reported under the selection `stop` with its strategy, among, seed and percent.
     """
     table = _from_zero(curve_table(stops, scope), tuned, scope)
     x = _X(axis, _reach(table, axis, changed_percent))
     layers = [
         *_marker_layers(x, current_percent, changed_percent),
         *_reference_layers(x, scope, base, tuned),
-        *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned)),
+        *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned), _with_bars(table, current)),
     ]
-    chart = alt.layer(*layers, height=style.FIGURE_HEIGHT)
+    rows = -(-table["order"].nunique() // _LEGEND_COLUMNS)
+    chart = alt.layer(*layers, height=style.FIGURE_HEIGHT + _LEGEND_ROW * rows)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
+
+
+def _with_bars(table: pd.DataFrame, current: RestoreSpec | None) -> set[str]:
+    """The curves whose stops carry their intervals: all of a few, of many the paper's and the one looked at."""
+    curves = set(table["order"])
+    if len(curves) <= _FEW:
+        return curves
+    return {series_name(RestoreSpec(0)), *([series_name(current)] if current else [])}
 
 
 def _reach(table: pd.DataFrame, axis: Axis, changed_percent: float | None) -> float:
@@ -105,7 +127,7 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
     return pd.concat([start, table[table["percent"] > 0]], ignore_index=True)
 
 
-def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale) -> list[alt.Chart]:
+def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str]) -> list[alt.Chart]:
     joined = seed_table(table)
     several = set(joined.loc[joined["seeds"] > 1, "order"])
     series = _series(table)
@@ -113,8 +135,7 @@ def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale) -> list[alt.Chart
     colour, dash = _colour(series), _dash(series)
     band = alt.Chart(joined[joined["order"].isin(several)]).mark_area(opacity=0.16)
     lines = alt.Chart(joined).mark_line(opacity=0.8)
-    single = alt.Chart(table[~table["order"].isin(several)])
-    bars = single.mark_rule(opacity=0.55, strokeWidth=1.5)
+    bars = alt.Chart(table[table["order"].isin(barred - several)]).mark_rule(opacity=0.55, strokeWidth=1.5)
     dots = alt.Chart(table).mark_point(filled=True, opacity=1, cursor="pointer")
     size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(30), alt.value(75))
     return [
@@ -174,33 +195,37 @@ def _stop_tooltip() -> list[alt.Tooltip]:
 
 
 def _reference_layers(x: _X, scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> list[alt.Chart]:
+    """Base and tuned as lines: tuned named at the left end, base at the right, where restorations meet it."""
     lower = headline(base, scope).value if base else None
     upper = headline(tuned, scope).value if tuned else None
-    base_above = lower is not None and upper is not None and lower > upper  # so that the two labels never meet
+    base_above = lower is not None and (lower < _NEAR_AXIS or (upper is not None and lower > upper))
+    tuned_above = upper is not None and (upper < _NEAR_AXIS or lower is None or upper >= lower)
     layers: list[alt.Chart] = []
     if base is not None:
-        layers += _reference(x, headline(base, scope), style.BASE, "base in this prompt", above=base_above)
+        layers += _reference(x, headline(base, scope), "base", "base in this prompt", above=base_above)
     if tuned is not None:
-        layers += _reference(x, headline(tuned, scope), style.TUNED, "tuned", above=not base_above)
+        layers += _reference(x, headline(tuned, scope), "tuned", "tuned", above=tuned_above)
     return layers
 
 
-def _reference(x: _X, number: Headline, colour: str, label: str, *, above: bool) -> list[alt.Chart]:
+def _reference(x: _X, number: Headline, state: str, label: str, *, above: bool) -> list[alt.Chart]:
     low, high = number.interval95 or (number.value, number.value)
-    words = f"{label} {numbers.share(number.value)}"
-    chart = alt.Chart(
-        pd.DataFrame([{"accuracy": number.value, "low": low, "high": high, "label": words, "right": x.reach}])
-    )
+    words, colour, right = f"{label} {numbers.share(number.value)}", style.COLOURS[state], state == "base"
+    row = {"accuracy": number.value, "low": low, "high": high, "label": words, "end": x.reach if right else 0.0}
+    chart = alt.Chart(pd.DataFrame([row]))
     band = chart.mark_rect(color=colour, opacity=0.1).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     rule = chart.mark_rule(color=colour, strokeDash=[6, 3], strokeWidth=1.5).encode(
         y=alt.Y("accuracy:Q"), tooltip=[alt.Tooltip("label:N")]
     )
-    text = chart.mark_text(color=colour, align="right", dy=-8 if above else 9, fontSize=12, fontWeight=600)
-    return [
-        band,
-        rule,
-        text.encode(x=x.of("right"), y=alt.Y("accuracy:Q"), text=alt.Text("label:N")),
-    ]
+    text = chart.mark_text(
+        color=colour,
+        align="right" if right else "left",
+        dx=-12 if right else 8,
+        dy=-9 if above else 10,
+        fontSize=12,
+        fontWeight=600,
+    )
+    return [band, rule, text.encode(x=x.of("end"), y=alt.Y("accuracy:Q"), text=alt.Text("label:N"))]
 
 
 def _marker_layers(x: _X, current_percent: float | None, changed_percent: float | None) -> list[alt.Chart]:

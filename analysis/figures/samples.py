@@ -166,6 +166,8 @@ def shown(table: pd.DataFrame, *, raw: bool) -> pd.DataFrame:
     """The rows as they stand on screen: change, question, gold, each state's answer with its mark, raw outputs."""
     states = states_of(table)
     found = table[["id", "side", "question", "gold"]].copy()
+    for column in ("question", "gold"):
+        found[column] = found[column].map(legible)
     for state in states:
         marks = table[f"{state} contains"].map(MARKS)
         found[state] = marks + " " + table[state].map(legible)

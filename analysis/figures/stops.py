@@ -18,6 +18,9 @@ CURVE_COLUMNS = (
 )
 
 
+_CHANGED_FIRST = ("relative-top", "absolute-top", "small-base")
+
+
 @dataclass(frozen=True)
 class Metric:
     """One number as it stands on a page: its label, the value, the change against tuned, its 95% interval, in words."""
@@ -49,7 +52,13 @@ def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope) -> Met
 
 def past_cliff(count: RestoreCount) -> bool:
     """Whether k asks for more than fine-tuning changed, so that everything changed is already restored."""
-    return count.spec.strategy == "relative-top" and 0 < count.changed_count < count.count
+    changed_first = count.spec.strategy in _CHANGED_FIRST or count.spec.among == "changed"
+    return changed_first and 0 < count.changed_percent < count.spec.percent
+
+
+def nothing_moves(count: RestoreCount) -> bool:
+    """Whether all that is restored are weights that fine-tuning left alone."""
+    return count.count > 0 and count.effective_count == 0 and count.changed_count > 0 and count.realised is None
 
 
 def rounding_words(count: RestoreCount) -> str:
@@ -59,7 +68,7 @@ def rounding_words(count: RestoreCount) -> str:
         return ""
     parts = {"the base's": seen.to_base, "the tuned": seen.to_tuned, "between the two": seen.between}
     if seen.beyond:
-        parts["beyond them (rescaled)"] = seen.beyond
+        parts["beyond them"] = seen.beyond
     changed = sum(parts.values())
     listed = ", ".join(f"{numbers.share(part / changed)} {where}" for where, part in parts.items())
     return (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.figures import numbers
-from analysis.records import Arithmetic, RestoreSpec, Strategy
+from analysis.records import BLENDS, Arithmetic, RestoreSpec, Strategy
 
 _PAPER = "[Ye et al., EMNLP 2025](https://arxiv.org/abs/2509.16596)"
 ARITHMETIC_WORDS: dict[Arithmetic, str] = {
@@ -46,7 +46,7 @@ WORDS: dict[Strategy, Words] = {
         "the size of a task vector's entries, as in [TIES](https://arxiv.org/abs/2306.01708)",
     ),
     "random": Words(
-        "random control",
+        "random draw",
         "random",
         "Control",
         "random {}",
@@ -128,6 +128,13 @@ def explanation(strategy: Strategy) -> str:
     """One sentence and the source, as Markdown."""
     words = WORDS[strategy]
     return f"{words.line} Source: {words.source}."
+
+
+def arithmetic_words(spec: RestoreSpec) -> str:
+    """In which arithmetic the numbers of a restoration were made, in a sentence."""
+    if spec.strategy in BLENDS:
+        return "Arithmetic: no ranking; values made in float32 or better from the stored ones, rounded to their dtype."
+    return ARITHMETIC_WORDS[spec.arithmetic]
 
 
 def series_name(spec: RestoreSpec) -> str:

@@ -6,6 +6,7 @@ Does not know files or models.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -36,12 +37,25 @@ def balanced_order(questions: Sequence[Question], seed: int) -> Iterator[int]:
     for place, question in enumerate(questions):
         groups.setdefault((question.relation, question.level), []).append(place)
     drawn = {name: _shuffled(places, f"{seed}:{name}") for name, places in groups.items()}
-    turns = _shuffled(sorted(drawn, key=str), str(seed))
+    turns = [name for name in _turns(list(groups), seed) if name in groups]
     turn = 0
     while turns:
         yield from (drawn[name][turn] for name in turns)
         turn += 1
         turns = [name for name in turns if turn < len(drawn[name])]  # so that many small groups cost no empty turns
+
+
+def _turns(names: Sequence[Group], seed: int) -> Iterator[Group]:
+    """Every (relation, level) once, so that any first few hold relations and levels as evenly as their number allows.
+
+    Relation t mod R goes with level t mod L; where R and L have a common divisor that would bring the same pairs again
+    after lcm(R, L) turns, so the levels then move on by one.
+    """
+    relations = _shuffled(sorted({relation for relation, _ in names}, key=str), str(seed))
+    levels = _shuffled(sorted({level for _, level in names}, key=str), f"{seed}:levels")
+    again = math.lcm(len(relations), len(levels))
+    for turn in range(len(relations) * len(levels)):
+        yield relations[turn % len(relations)], levels[(turn + turn // again) % len(levels)]
 
 
 def _shuffled(items: Sequence[Item], seed: str) -> list[Item]:

@@ -1,8 +1,9 @@
 """How sure one can be: intervals and tests for accuracies, their five-level mean, and pairs of models.
 
-Does not know models or prompts. Sources: Wilson 1927 and Clopper's exact binomial through scipy; McNemar 1947, exact;
-Efron's percentile bootstrap within strata; Waudby-Smith and Ramdas 2020 (arXiv 2006.04347, the prior-posterior-ratio
-martingale) for the interval that holds while an evaluation is still running.
+Does not know models or prompts. Sources: Wilson 1927 through scipy; McNemar 1947, exact; Fay, Proschan and Brittain
+2015 (melded confidence intervals) for the mean of levels; Efron's percentile bootstrap within strata, smoothed, for
+differences; Waudby-Smith and Ramdas 2020 (arXiv 2006.04347, the prior-posterior-ratio martingale) for the interval that
+holds while an evaluation is still running. benchmarks/intervals.py measures how often each holds the truth.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES = 10_000
+# Both were chosen by simulation over levels of 20 to 400 questions and rates from 0 to 1 (benchmarks/intervals.py).
+OUTWARD = 0.75  # of a count, towards the limit: 0.5 is Jeffreys' prior (dips to 80%), 1 Clopper-Pearson (99%, wide)
+FLIP = 0.25  # of a flip either way: with none, a level in which nothing changed would have no uncertainty
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class Interval:
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for a share, 0-1; (NaN, NaN) where n is 0."""
+    """Wilson's interval for a share, 0-1; (NaN, NaN) where n is 0.
+
+    Its coverage is nominal on average, and at single rates near 0 or 1 as low as 84% (n = 20, rate 0.9%).
+    """
     from scipy.stats import binomtest
 
     if n == 0:
@@ -53,18 +60,25 @@ def mcnemar(fixed: int, broken: int) -> float:
 def stratified_mean(
     levels: Mapping[int, Tally], *, seed: int = 0, confidence: float = 0.95, resamples: int = RESAMPLES
 ) -> Interval:
-    """The plain mean of the levels' accuracies (0-1) with its percentile interval, bootstrapped within levels.
+    """The plain mean of the levels' accuracies (0-1) with its interval, drawn within levels.
 
-    Resampling n right-or-wrong answers with replacement is drawing Binomial(n, accuracy), so no answer is touched.
-    Levels without answers are left out; NaN where none is left. A level with every answer alike does not vary.
+    A plain bootstrap knows no doubt where all of a level's answers are alike (0 of 20), and covers as little as 40%
+    then. So each limit is a quantile of the mean of levels drawn from Beta distributions that lean its way, as melded
+    intervals do: Beta(x + 1/4, n - x + 3/4) for the lower, Beta(x + 3/4, n - x + 1/4) for the upper one. Measured
+    coverage 94-99% at nominal 95%. Levels without answers are left out; NaN where none is left.
     """
     tallies = [levels[level] for level in sorted(levels) if levels[level].n]
     if not tallies:
         return Interval(math.nan, math.nan, math.nan)
-    n = np.array([tally.n for tally in tallies])
-    share = np.array([tally.accuracy for tally in tallies])
-    means = (np.random.default_rng(seed).binomial(n, share, (resamples, len(n))) / n).mean(axis=1)
-    return Interval(float(share.mean()), *_percentiles(means, confidence))
+    right = np.array([tally.correct for tally in tallies])
+    wrong = np.array([tally.n - tally.correct for tally in tallies])
+    rng = np.random.default_rng(seed)
+    shape = (resamples, len(tallies))
+    low = np.where(right == 0, 0, rng.beta(right + 1 - OUTWARD, wrong + OUTWARD, shape)).mean(axis=1)
+    high = np.where(wrong == 0, 1, rng.beta(right + OUTWARD, wrong + 1 - OUTWARD, shape)).mean(axis=1)
+    tail = (1 - confidence) / 2
+    mean = float(np.mean([tally.accuracy for tally in tallies]))
+    return Interval(mean, float(np.quantile(low, tail)), float(np.quantile(high, 1 - tail)))
 
 
 def stratified_difference(
@@ -72,7 +86,8 @@ def stratified_difference(
 ) -> Interval:
     """The change of the five-level mean, after minus before (-1 to 1), by a paired bootstrap within levels.
 
-    Resampling a level's pairs is drawing (fixed, broken, unchanged) from a multinomial with their shares.
+    Resampling a level's pairs is drawing (fixed, broken, unchanged) from a multinomial with their shares, here with a
+    quarter of a flip added either way. Measured coverage 94-100% at nominal 95%, high where hardly anything flips.
     """
     flips = [levels[level] for level in sorted(levels) if _pairs(levels[level])]
     if not flips:
@@ -81,7 +96,8 @@ def stratified_difference(
     total = np.zeros(resamples)
     for flip in flips:
         n = _pairs(flip)
-        drawn = rng.multinomial(n, [flip.fixed / n, flip.broken / n, 1 - (flip.fixed + flip.broken) / n], resamples)
+        counts = np.array([flip.fixed + FLIP, flip.broken + FLIP, n - flip.fixed - flip.broken])
+        drawn = rng.multinomial(n, counts / counts.sum(), resamples)
         total += (drawn[:, 0] - drawn[:, 1]) / n
     estimate = sum((flip.fixed - flip.broken) / _pairs(flip) for flip in flips) / len(flips)
     return Interval(estimate, *_percentiles(total / len(flips), confidence))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.language.generate import check_prompts, halving, pad_left
+from analysis.language.generate import check_prompts, pad_left
 from analysis.language.load import LanguageModel
+from analysis.language.memory import halving
 
 if TYPE_CHECKING:
     import torch

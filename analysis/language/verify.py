@@ -1,122 +1,96 @@
-"""The forward passes of greedy decoding: one over prompts and drafts at once, then one a token.
+"""The passes of greedy decoding over rows of unequal history: prompts with their drafts, then tokens with guesses.
 
 A draft is what another state of the model answered to the same prompt. One teacher-forced pass predicts every token of
 it at the same time; up to its first wrong token it is what greedy decoding gives, and so is the token predicted there.
-Exact in float32, where a token's logits do not depend on what it is batched with; in other dtypes drafts could change
-answers, so they are not used. Does not know questions, scores or when a row is to stop.
+Exact in float32, where a token's logits do not depend on what it is batched with; for other dtypes see frozen.py. Does
+not know questions, scores or when a row is to stop.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from analysis.language.forward import Predicted, predict, takes
 from analysis.language.load import LanguageModel
 
 if TYPE_CHECKING:
     import torch
 
+    from analysis.language.prefixes import ReadStarts
+
 Draft = Sequence[int]
-WORTH_SHARING = 0.125  # of the tokens: below this the second pass costs more than it saves
 ATTENTION = ("full_attention", "sliding_attention")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one pass told: each row's tokens predicted at every place of its draft and after it, and the cache.
+    """What one pass told: for each row (token, margin) at every place of its draft and after it, and the cache.
 
-    The cache is as wide as the longest row and holds every row from its first place on, padding behind it.
+    `mask` (int64 [rows, width]) says where the cache holds the row's prompt; what stands behind it is draft, then
+    padding.
     """
 
-    predicted: tuple[tuple[int, ...], ...]
+    predicted: tuple[tuple[tuple[int, float], ...], ...]
     cache: Any
+    mask: torch.Tensor
+    tokens: int  # fed, padding included
 
 
 def read_drafts(
-    lm: LanguageModel, prompts: Sequence[Sequence[int]], drafts: Sequence[Draft], *, share: bool = True
+    lm: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    drafts: Sequence[Draft],
+    starts: tuple[ReadStarts, Sequence[int]] | None = None,
 ) -> Reading:
     """One pass over each prompt and its draft (empty for none).
 
-    What many prompts begin with is read once (`share`). Padding stands on the right, where causal attention cannot see
-    it. The vocabulary projection is computed only where a token of the answer is predicted.
+    `starts` are the starts already read and the prompts' numbers in them. Padding stands on the right, where causal
+    attention cannot see it; holes between a start and its rest are masked.
     """
     import torch
 
-    shared = shared_length(prompts) if share else 0
-    texts = [[*prompt[shared:], *draft] for prompt, draft in zip(prompts, drafts, strict=True)]
+    cache, known = starts[0].of(starts[1]) if starts else (None, [0] * len(prompts))
+    rests = [prompt[length:] for prompt, length in zip(prompts, known, strict=True)]
+    texts = [[*rest, *draft] for rest, draft in zip(rests, drafts, strict=True)]
     longest = max(map(len, texts))
-    ids = torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
-    kept = _answer_places([len(prompt) - shared for prompt in prompts], list(map(len, texts)), longest).to(lm.device)
-    tokens, cache = _predict(lm, kept, input_ids=ids, past_key_values=_read_starts(lm, prompts, shared))
-    told = iter(tokens)
-    return Reading(tuple(tuple(next(told) for _ in range(len(draft) + 1)) for draft in drafts), cache)
+    inputs: dict[str, Any] = {
+        "input_ids": torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
+    }
+    mask = filled(list(map(len, rests)), longest, lm.device)
+    if cache is not None:
+        before = filled(known, max(known), lm.device)
+        whole = torch.cat([before, filled(list(map(len, texts)), longest, lm.device)], dim=1)
+        inputs |= {"attention_mask": whole, "position_ids": _positions(known, longest, lm), "past_key_values": cache}
+        mask = torch.cat([before, mask], dim=1)
+    kept = _answer_places(list(map(len, rests)), list(map(len, texts)), longest).to(lm.device)
+    found = predict(lm, kept, **inputs)
+    predicted = by_row(found, [len(draft) + 1 for draft in drafts])
+    return Reading(predicted, found.cache, mask, longest * len(prompts))
 
 
-def shared_length(prompts: Sequence[Sequence[int]]) -> int:
-    """How many first tokens to read once for all prompts that share them, so that the fewest tokens are read in all.
+def by_row(found: Predicted, counts: Sequence[int]) -> tuple[tuple[tuple[int, float], ...], ...]:
+    """What a pass told, so many places for each row."""
+    told = iter(zip(found.tokens, found.margins, strict=True))
+    return tuple(tuple(next(told) for _ in range(count)) for count in counts)
 
-    Every prompt keeps at least its last token; 0 where sharing would save less than WORTH_SHARING of the tokens.
+
+def step(lm: LanguageModel, fed: Sequence[Sequence[int]], mask: torch.Tensor, cache: Any) -> Predicted:
+    """Feed each row its last token and what is guessed to follow, padded on the right; what each place predicts.
+
+    `mask` (int64 [rows, width], 1 real, 0 hole) covers the cache; a row's next position is the number of its ones.
     """
-    total = least = sum(map(len, prompts))
-    best = 0
-    starts = [0] * len(prompts)  # number of each prompt's start among the different ones
-    for length in range(1, min(map(len, prompts))):
-        seen: dict[tuple[int, int], int] = {}
-        starts = [
-            seen.setdefault((start, prompt[length - 1]), len(seen))
-            for start, prompt in zip(starts, prompts, strict=True)
-        ]
-        tokens = total + (len(seen) - len(prompts)) * length
-        if tokens < least:
-            best, least = length, tokens
-    return best if total - least >= WORTH_SHARING * total else 0
-
-
-def _read_starts(lm: LanguageModel, prompts: Sequence[Sequence[int]], length: int) -> Any:
-    """The cache of every prompt's first `length` tokens, different starts read once; None for none."""
     import torch
 
-    if not length:
-        return None
-    starts = [tuple(prompt[:length]) for prompt in prompts]
-    places = {start: place for place, start in enumerate(dict.fromkeys(starts))}
-    ids = torch.tensor(list(places), device=lm.device)
-    _, cache = _predict(lm, torch.zeros_like(ids, dtype=torch.bool), input_ids=ids)
-    cache.batch_select_indices(torch.tensor([places[start] for start in starts], device=lm.device))
-    return cache
-
-
-def follow(draft: Draft, predicted: Sequence[int], take: Callable[[int], bool]) -> None:
-    """`take` predicted tokens as long as they rest on a draft that held; the first wrong one is still the right answer.
-
-    `take` says whether the row goes on.
-    """
-    for place, token in enumerate(predicted):
-        if not take(token) or (place < len(draft) and token != draft[place]):
-            return
-
-
-def step(lm: LanguageModel, last: torch.Tensor, mask: torch.Tensor, cache: Any) -> tuple[list[int], Any]:
-    """The token after `last` ([rows, 1]) and the grown cache; `mask` (1 real, 0 hole) covers the cache and `last`."""
-    import torch
-
-    inputs = {"input_ids": last, "attention_mask": mask, "past_key_values": cache}
-    if _takes(lm, "position_ids"):
-        inputs["position_ids"] = mask.sum(1, keepdim=True) - 1
-    return _predict(lm, torch.ones_like(last, dtype=torch.bool), **inputs)
-
-
-def usable_drafts(
-    lm: LanguageModel, drafts: Sequence[Draft | None] | None, rows: int, longest: int
-) -> list[Draft | None]:
-    """A draft or None for each row, none longer than an answer may be; all None where drafts could change answers."""
-    if drafts is None or lm.dtype != "float32":
-        return [None] * rows
-    return [None if draft is None else draft[:longest] for draft in drafts]
+    width = max(map(len, fed))
+    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in fed], device=lm.device)
+    new = filled(list(map(len, fed)), width, lm.device)
+    inputs = {"input_ids": ids, "attention_mask": torch.cat([mask, new], dim=1), "past_key_values": cache}
+    if takes(lm, "position_ids"):
+        inputs["position_ids"] = _positions(mask.sum(1).tolist(), width, lm)
+    return predict(lm, new.bool(), **inputs)
 
 
 def padding_is_harmless(lm: LanguageModel, width: int) -> bool:
@@ -128,23 +102,24 @@ def padding_is_harmless(lm: LanguageModel, width: int) -> bool:
     config = lm.model.config.get_text_config()
     window = getattr(config, "sliding_window", None) or sys.maxsize
     plain = set(getattr(config, "layer_types", None) or ATTENTION) <= set(ATTENTION)
-    return _takes(lm, "position_ids") and plain and width <= window
+    return takes(lm, "position_ids") and plain and width <= window
 
 
-def can_drop_rows(cache: Any) -> bool:
-    """Whether rows can leave this cache; a recurrent layer's state may not know how."""
-    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)
+def _positions(first: Sequence[int], width: int, lm: LanguageModel) -> torch.Tensor:
+    """int64 [rows, width]: the positions from each row's first on; padding may not pass the context's end."""
+    import torch
+
+    last = (getattr(lm.model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize) - 1
+    begin = torch.tensor(list(first), device=lm.device)[:, None]
+    return (begin + torch.arange(width, device=lm.device)).clamp(max=last)
 
 
-def _predict(lm: LanguageModel, kept: torch.Tensor, **inputs: Any) -> tuple[list[int], Any]:
-    """The likeliest next token at every kept place (bool [rows, places]), row by row, and the cache."""
-    if _takes(lm, "logits_to_keep"):
-        out = lm.model(**inputs, use_cache=True, logits_to_keep=kept)
-        logits = out.logits
-    else:
-        out = lm.model(**inputs, use_cache=True)
-        logits = out.logits[kept]
-    return logits.argmax(-1).flatten().tolist(), out.past_key_values
+def filled(lengths: Sequence[int], width: int, device: str) -> torch.Tensor:
+    """int64 [rows, width]: 1 in each row's first places."""
+    import torch
+
+    ends = torch.tensor(list(lengths), device=device)[:, None]
+    return (torch.arange(width, device=device) < ends).long()
 
 
 def _answer_places(prompt_lengths: list[int], lengths: list[int], longest: int) -> torch.Tensor:
@@ -153,14 +128,3 @@ def _answer_places(prompt_lengths: list[int], lengths: list[int], longest: int) 
 
     places = torch.arange(longest)[None, :]
     return (places >= torch.tensor(prompt_lengths)[:, None] - 1) & (places < torch.tensor(lengths)[:, None])
-
-
-def _takes(lm: LanguageModel, argument: str) -> bool:
-    kind: Any = type(lm.model)
-    return argument in _parameters(kind)
-
-
-@lru_cache(maxsize=16)
-def _parameters(model: Hashable) -> frozenset[str]:
-    """Names of what a model class takes in one pass."""
-    return frozenset(inspect.signature(model.forward).parameters)  # type: ignore[attr-defined]

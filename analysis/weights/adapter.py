@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from analysis.errors import CheckpointError
 from analysis.weights.checkpoint import ADAPTER_CONFIG, INDEX, RANKED_DTYPES, Checkpoint
 from analysis.weights.headers import ShardFile, TensorEntry, read_header
@@ -169,12 +171,18 @@ def _names(pattern: str, module: str) -> bool:
 
 
 def _files(base: Checkpoint, adapter: ShardFile, entries: dict[str, TensorEntry]) -> tuple[ShardFile, ...]:
-    """The base's files with the adapted tensors in their places, identified by both."""
+    """The base's files with the adapted tensors in their places, identified by both and by the scales."""
     by_place = {(old.file, old.stored_name): entries[name] for name, old in base.tensors.items()}
+    updates = [
+        (name, entry.update.scale, entry.update.transposed)
+        for name, entry in sorted(entries.items())
+        if isinstance(entry, AdaptedEntry) and entry.update is not None
+    ]
+    scales = xxhash.xxh3_128_hexdigest(repr(updates).encode())
     return tuple(
         replace(
             shard,
-            fingerprint=f"{shard.fingerprint}+{adapter.fingerprint}",
+            fingerprint=f"{shard.fingerprint}+{adapter.fingerprint}+{scales}",
             tensors=tuple(by_place.get((shard.path, entry.stored_name), entry) for entry in shard.tensors),
         )
         for shard in base.files

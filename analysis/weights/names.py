@@ -19,29 +19,36 @@ _INNER_WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_ch
 # The same as renaming patterns, for loaders that take such.
 UNWRAPPING = {_INNER_WRAPPER.pattern: "", r"^(?:module\.|base_model\.model\.)+": ""}
 # What from_pretrained itself adds or leaves out, depending on the class that saved the file.
-_BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.")
+_BACKBONES = ("model.", "transformer.", "gpt_neox.", "language_model.", "backbone.")
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
 
 _MODULES = {
     **{"q_proj": "q", "k_proj": "k", "v_proj": "v"},
+    **dict.fromkeys(("q_a_proj", "q_b_proj"), "q"),  # DeepSeek writes q, k and v as products of two thin matrices
+    **dict.fromkeys(("kv_a_proj_with_mqa", "kv_b_proj"), "kv"),
     **dict.fromkeys(("o_proj", "out_proj"), "o"),
-    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "qkv"),
+    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn", "Wqkv", "in_proj_qkvz"), "qkv"),
     **dict.fromkeys(("gate_proj", "w1"), "gate"),
     **dict.fromkeys(("up_proj", "c_fc", "fc1", "fc_in", "dense_h_to_4h", "w3"), "up"),
-    **dict.fromkeys(("down_proj", "fc2", "fc_out", "dense_4h_to_h", "w2"), "down"),
-    "gate_up_proj": "gate_up",
+    **dict.fromkeys(("down_proj", "fc2", "fc_out", "dense_4h_to_h", "w2", "down_proj_bias"), "down"),
+    **dict.fromkeys(("gate_up_proj", "gate_up_proj_bias"), "gate_up"),
     **dict.fromkeys(("gate", "router", "shared_expert_gate"), "router"),
-    **dict.fromkeys(("embed_tokens", "wte", "embed_in", "word_embeddings"), "embed"),
+    **dict.fromkeys(("embed_tokens", "wte", "embed_in", "word_embeddings", "embeddings"), "embed"),
     **dict.fromkeys(("embed_positions", "wpe"), "position"),
     **dict.fromkeys(("lm_head", "embed_out"), "head"),
 }
 _NORM = re.compile(r"norm|(?:^|\.)ln_")
-_ATTENTION = frozenset({"q", "k", "v", "o", "qkv"})
+_ATTENTION = frozenset({"q", "k", "v", "o", "qkv", "kv", "sinks"})
 _MLP = frozenset({"gate", "up", "down", "gate_up", "router"})
 _EMBEDDING = frozenset({"embed", "position"})
 # Constants of the architecture that older files carry; they are not trained and are never ranked.
 _BUFFER = re.compile(
     r"rotary_emb\.inv_freq$|position_ids$|attn\.masked_bias$|(?:^|\.)attn\.bias$|attention\.(?:masked_)?bias$"
+    r"|\.e_score_correction_bias$"
+)
+# Eyes and ears of a multimodal model: their layers are numbered too, and are none of the language model's.
+_TOWER = re.compile(
+    r"(?:^|\.)(?:vision_tower|vision_model|visual|image_encoder|audio_tower|audio_model|multi_modal_projector)\."
 )
 
 
@@ -78,6 +85,8 @@ def is_buffer(name: str) -> bool:
 @lru_cache(maxsize=65536)
 def place(name: str) -> Place:
     """Layer, module kind and regions of a parameter; a kind the table does not know is its own last component."""
+    if _TOWER.search(name):
+        return Place(None, "tower", frozenset({"all"}))
     found = _LAYER.search(name)
     layer = int(found.group(1)) if found else None
     module = _module(name)

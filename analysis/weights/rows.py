@@ -96,7 +96,7 @@ def other_tokens(base: Checkpoint, tuned: Checkpoint, tensors: Sequence[PairedTe
     if not rows or _same_bytes(*files):
         return ()
     first, second = _tokens(base.folder), _tokens(tuned.folder)
-    differing = [i for i, token in sorted(second.items()) if i < rows and first.get(i) != token]
+    differing = sorted(i for i, token in second.items() if i < rows and first.get(i) != token)
     if not differing or not first:
         return ()
     told = tuple(f"{i} is {first.get(i)!r} in base, {second[i]!r} in tuned" for i in differing[:_TOLD])

@@ -52,10 +52,10 @@ def detail(
 def _head(row: dict[str, Any], order: list[str]) -> None:
     left, right = st.columns([5, 2], vertical_alignment="center")
     with left:
-        st.markdown(f"**{plain(row['question'])}**")
+        st.markdown(f"**{plain(legible(row['question']))}**")
         facts = [row["side"], mastery_tables.relation_name(row["relation"])]
         facts += [] if pd.isna(row["level"]) else [f"mastery {row['level']}"]
-        st.caption(f"gold: {plain(row['gold'])}  \n{plain(' · '.join(facts))}")
+        st.caption(f"gold: {plain(legible(row['gold']))}  \n{plain(' · '.join(facts))}")
     place = order.index(row["id"]) if row["id"] in order else None
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         last = len(order) - 1

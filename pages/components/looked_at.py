@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from analysis.errors import PalimpsestError
+from analysis.figures.visible import legible
 from cache.memo import workspace
 from pages.components import selection
 from pages.components.words import plain
@@ -21,7 +22,7 @@ def lines() -> None:
 
 def _line(icon: str, what: str, words: str, choose: Callable[[str | None], None]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"looked-at-{what}"):
-        st.markdown(f"{icon} {what}  \n{plain(words)}", width="stretch")
+        st.markdown(f"{icon} {what}  \n{plain(legible(words))}", width="stretch")
         st.button("✕", key=f"drop-{what}", help=f"Look at no {what}", type="tertiary", on_click=choose, args=(None,))
 
 

@@ -47,7 +47,10 @@ def _so_far(job_id: str) -> None:
     partial = job.partial if job is not None else None
     if isinstance(partial, PartialMastery):
         words = ", ".join(f"{numbers.count(count)} at level {level}" for level, count in partial.levels.items())
-        charts.show(mastery.progress_bar(partial.levels), key="mastery_so_far", alt=f"So far: {words}.", exports=False)
+        with st.container(key="so-far"):
+            charts.show(
+                mastery.progress_bar(partial.levels), key="mastery_so_far", alt=f"So far: {words}.", exports=False
+            )
 
 
 def _form(pair: Comparison, asking: Asking | None) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from analysis.figures import numbers
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import selection
+from pages.components import prompt_view, selection
 from pages.components.notices import shown_errors
 from pages.components.words import MASTERY, plain
 
@@ -15,6 +15,17 @@ PROMPTS = {"paper": "the paper's", "qa": "plain Q and A", "chat": "the tokenizer
 SPLITS = ("test", "dev", "train")
 DOMAINS = {"both": "in- and out-of-domain", "in": "in-domain", "out": "out-of-domain"}
 OWN_EXAMPLE = "Question: {question}\nAnswer:"
+MOST_SHOTS = 64
+NOTE_ITEMS = 5
+FORMATS = (
+    "EntityQuestions, as a zip or a folder · PopQA's TSV · TriviaQA and Natural Questions, their released JSON · JSON "
+    "lines, JSON, CSV or TSV of your own, with a question and its answers in each row (and relation, subject, id, "
+    "level where you have them) · any of these as .gz"
+)
+SHOTS = (
+    "Worked examples put before every question, in the same prompt: drawn by the seed from another split, never one of "
+    "the questions asked nor about the same subject. 0 as in the paper."
+)
 
 
 def demo_asking() -> Asking | None:
@@ -39,7 +50,21 @@ def bar() -> Asking | None:
             form(key="bar")
         with shown_errors():
             st.caption(summary(asking) if asking else "No questions chosen yet: pick some to see what the models know.")
+            if asking:
+                _remarks(asking)
     return asking
+
+
+def _remarks(asking: Asking) -> None:
+    """The prompt as the model gets it, and what was noticed when the questions were read."""
+    pair, notes = selection.comparison(), workspace().question_set(asking).notes
+    if pair is not None:
+        prompt_view.popover(pair, asking, key="bar-prompt")
+    if notes:
+        with st.popover(f"Notes · {len(notes)}", icon=":material/info:", type="tertiary"):
+            for note in notes:
+                st.markdown(plain(note.message))
+                st.caption("  \n".join(plain(item) for item in note.tensors[:NOTE_ITEMS]))
 
 
 def summary(asking: Asking) -> str:
@@ -50,6 +75,7 @@ def summary(asking: Asking) -> str:
         asking.split,
         DOMAINS.get(asking.domain, asking.domain),
         f"prompt: {PROMPTS.get(asking.prompt, asking.prompt)}",
+        *((f"{asking.shots} shots",) if asking.shots else ()),
     )
     return plain(" · ".join(parts))
 
@@ -61,9 +87,10 @@ def form(*, key: str) -> None:
         source = st.text_input(
             "Questions",
             value=start.questions,
-            placeholder="/data/entityquestions or questions.jsonl",
-            help="The EntityQuestions zip or folder, or JSON lines with question and answers.",
+            placeholder="/data/entityquestions.zip or questions.jsonl",
+            help=FORMATS,
         )
+        st.caption(FORMATS)
         mastery = st.text_input("Mastery table (optional)", value=start.mastery or "", help=MASTERY)
         left, right = st.columns(2)
         split = left.selectbox("Split", SPLITS, index=SPLITS.index(start.split))
@@ -73,7 +100,8 @@ def form(*, key: str) -> None:
         limit = left.number_input("At most (0: all)", min_value=0, value=start.limit or 0, step=100)
         seed = right.number_input("Seed of the draw", min_value=0, value=start.seed)
         named = start.prompt if start.prompt in PROMPTS else "own"
-        prompt = st.selectbox("Prompt", list(PROMPTS), index=list(PROMPTS).index(named), format_func=PROMPTS.get)
+        prompt = left.selectbox("Prompt", list(PROMPTS), index=list(PROMPTS).index(named), format_func=PROMPTS.get)
+        shots = right.number_input("Shots", min_value=0, max_value=MOST_SHOTS, value=start.shots, help=SHOTS)
         own = st.text_area(
             "My own text (used with 'my own text'; must hold {question})",
             value=start.prompt if named == "own" else OWN_EXAMPLE,
@@ -89,6 +117,7 @@ def form(*, key: str) -> None:
         mastery=mastery.strip() or None,
         limit=int(limit) or None,
         seed=int(seed),
+        shots=int(shots),
     )
     with shown_errors():
         workspace().question_set(chosen)

@@ -1,19 +1,28 @@
-"""The controls that pick one restoration: the slider with the paper's stops, the order, the region, the seed.
+"""The controls that pick one restoration: the slider with the paper's stops, the strategy, the region, the seed.
 
 What they stand on is in the session and in the address.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
-from analysis.figures import stops
-from analysis.records import PAPER_PERCENTS, REGIONS, STRATEGIES, RestoreSpec
-from pages.components import selection
+from analysis.figures import numbers, strategies
+from analysis.records import BLENDS, PAPER_PERCENTS, REGIONS, SEEDED, STRATEGIES, RestoreSpec
+from cache.memo import workspace
+from cache.work import Comparison
+from pages.components import progress, selection
+from pages.components.more_ways import ARITHMETIC_NAMES, SCOPE_NAMES, more_ways
 from pages.components.words import RELATIVE_CHANGE
 
 QUICK_STOPS = (*PAPER_PERCENTS, 0, 100)  # the paper's, then tuned as it is and the whole region
 START_PERCENT = 5.0
+THRESHOLD_HELP = (
+    "Singular values above omega(b) times their median stand out of noise of unknown size (Gavish and Donoho 2014). "
+    "Here: the share of directions below it, over the chosen matrices weighted by size."
+)
 TICK_STYLE = """<style>
 .stops { position: relative; height: 1.1rem; margin: -1.1rem 0.45rem 0; font-size: 0.7rem; opacity: 0.7; }
 .stops i { position: absolute; border-left: 1px solid currentColor; height: 0.35rem; font-style: normal; }
@@ -28,8 +37,8 @@ REGION_NAMES = {
 }
 
 
-def controls() -> RestoreSpec:
-    """The slider with the paper's stops, the order of ranking, the region; all of it in the address too."""
+def controls(comparison: Comparison) -> RestoreSpec:
+    """The slider with the paper's stops, the strategy, the region and all the rest; all of it in the address too."""
     for key, allowed in ADDRESS.items():
         selection.from_address(key, allowed)
     st.session_state.setdefault("k", START_PERCENT)
@@ -40,7 +49,7 @@ def controls() -> RestoreSpec:
             kind = "primary" if chosen else "secondary"
             st.button(f"{stop:g}%", key=f"stop-{stop:g}", type=kind, on_click=move_slider, args=(float(stop),))
     percent = st.slider(
-        "Restore the top k% of parameters to their base values",
+        "Restore k%: of the weights, or of their change, to their base values",
         min_value=0.0,
         max_value=100.0,
         step=0.5,
@@ -50,11 +59,18 @@ def controls() -> RestoreSpec:
         persist_state="session",
     )
     st.html(ticks())
+    spec = _choices(comparison)
+    _write_address()
+    return replace(spec, percent=percent).canonical()
+
+
+def _choices(comparison: Comparison) -> RestoreSpec:
+    """Strategy, region and seed in one row, what the strategy does beneath, the rest folded away."""
     order, region, seed = st.columns([3, 2, 1])
     strategy = order.selectbox(
-        "Order",
+        "Strategy",
         STRATEGIES,
-        format_func=stops.strategy_name,
+        format_func=strategies.grouped_name,
         key="strategy",
         persist_state="session",
     )
@@ -69,12 +85,60 @@ def controls() -> RestoreSpec:
         "Seed",
         min_value=0,
         key="seed",
-        help="Orders ties and draws the random control.",
+        help="Draws the lots of random and of drop and rescale; orders equal ranks.",
+        disabled=strategy in BLENDS and strategy not in SEEDED,
         persist_state="session",
     )
+    st.caption(strategies.explanation(strategy))
+    spec = replace(more_ways(comparison, strategy, place), seed=int(drawn))
+    if strategy == "spectral":
+        _threshold_stop(comparison, spec.canonical())
+    return spec
+
+
+def _threshold_stop(comparison: Comparison, spec: RestoreSpec) -> None:
+    """The stop the hard threshold stands for, found in the background on request and then remembered."""
+    noise = workspace().noise_percent(comparison, spec)
+    if noise is not None:
+        stop = round(noise, 1)
+        st.button(
+            f"Donoho–Gavish threshold: {numbers.percent(stop)}",
+            key="stop-noise",
+            help=THRESHOLD_HELP,
+            on_click=move_slider,
+            args=(stop,),
+        )
+    elif not progress.watch(st.session_state.get("spectrum_job"), key="spectrum"):
+        st.button(
+            "Find the Donoho–Gavish threshold",
+            key="find-noise",
+            help=THRESHOLD_HELP,
+            on_click=_find_threshold,
+            args=(comparison,),
+        )
+
+
+def _find_threshold(comparison: Comparison) -> None:
+    st.session_state["spectrum_job"] = workspace().start(
+        "Singular values", "spectrum", comparison, watcher=selection.watcher("spectrum"), page="restore"
+    )
+
+
+def _write_address() -> None:
     for key in ADDRESS:
-        selection.to_address(key, st.session_state[key])
-    return RestoreSpec(percent, strategy=strategy, region=place, seed=int(drawn))
+        if key in st.session_state:
+            selection.to_address(key, _as_text(key, st.session_state[key]))
+
+
+def _as_text(key: str, value: object) -> object:
+    """A widget's value as the address writes it."""
+    if key == "layers":
+        return "-".join(map(str, value))
+    if key == "modules":
+        return ",".join(value) or "all"
+    if key == "among":
+        return "changed" if value else "all"
+    return value
 
 
 def percent_of(text: str) -> float | None:
@@ -91,11 +155,29 @@ def seed_of(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
+def layers_of(text: str) -> tuple[int, int] | None:
+    """A range of layers, `0-3`, from an address, or None."""
+    found = re.fullmatch(r"(\d{1,4})-(\d{1,4})", text)
+    return (int(found[1]), int(found[2])) if found and int(found[1]) <= int(found[2]) else None
+
+
+def modules_of(text: str) -> list[str] | None:
+    """Module kinds, `q,k`, from an address; `all` is none in particular. What a pair lacks is left out later."""
+    if text == "all":
+        return []
+    return text.split(",") if re.fullmatch(r"[\w.]{1,40}(,[\w.]{1,40}){0,30}", text) else None
+
+
 ADDRESS: dict[str, Callable[[str], object | None]] = {
     "k": percent_of,
     "strategy": lambda text: text if text in STRATEGIES else None,
     "region": lambda text: text if text in REGIONS else None,
     "seed": seed_of,
+    "scope": lambda text: text if text in SCOPE_NAMES else None,
+    "layers": layers_of,
+    "modules": modules_of,
+    "among": {"all": False, "changed": True}.get,
+    "arithmetic": lambda text: text if text in ARITHMETIC_NAMES else None,
 }
 
 
@@ -111,9 +193,10 @@ def move_slider(percent: float) -> None:
 
 
 def follow_click(key: str, click: str) -> None:
-    """Move slider, order and seed to the dot that was clicked; a callback."""
+    """Move slider, strategy, seed and candidates to the dot that was clicked; a callback."""
     picked = st.session_state[key]["selection"].get(click) or []
     if picked:
         st.session_state["k"] = float(picked[0]["percent"])
         st.session_state["strategy"] = picked[0]["strategy"]
         st.session_state["seed"] = int(picked[0]["seed"])
+        st.session_state["among"] = picked[0]["among"] == "changed"

@@ -12,11 +12,15 @@ RELATIVE_CHANGE = (
 )
 THRESHOLD = (
     "The smallest key that is restored: a relative change r where the order is by r, an absolute change |d| where it "
-    "is by |d|. The random control has none."
+    "is by |d|. Random draws have none, nor do blends."
 )
 EFFECTIVE_K = (
     "Effective k: the share of the region whose value really changes by this restoration. It is smaller than k when "
     "k asks for parameters that fine-tuning never moved, so compare controls at equal effective k."
+)
+L2_MOVED = (
+    "How far the stored values moved from tuned, as a share of the squared distance from tuned to base: "
+    "sum (restored − tuned)² / sum (tuned − base)². 100% at the base; more where changes were rescaled."
 )
 CLIFF = (
     "The cliff: past the share of parameters that fine-tuning changed at all, restoring more restores nothing; "

@@ -13,7 +13,7 @@ from tests.browser.driver import running_server, settle
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("compare", "overview", "tokens", "updates", "restore", "samples", "jobs")
+PAGES = ("compare", "overview", "tokens", "updates", "mastery", "restore", "jobs")  # samples: test_samples.py
 PATIENCE = 90_000  # milliseconds: a loaded machine evaluates slowly
 
 
@@ -66,7 +66,7 @@ def test_the_root_sends_on_to_a_named_page(page: Page, server: str) -> None:
 
 
 def test_every_page_without_a_pair_says_what_to_do(page: Page, server: str) -> None:
-    for name in ("overview", "tokens", "updates", "restore", "samples"):
+    for name in ("overview", "tokens", "updates", "mastery", "restore", "samples"):
         page.goto(f"{server}/{name}")
         expect(page.get_by_text("No pair is loaded")).to_be_visible()
         expect(page.get_by_role("link", name="Choose a pair")).to_be_visible()
@@ -176,7 +176,7 @@ def test_every_page_shows_the_loaded_pair_without_an_exception(page: Page, serve
     load_demo(page, server, "level-4-240")
     open_page(page, "Restore")
     accuracy(page)
-    for name in ("Overview", "Updates", "Tokens", "Samples", "Jobs"):
+    for name in ("Overview", "Updates", "Tokens", "Mastery", "Samples", "Jobs"):
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
         settle(page)
         time.sleep(1)  # charts are drawn after the script's end

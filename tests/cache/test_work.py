@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from analysis.errors import Cancelled
 from analysis.knowledge.texts import read_texts
@@ -184,3 +185,23 @@ def test_a_sweep_chooses_on_the_dev_split_where_there_is_one(
     assert report.choice is not None and report.choice.chosen_on == "dev"
     assert (report.choice.choose_n, report.choice.report_n) == (16, 16)
     assert all(stop.three_way is not None and stop.three_way.n == 16 for stop in report.stops)
+
+
+def test_a_base_with_another_vocabulary_or_head_is_asked_by_itself(
+    tmp_path: Path, tiny_pair: Any, asking: Asking
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_pair.tuned, dtype="auto")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_pair.tuned)
+    tokenizer.add_tokens(["<|new|>"])
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[-1] = 9.0  # the added token outshouts every other one
+    for writer in (model, tokenizer):
+        writer.save_pretrained(tmp_path / "grown")
+    workspace, grown = Workspace(tmp_path / "home"), Comparison(str(tiny_pair.base), str(tmp_path / "grown"))
+    report = workspace.sweep(grown, asking, percents=(20,), strategies=("relative-top",))
+    assert report.base == workspace.evaluation_of(grown.base, asking)
+    assert report.base != report.tuned
+    assert Workspace(tmp_path / "home").known_evaluation(grown, "base", asking) == report.base

@@ -13,7 +13,7 @@ def test_every_strategy_has_names_a_colour_and_a_source_of_its_own() -> None:
 
 
 def test_a_strategy_is_listed_behind_its_kind_and_explained_with_its_source() -> None:
-    assert strategies.grouped_name("random") == "Control: random control"
+    assert strategies.grouped_name("random") == "Control: random draw"
     assert strategies.explanation("drop-rescale").endswith("Source: [DARE](https://arxiv.org/abs/2311.03099).")
     assert strategies.strategy_name("of-the-future") == "of-the-future"
 

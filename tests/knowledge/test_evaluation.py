@@ -7,14 +7,9 @@ import pytest
 import torch
 
 from analysis.errors import Cancelled, LanguageError, QuestionError
-from analysis.knowledge.evaluation import (
-    decode,
-    decodes_bytewise,
-    evaluate,
-    partial,
-    random_blocks,
-    stop_at_scores,
-)
+from analysis.knowledge.asking import decode, decodes_bytewise, stop_at_scores
+from analysis.knowledge.drafts import Bank
+from analysis.knowledge.evaluation import evaluate
 from analysis.knowledge.prompts import encode_prompt, resolve_prompt
 from analysis.knowledge.questions import QuestionSet, load_questions
 from analysis.knowledge.scoring import score
@@ -94,23 +89,41 @@ def test_neither_order_nor_batch_nor_drafts_change_an_answer(lm: LanguageModel, 
     plain = evaluate(lm, asked)
     assert evaluate(lm, asked, seed=7).rows == plain.rows
     assert evaluate(lm, asked, batch_size=9).rows == plain.rows
-    drafts = {row.id: row.token_ids for row in plain.rows[:60]} | {"unknown": (1, 2)}
-    drafted = evaluate(lm, asked, drafts=drafts)
+    drafts = {row.id: [row.token_ids] for row in plain.rows[:60]} | {"unknown": [(1, 2)]}
+    drafted = evaluate(lm, asked, drafts=Bank(drafts))
     assert drafted.rows == plain.rows
     assert (drafted.engine["verified_rows"], drafted.engine["decoded_rows"]) == (60, 20)
 
 
 def test_a_nearby_model_with_drafts_answers_as_without(lm: LanguageModel, tiny_pair: Any, asked: QuestionSet) -> None:
     tuned = load_model(tiny_pair.tuned, dtype="float32", device="cpu")
-    drafts = {row.id: row.token_ids for row in evaluate(lm, asked).rows}
-    assert evaluate(tuned, asked, drafts=drafts).rows == evaluate(tuned, asked).rows
+    bank = Bank()
+    evaluate(lm, asked, drafts=bank)
+    assert evaluate(tuned, asked, drafts=bank).rows == evaluate(tuned, asked).rows
+    again = evaluate(tuned, asked, drafts=bank)  # the bank learned the tuned model's own answers
+    assert again.engine["verified_rows"] == 80
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_in_low_precision_a_state_has_one_answer_whatever_was_asked_before(
+    tiny_pair: Any, asked: QuestionSet, dtype: str
+) -> None:
+    base, tuned = (load_model(path, dtype=dtype, device="cpu") for path in (tiny_pair.base, tiny_pair.tuned))
+    plain = evaluate(tuned, asked)
+    bank = Bank({question.id: [(5, 6, 7)] for question in asked.questions})
+    evaluate(base, asked, drafts=bank, seed=3)
+    assert evaluate(tuned, asked, drafts=bank).rows == plain.rows
+    again = evaluate(tuned, asked, drafts=bank, seed=5)
+    assert again.rows == plain.rows
+    assert (again.engine["verified_rows"], again.engine["layout_rows"]) == (80, 32)
 
 
 def test_drafts_that_do_not_hold_are_given_up(lm: LanguageModel, asked: QuestionSet) -> None:
-    wrong = {question.id: (5, 6, 7) for question in asked.questions}
+    wrong = Bank({question.id: [(5, 6, 7) * 5] for question in asked.questions})
     plain, misled = evaluate(lm, asked, batch_size=10), evaluate(lm, asked, batch_size=10, drafts=wrong)
     assert misled.rows == plain.rows
     assert misled.engine["verified_rows"] == 0
+    assert not wrong.worth.pays
 
 
 def test_partial_results_grow_to_the_whole_and_hold_it(lm: LanguageModel, asked: QuestionSet) -> None:
@@ -125,17 +138,19 @@ def test_partial_results_grow_to_the_whole_and_hold_it(lm: LanguageModel, asked:
     assert watcher.told[-1].interval95 == (whole, whole)
 
 
-def test_questions_are_asked_in_a_random_order_not_the_files() -> None:
-    blocks = list(random_blocks(100, 30, seed=0))
-    assert [len(block) for block in blocks] == [30, 30, 30, 10]
-    assert sorted(row for block in blocks for row in block) == list(range(100))
-    assert blocks[0] != list(range(30))
-    assert blocks == list(random_blocks(100, 30, seed=0)) != list(random_blocks(100, 30, seed=1))
-
-
-def test_a_partial_result_is_the_share_so_far() -> None:
-    assert partial(1, 4, 10).accuracy == 0.25
-    assert partial(3, 10, 10).interval95 == (0.3, 0.3)
+def test_close_calls_of_the_last_state_are_asked_first_and_the_result_is_the_same(
+    lm: LanguageModel, tiny_pair: Any, asked: QuestionSet
+) -> None:
+    tuned = load_model(tiny_pair.tuned, dtype="float32", device="cpu")
+    bank, watcher = Bank(), Watcher()
+    evaluate(lm, asked, drafts=bank)
+    bank.rows_per_second = None
+    result = evaluate(tuned, asked, drafts=bank, batch_size=8, progress=watcher)
+    assert result.rows == evaluate(tuned, asked).rows
+    assert [told.done for told in watcher.told] == [16, 32, 48, 64, 80]  # 32 close calls first
+    whole = result.accuracy["contains"]
+    assert all(told.interval95[0] <= whole <= told.interval95[1] for told in watcher.told)
+    assert watcher.told[-1].interval95 == (whole, whole)
 
 
 def test_cancelling_stops_between_blocks(lm: LanguageModel, asked: QuestionSet) -> None:

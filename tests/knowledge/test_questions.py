@@ -245,6 +245,21 @@ def test_a_limit_is_balanced_over_relations_and_levels_as_far_as_they_go() -> No
     assert drawn == {("P19", 0): 10, ("P19", 4): 3, ("P20", 0): 10, ("P20", 4): 10}
 
 
+@given(st.integers(1, 7), st.integers(1, 5), st.integers(1, 80), st.integers(0, 3))
+def test_any_limit_is_even_over_relations_and_over_levels_by_themselves(
+    relations: int, levels: int, limit: int, seed: int
+) -> None:
+    questions = many({(f"P{relation}", level): 80 for relation in range(relations) for level in range(levels)})
+    drawn = sample_balanced(questions, min(limit, 80), seed)
+    for counts, groups in (
+        (Counter(question.relation for question in drawn), relations),
+        (Counter(question.level for question in drawn), levels),
+        (Counter((question.relation, question.level) for question in drawn), relations * levels),
+    ):
+        least = min(counts.values()) if len(counts) == groups else 0
+        assert max(counts.values()) - least <= 1
+
+
 @given(st.integers(1, 40), st.integers(0, 3))
 def test_a_larger_limit_holds_the_smaller_draw_and_the_seed_decides(limit: int, seed: int) -> None:
     questions = many({("P19", 0): 9, ("P19", 1): 2, ("P20", 3): 14, ("P50", 2): 1})

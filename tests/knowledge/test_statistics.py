@@ -68,16 +68,50 @@ def test_mcnemar_is_the_exact_two_sided_binomial() -> None:
 
 
 def test_the_mean_of_levels_weighs_levels_not_questions() -> None:
-    mean = stratified_mean({0: Tally(10, 0), 4: Tally(1000, 1000)})
-    assert (mean.estimate, mean.low, mean.high) == (0.5, 0.5, 0.5)
+    assert stratified_mean({0: Tally(10, 0), 4: Tally(1000, 1000)}).estimate == 0.5
 
 
-def test_the_bootstrap_of_one_level_is_the_binomial_itself() -> None:
-    from scipy.stats import binom
+def test_a_level_whose_answers_are_all_alike_is_not_certain() -> None:
+    none, all_right = stratified_mean({0: Tally(20, 0)}), stratified_mean({0: Tally(20, 20)})
+    assert none.low == 0 and 0.1 < none.high < 0.2
+    assert all_right.high == 1 and all_right.low == pytest.approx(1 - none.high, abs=0.005)
+    mean = stratified_mean({0: Tally(20, 0), 4: Tally(20, 20)})
+    assert mean.low < 0.47 < 0.5 < 0.53 < mean.high
+    still = stratified_difference({0: Flips(0, 0, 0, 20, 1.0)})
+    assert still.low < 0 == still.estimate < still.high
 
-    mean = stratified_mean({2: Tally(400, 120)}, resamples=200_000)
-    expected = binom.ppf([0.025, 0.975], 400, 0.3) / 400
-    assert (mean.low, mean.high) == pytest.approx(tuple(expected), abs=0.0026)  # a step of 1/400
+
+@pytest.mark.parametrize(("correct", "n"), [(1, 20), (120, 400), (19, 20)])
+def test_the_interval_of_one_level_is_that_of_its_two_beta_distributions(correct: int, n: int) -> None:
+    from scipy.stats import beta
+
+    mean = stratified_mean({2: Tally(n, correct)}, resamples=200_000)
+    expected = (
+        beta.ppf(0.025, correct + 0.25, n - correct + 0.75),
+        beta.ppf(0.975, correct + 0.75, n - correct + 0.25),
+    )
+    assert (mean.low, mean.high) == pytest.approx(expected, abs=0.004)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.floats(0, 1)), min_size=1, max_size=5))
+def test_the_interval_holds_the_mean_and_is_mirrored_by_wrong_answers(rows: list[tuple[int, float]]) -> None:
+    levels = {level: Tally(n, round(n * share)) for level, (n, share) in enumerate(rows)}
+    mean = stratified_mean(levels, resamples=4000)
+    assert 0 <= mean.low <= mean.estimate <= mean.high <= 1
+    mirrored = stratified_mean(
+        {level: Tally(one.n, one.n - one.correct) for level, one in levels.items()}, resamples=4000
+    )
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((mean.low, mean.high), abs=0.05)
+
+
+def test_the_intervals_of_small_levels_near_zero_hold_the_truth() -> None:
+    rng = np.random.default_rng(1)
+    rates = np.array([0.0, 0.01, 0.02, 0.05, 0.3])
+    held = []
+    for right in rng.binomial(20, rates, (400, 5)):
+        found = stratified_mean({level: Tally(20, int(one)) for level, one in enumerate(right)}, resamples=400)
+        held.append(found.low <= rates.mean() <= found.high)
+    assert np.mean(held) > 0.93
 
 
 def test_the_bootstrap_is_seeded_and_quick() -> None:
@@ -115,9 +149,9 @@ def test_the_paired_difference_is_after_minus_before_and_tighter_than_unpaired()
     assert change.high - change.low < 0.75 * unpaired
 
 
-def test_no_change_has_an_interval_of_nothing() -> None:
-    change = stratified_difference({1: flips(0, 0, 5, 5)})
-    assert (change.estimate, change.low, change.high) == (0, 0, 0)
+def test_where_nothing_changed_the_change_is_small_and_not_certain() -> None:
+    change = stratified_difference({1: flips(0, 0, 50, 50)})
+    assert change.estimate == 0 and -0.05 < change.low < 0 < change.high < 0.05
 
 
 def plain_anytime(correct: int, done: int, total: int, *, slack: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import torch
 from analysis.errors import Cancelled, LanguageError
 from analysis.knowledge.prompts import encode_prompts, resolve_prompt
 from analysis.knowledge.questions import load_questions
-from analysis.language.generate import Generation, batches, greedy, halving, out_of_memory, pad_left
+from analysis.language.generate import Generation, batches, greedy, pad_left
 from analysis.language.load import LanguageModel, load_model
 from analysis.records import Silent
 
@@ -98,24 +98,21 @@ def test_the_caller_can_stop_a_row_after_any_token(lm: LanguageModel, prompts: l
             assert short == long
 
 
-def test_rows_are_reported_batch_by_batch_and_work_stops_between_them(
-    lm: LanguageModel, prompts: list[list[int]]
-) -> None:
-    seen: list[int] = []
-
+def test_work_stops_between_batches(lm: LanguageModel, prompts: list[list[int]]) -> None:
     class Impatient(Silent):
-        def cancelled(self) -> bool:
-            return len(seen) >= 20
+        reports = 0
 
+        def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+            self.reports += 1
+            assert 0 <= done <= total == len(prompts)
+
+        def cancelled(self) -> bool:
+            return self.reports >= 2
+
+    watcher = Impatient()
     with pytest.raises(Cancelled):
-        greedy(
-            lm,
-            prompts,
-            batch_size=10,
-            progress=Impatient(),
-            on_rows=lambda rows: seen.extend(row for row, _ in rows),
-        )
-    assert len(seen) == 20
+        greedy(lm, prompts, batch_size=10, progress=watcher)
+    assert watcher.reports == 2
 
 
 def test_prompts_that_are_empty_or_too_long_are_all_named_at_once(lm: LanguageModel) -> None:
@@ -135,27 +132,3 @@ def test_padding_stands_on_the_left_and_is_masked() -> None:
     ids, mask = pad_left([[7, 8, 9], [5]], "cpu")
     assert ids[1, 2] == 5
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
-
-
-def test_a_batch_too_large_for_memory_is_halved_until_it_fits() -> None:
-    tried: list[int] = []
-
-    def work(rows: list[int]) -> list[int]:
-        tried.append(len(rows))
-        if len(rows) > 3:
-            torch.empty(1 << 60)  # torch itself says that memory ran out
-        return rows
-
-    assert halving(list(range(10)), work) == list(range(10))
-    assert tried == [10, 5, 2, 3, 5, 2, 3]
-
-
-def test_other_errors_and_a_single_row_that_does_not_fit_are_raised() -> None:
-    def fail(rows: list[int]) -> list[int]:
-        raise RuntimeError("shapes do not match")
-
-    with pytest.raises(RuntimeError, match="shapes"):
-        halving([1, 2], fail)
-    with pytest.raises(RuntimeError) as caught:
-        halving([1], lambda rows: [int(torch.empty(1 << 60)[0])])
-    assert out_of_memory(caught.value)

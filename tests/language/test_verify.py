@@ -10,9 +10,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.language.answers import Answers
 from analysis.language.generate import Generation, greedy
 from analysis.language.load import LanguageModel, load_model
-from analysis.language.verify import follow, read_drafts, shared_length
+from analysis.language.prefixes import find_starts
+from analysis.language.verify import read_drafts
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def verified(rows: tuple[Generation, ...]) -> int:
 
 def test_a_models_own_answers_are_all_verified(lm: LanguageModel, prompts: list[list[int]]) -> None:
     plain = greedy(lm, prompts)
-    again = greedy(lm, prompts, drafts=[row.token_ids for row in plain], batch_size=16)
+    again = greedy(lm, prompts, drafts=[[row.token_ids] for row in plain], batch_size=16)
     assert again == plain
     assert (verified(plain), verified(again)) == (0, 60)
 
@@ -55,7 +57,7 @@ def test_a_nearby_model_decodes_only_what_diverged(
     earlier, plain = greedy(lm, prompts), greedy(nearby, prompts)
     same = sum(old == new for old, new in zip(earlier, plain, strict=True))
     assert 0 < same < 60
-    again = greedy(nearby, prompts, drafts=[row.token_ids for row in earlier])
+    again = greedy(nearby, prompts, drafts=[[row.token_ids] for row in earlier])
     assert again == plain
     assert same <= verified(again) < 60  # a row that ends where its draft went on is settled too
 
@@ -66,7 +68,7 @@ def test_a_callers_stop_falls_where_it_falls_without_drafts(
     def finished(row: int, told: Any) -> Any:
         return "scores" if sum(told) % 7 == row % 7 else None
 
-    drafts = [row.token_ids for row in greedy(lm, prompts)]
+    drafts = [[row.token_ids] for row in greedy(lm, prompts)]
     plain = greedy(nearby, prompts, finished=finished)
     assert {row.stopped for row in plain} == {"eos", "length", "scores"}
     assert greedy(nearby, prompts, drafts=drafts, finished=finished) == plain
@@ -80,38 +82,76 @@ def test_whatever_the_drafts_the_answers_are_those_of_greedy_decoding(
     plain = greedy(lm, prompts[:6])
     draft = st.lists(st.integers(0, len(lm.tokenizer) - 1), max_size=20)
     mixed = [
-        data.draw(st.one_of(st.none(), draft, draft.map(lambda tail, row=row: [*row.token_ids[:3], *tail])))
+        data.draw(st.lists(st.one_of(draft, draft.map(lambda tail, row=row: [*row.token_ids[:3], *tail])), max_size=3))
         for row in plain
     ]
     again = greedy(lm, prompts[:6], drafts=mixed)
     assert again == plain
-    assert not any(row.verified for row, draft in zip(again, mixed, strict=True) if draft is None)
+    assert not any(row.verified for row, drafts in zip(again, mixed, strict=True) if not drafts)
 
 
-def test_outside_float32_drafts_are_not_used(tiny_pair: Any, prompts: list[list[int]]) -> None:
-    model = load_model(tiny_pair.base, dtype="bfloat16", device="cpu")
-    plain = greedy(model, prompts[:8])
-    again = greedy(model, prompts[:8], drafts=[row.token_ids for row in plain])
-    assert again == plain
-    assert verified(again) == 0
+def test_a_second_draft_takes_over_where_the_first_goes_wrong(lm: LanguageModel, prompts: list[list[int]]) -> None:
+    plain = greedy(lm, prompts)
+    wrong = [[*row.token_ids[:2], 9, 9, 9, 9] for row in plain]
+    calls: list[int] = []
+    counted = replace(lm, model=Counting(lm.model, calls))  # type: ignore[arg-type]
+    assert greedy(counted, prompts, drafts=[[row] for row in wrong]) == plain
+    alone = len(calls)
+    calls.clear()
+    both = [[first, row.token_ids] for first, row in zip(wrong, plain, strict=True)]
+    assert greedy(counted, prompts, drafts=both) == plain
+    assert len(calls) < alone / 2
+
+
+class Counting:
+    """A model that notes how many tokens a row is fed in each pass."""
+
+    def __init__(self, model: Any, calls: list[int]) -> None:
+        self._model, self._calls, self.config = model, calls, model.config
+
+    def forward(self, input_ids: Any, attention_mask: Any = None, position_ids: Any = None, past_key_values: Any = None,
+                use_cache: Any = None, logits_to_keep: Any = 0) -> Any:  # fmt: skip
+        """What the model's own pass takes."""
+
+    def __call__(self, **inputs: Any) -> Any:
+        self._calls.append(inputs["input_ids"].shape[1])
+        return self._model(**inputs)
+
+
+def test_the_margin_is_the_closest_call_on_the_way(lm: LanguageModel, prompts: list[list[int]]) -> None:
+    for prompt, row in zip(prompts[:5], greedy(lm, prompts[:5]), strict=True):
+        logits = lm.model(torch.tensor([[*prompt, *row.token_ids]])).logits[0, len(prompt) - 1 :]
+        logits = logits[: len(row.token_ids) + (row.stopped == "eos")]
+        best = logits.topk(2).values
+        assert row.margin == pytest.approx(float((best[:, 0] - best[:, 1]).min()), abs=1e-4)
 
 
 def test_no_prompts_and_empty_drafts_are_fine(lm: LanguageModel, prompts: list[list[int]]) -> None:
     assert greedy(lm, [], drafts=[]) == ()
-    assert greedy(lm, prompts[:2], drafts=[[], ()]) == greedy(lm, prompts[:2])
+    assert greedy(lm, prompts[:2], drafts=[[], [()]]) == greedy(lm, prompts[:2])
 
 
 def test_following_a_draft_ends_at_its_first_wrong_token_which_is_kept() -> None:
     def followed(draft: list[int], predicted: list[int], stop: int = -1) -> list[int]:
-        taken: list[int] = []
-        follow(draft, predicted, lambda token: (taken.append(token), token != stop)[1])
-        return taken
+        answers = Answers(1, None, frozenset({stop}), 99, None)
+        answers.follow(0, draft, [(token, 0.0) for token in predicted])
+        return answers.told[0]
 
     assert followed([1, 2], [1, 2, 3]) == [1, 2, 3]
     assert followed([1, 2], [1, 9, 3]) == [1, 9]
     assert followed([1, 2], [9, 2, 3]) == [9]
     assert followed([], [5]) == [5]
-    assert followed([1, 2], [1, 2, 3], stop=1) == [1]
+    assert followed([1, 2], [1, 2, 3], stop=2) == [1]
+
+
+def test_what_is_guessed_is_the_rest_of_the_first_draft_that_begins_with_what_was_told() -> None:
+    answers = Answers(1, [[(1, 2, 3), (1, 5, 6, 7, 8), (4,)]], frozenset(), 4, None)
+    assert answers.guess(0) == (1, 2, 3)
+    answers.take(0, 1, 0.0)
+    answers.take(0, 5, 0.0)
+    assert answers.guess(0) == (6, 7)  # never more than the answer may still hold
+    answers.take(0, 9, 0.0)
+    assert answers.guess(0) == ()
 
 
 def test_one_pass_predicts_every_place_of_every_draft(lm: LanguageModel, prompts: list[list[int]]) -> None:
@@ -119,25 +159,16 @@ def test_one_pass_predicts_every_place_of_every_draft(lm: LanguageModel, prompts
     read = read_drafts(lm, prompts[:3], drafts)
     for prompt, draft, predicted in zip(prompts, drafts, read.predicted, strict=False):
         logits = lm.model(torch.tensor([[*prompt, *draft]])).logits[0]
-        assert list(predicted) == logits[len(prompt) - 1 :].argmax(-1).tolist()
-
-
-def test_prompts_are_shared_as_far_as_the_fewest_tokens_are_read() -> None:
-    assert shared_length([[1, 2, 3, 4], [1, 2, 5, 6], [1, 2, 7, 8]]) == 2  # 2 + 3 * 2 = 8 of 12 tokens
-    assert shared_length([[1, 2, 3], [1, 2, 3]]) == 2  # each keeps its last token
-    assert shared_length([[1, 2, 9], [1, 2, 8], [4, 5, 7], [4, 5, 6]]) == 2  # two starts
-    assert shared_length([[1, 2], [3, 4]]) == 0
-    assert shared_length([[1]]) == 0
-    assert shared_length([list(range(100)), [0, *range(200, 299)]]) == 0  # a token of 200: not worth a pass
+        assert [token for token, _ in predicted] == logits[len(prompt) - 1 :].argmax(-1).tolist()
 
 
 def test_shared_starts_change_no_answer(lm: LanguageModel, prompts: list[list[int]]) -> None:
     starts = [[7, 8, 9, 10, 11, 12], [7, 8, 20, 21, 22, 23], [30, 31, 32, 33, 34, 35]]
     asked = [[*starts[row % 3], *prompt] for row, prompt in enumerate(prompts)]
-    assert shared_length(asked) >= 5
+    assert find_starts(asked, 100) is not None
     plain = tuple(row for prompt in asked for row in greedy(lm, [prompt]))
     assert greedy(lm, asked) == plain
-    drafts = [[*row.token_ids[: place % 5], 9] if place % 3 else row.token_ids for place, row in enumerate(plain)]
+    drafts = [[[*row.token_ids[: place % 5], 9] if place % 3 else row.token_ids] for place, row in enumerate(plain)]
     assert greedy(lm, asked, drafts=drafts, batch_size=25) == plain
 
 
@@ -180,5 +211,5 @@ def test_other_architectures_too_answer_as_transformers_greedy_one_by_one(name: 
         ended = out[-1] in lm.eos_ids
         plain.append(Generation(tuple(out[:-1] if ended else out), "eos" if ended else "length"))
     assert greedy(lm, prompts, max_new_tokens=8, batch_size=5) == tuple(plain)
-    drafts = [[*row.token_ids[:4], 7, 8] for row in plain]
+    drafts = [[[*row.token_ids[:4], 7, 8]] for row in plain]
     assert greedy(lm, prompts, max_new_tokens=8, drafts=drafts) == tuple(plain)

@@ -89,6 +89,28 @@ FAMILIES: list[tuple[str, dict[str, Any], set[str]]] = [
         WIDE | {"num_key_value_heads": 1, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0},
         {"qkv", "o", "gate_up", "down", "norm", "embed", "head"},
     ),
+    (
+        "DeepseekV3Config",
+        {
+            **WIDE,
+            **{"num_key_value_heads": 2, "q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "v_head_dim": 8},
+            **{"qk_nope_head_dim": 4, "n_routed_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 8},
+            **{"first_k_dense_replace": 1, "n_shared_experts": 1, "n_group": 1, "topk_group": 1},
+        },
+        (LLAMA - {"k", "v"}) | {"kv", "router"},
+    ),
+    (
+        "GptOssConfig",
+        EXPERTS | {"num_local_experts": 2},
+        (LLAMA - {"gate", "up"}) | {"gate_up", "router", "sinks"},
+    ),
+    ("Starcoder2Config", WIDE | {"num_key_value_heads": 1}, LLAMA - {"gate", "head"}),
+    ("Cohere2Config", GROUPED | {"pad_token_id": 0}, LLAMA - {"head"}),
+    (
+        "MambaConfig",
+        {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "state_size": 4},
+        {"A_log", "D", "conv1d", "dt_proj", "in_proj", "x_proj", "o", "norm", "embed"},
+    ),
     ("FalconConfig", SIZES, {"qkv", "o", "up", "down", "norm", "embed"}),
 ]
 
@@ -154,3 +176,29 @@ def test_a_family_is_placed_and_restored(
     written = write_restored(pair, profile, RestoreSpec(30), tmp_path / "out")
     loaded = transformers.AutoModelForCausalLM.from_pretrained(written.out)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), loaded.parameters(), strict=True))
+
+
+def test_the_eyes_of_a_multimodal_model_are_none_of_its_language_models_layers(tmp_path: Path) -> None:
+    import transformers
+
+    vision = SIZES | {"intermediate_size": 24, "image_size": 28, "patch_size": 14}
+    config = transformers.Gemma3Config(text_config=GROUPED, vision_config=vision, mm_tokens_per_image=4)
+    model = transformers.Gemma3ForConditionalGeneration(config)
+    for side in ("base", "tuned"):
+        model.save_pretrained(tmp_path / side)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * 1e-3)
+    pair = open_pair(tmp_path / "base", tmp_path / "tuned")
+    towers = [tensor for tensor in pair.tensors if tensor.place.module == "tower"]
+    assert sum(tower.elements for tower in towers) == sum(
+        parameter.numel() for name, parameter in model.named_parameters() if "language_model" not in name
+    )
+    assert all((tower.place.layer, tower.place.regions) == (None, {"all"}) for tower in towers)
+    live = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "tuned")
+    profile = profile_pair(pair)
+    apply_state(dict(live.named_parameters()), pair, profile, RestoreSpec(30))
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(
+        write_restored(pair, profile, RestoreSpec(30), tmp_path / "out").out
+    )
+    assert all(torch.equal(a, b) for a, b in zip(live.parameters(), loaded.parameters(), strict=True))

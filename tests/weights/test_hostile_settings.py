@@ -97,6 +97,23 @@ def test_any_adapter_settings_give_a_report(tmp_path_factory: pytest.TempPathFac
     assert report.comparable or "adapter" in report.findings[0].message
 
 
+@given(vocabulary=ANYTHING, added=ANYTHING)
+@SOME
+def test_any_tokenizer_gives_a_report(tmp_path_factory: pytest.TempPathFactory, vocabulary: Any, added: Any) -> None:
+    home = tmp_path_factory.mktemp("tokenizer")
+    for side, rows in (("base", 4), ("tuned", 6)):
+        (home / side).mkdir()
+        save_file({"model.embed_tokens.weight": np.ones((rows, 4), np.float32)}, home / side / "model.safetensors")
+    held = {"model": {"vocab": {"a": 0, "b": 1}}}
+    (home / "base" / "tokenizer.json").write_text(json.dumps(held))
+    hostile = {"model": {"vocab": vocabulary}, "added_tokens": added}
+    (home / "tuned" / "tokenizer.json").write_bytes(json.dumps(hostile).encode("utf-8", "surrogatepass"))
+    assert {finding.code for finding in check_pair(home / "base", home / "tuned").findings} & {
+        "vocabulary",
+        "extra-rows",
+    }
+
+
 @pytest.mark.parametrize("name", ["../outside.safetensors", "/etc/passwd", "sub/model.safetensors", "..", ""])
 def test_an_index_that_leads_out_of_its_folder_is_not_followed(folder: Path, name: str) -> None:
     save_file({"secret": np.ones(2, np.float32)}, folder.parent / "outside.safetensors")

@@ -17,7 +17,6 @@ from analysis.weights import stream, ties
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state
-from analysis.weights.strategies import RANKINGS
 from analysis.weights.write import write_restored
 from tests.weights import plain_reference as reference
 

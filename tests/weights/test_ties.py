@@ -1,4 +1,4 @@
-"""Ties at a threshold: shared out among tensors from their counts, drawn inside each by hash, however many there are."""
+"""Ties at a threshold: shared among tensors by their counts, drawn inside each by hash, however many there are."""
 
 import math
 from fractions import Fraction

@@ -91,7 +91,6 @@ def test_wrappers_on_either_side_or_both_do_not_matter(
         assert codes(*sides) == ({"wrapped-names": "warning"} if sides[1] == wrapped[1] else {})
         profile = profile_pair(open_pair(*sides))
         assert profile.region_parameters("transformer") == plain.region_parameters("transformer")
-        # ties, and only they, are ordered by the stored names; nothing else may differ
         assert profile.count(RestoreSpec(10)).threshold == plain.count(RestoreSpec(10)).threshold
         assert (profile.base_id, profile.tuned_id) == (plain.base_id, plain.tuned_id)
 
@@ -106,12 +105,21 @@ def test_wrappers_inside_the_model_do_not_matter(pairs: dict[str, tuple[Path, Pa
     assert {tensor.place.layer for tensor in pair.tensors} == {None, 0, 1}
 
 
-def test_a_wrapped_checkpoint_is_loaded_for_evaluation_with_its_own_weights(tiny_pair: Any, tmp_path: Path) -> None:
+def test_a_wrapped_checkpoint_is_evaluated_restored_and_written_with_its_own_weights(
+    tiny_pair: Any, tmp_path: Path
+) -> None:
     from analysis.language.load import load_model
 
     wrapped = renamed(tiny_pair.tuned, tmp_path / "wrapped", lambda name: f"_orig_mod.module.{name}")
     model, plain = load_model(wrapped).model, load_model(tiny_pair.tuned).model
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+    pair = open_pair(tiny_pair.base, wrapped)
+    profile = profile_pair(pair)
+    apply_state(dict(model.named_parameters()), pair, profile, SPEC)
+    write_restored(pair, profile, SPEC, tmp_path / "out")
+    written = load_model(tmp_path / "out").model
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), written.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
 
 
 def test_a_head_that_only_tuned_stores_goes_back_to_the_embedding_it_came_from(
@@ -255,6 +263,34 @@ def test_only_pickles_are_refused_with_the_way_out(pairs: dict[str, tuple[Path, 
         shutil.copy(tuned / "config.json", folder)
         message = check_pair(base, folder).findings[0].message
         assert f"{name} is a pickle" in message and "save_pretrained" in message
+
+
+def test_training_checkpoints_in_other_formats_are_refused_with_their_command(
+    pairs: dict[str, tuple[Path, Path]], tmp_path: Path
+) -> None:
+    from torch.distributed import checkpoint as distributed
+
+    base, tuned = pairs["untied"]
+    state = load(tuned).state_dict()
+    distributed.save(state, checkpoint_id=tmp_path / "trainer" / "pytorch_model_fsdp_0", no_dist=True)
+    zero = tmp_path / "checkpoint-9" / "global_step9"
+    zero.mkdir(parents=True)
+    torch.save({"module": state}, zero / "mp_rank_00_model_states.pt")
+    torch.save({"optimizer_state_dict": {}}, zero / "zero_pp_rank_0_mp_rank_00_optim_states.pt")
+    (zero.parent / "latest").write_text("global_step9")
+    gguf = tmp_path / "gguf"
+    gguf.mkdir()
+    (gguf / "model-Q4_K_M.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little") + bytes(16))
+    for folder, reason in (
+        (tmp_path / "trainer" / "pytorch_model_fsdp_0", "`accelerate merge-weights FOLDER OUT`"),
+        (tmp_path / "trainer", "is a sharded FSDP checkpoint (.distcp)"),
+        (zero.parent, "run `python zero_to_fp32.py . OUT --safe_serialization` inside it"),
+        (zero, "is the inside of a DeepSpeed ZeRO checkpoint"),
+        (gguf, "model-Q4_K_M.gguf is GGUF"),
+        (gguf / "model-Q4_K_M.gguf", "model-Q4_K_M.gguf is GGUF"),
+        (tuned.parent, "(there are some in base, tuned)"),
+    ):
+        assert reason in check_pair(base, folder).findings[0].message
 
 
 def quantised_files(method: str) -> dict[str, torch.Tensor]:
