@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from analysis import terminal
-from analysis.errors import Cancelled, PalimpsestError, SpecError
+from analysis.errors import Cancelled, PalimpsestError, SpecError, StoreError
 from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
     STRATEGIES,
@@ -179,7 +179,11 @@ def evaluate(
 ) -> None:
     """Ask a model every question, greedily, and score the answers."""
     asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
-    found = _workspace().evaluation_of(model, asking, terminal.progress())
+    try:
+        found = _workspace().evaluation_of(model, asking, terminal.progress())
+    except StoreError as error:
+        found = _workspace().evaluation_of(model, asking)  # held in memory, where only the disk had no room
+        terminal.say(f"palimpsest: {error}")
     if outputs is not None:
         terminal.write_lines(outputs, _answer_lines(asking, found))
     terminal.answer(_without_rows(found), as_json)
@@ -461,6 +465,7 @@ def _stop_fields(stop: Stop) -> dict[str, Any]:
         "broken": stop.versus_tuned.broken,
         "mcnemar_p": stop.versus_tuned.mcnemar_p,
         "three_way": msgspec.to_builtins(stop.three_way),
+        "macro_change": msgspec.to_builtins(stop.macro_change),
         "verified_rows": evaluation["engine"].get("verified_rows"),
         "decoded_rows": evaluation["engine"].get("decoded_rows"),
         "seconds": evaluation["seconds"],

@@ -334,14 +334,27 @@ class ThreeWay:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A difference of shares, after minus before (-1 to 1), with its 95% interval."""
+
+    estimate: float
+    interval95: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Stop:
-    """A slider position with its result; `three_way` where the base was asked the same."""
+    """A slider position with its result; `three_way` where the base was asked the same.
+
+    `macro_change`: restored minus tuned, of the five-level mean (contains), by domain and over "all"; a paired
+    bootstrap. Empty without levels.
+    """
 
     spec: RestoreSpec
     count: RestoreCount
     evaluation: Evaluation
     versus_tuned: Flips
     three_way: ThreeWay | None = None
+    macro_change: dict[str, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -128,33 +128,34 @@ class KnowledgeWork(CountWork):
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""
-        from analysis.knowledge.statistics import compare, three_way
+        from analysis.knowledge.stops import make_stop
 
         tuned = self.evaluation(comparison, "tuned", asking, progress)
         base = self.known_evaluation(comparison, "base", asking)
         restored = self.evaluation(comparison, spec, asking, progress)
         self.profile(comparison, spec.arithmetic, progress)
-        told = three_way(base, tuned, restored) if base else None
-        return Stop(spec, self.count(comparison, spec, progress), restored, compare(tuned, restored), told)
+        count = self.count(comparison, spec, progress)
+        return make_stop(spec, count, restored, tuned=tuned, base=base, questions=self.question_set(asking).questions)
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
-        from analysis.knowledge.statistics import compare, three_way
+        from analysis.knowledge.stops import make_stop
 
         tuned = self.known_evaluation(comparison, "tuned", asking)
         base = self.known_evaluation(comparison, "base", asking)
         if tuned is None:
             return ()
+        questions = self.question_set(asking)
         found = []
         for spec in self._evaluated_specs(comparison, asking):
-            name = digest([comparison, asdict(asking), asdict(spec), self._ids(comparison), base is None])
+            name = digest([questions.id, asdict(asking), asdict(spec), self._ids(comparison), base is None])
             if name not in self._summaries:
                 evaluation = self.known_evaluation(comparison, spec, asking)
                 if evaluation is None or self.known_profile(comparison, spec.arithmetic) is None:
                     continue
-                flips, told = compare(tuned, evaluation), three_way(base, tuned, evaluation) if base else None
-                short = replace(evaluation, rows=())
-                self._summaries[name] = Stop(spec, self.count(comparison, spec), short, flips, told)
+                count = self.count(comparison, spec)
+                stop = make_stop(spec, count, evaluation, tuned=tuned, base=base, questions=questions.questions)
+                self._summaries[name] = replace(stop, evaluation=replace(evaluation, rows=()))
             found.append(self._summaries[name])
         return tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -241,6 +242,24 @@ def test_bad_input_is_exit_2_with_the_thing_named(palimpsest: Any, tiny_pair: An
         assert code == 2, words
         assert named in json.dumps(told["error"]), (words, told)
     assert not (tmp_path / "out").exists()
+
+
+def test_answers_that_the_disk_has_no_room_for_are_still_given(
+    palimpsest: Any, tiny_pair: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ("evaluate", tiny_pair.tuned, "--questions", tiny_pair.questions, "--limit", 60, "--json")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+    try:
+        refused, told, _ = palimpsest(*ask)
+        monkeypatch.setattr("cache.store._PROBE_BYTES", 100)  # the disk fills up while the model is asked
+        code, answer, words = palimpsest(*ask)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused == 2 and "Nothing can be stored" in told["error"]["message"]
+    assert code == 0 and answer["n"] == 60
+    assert "The result could not be written" in words and "PALIMPSEST_HOME" in words
+    assert palimpsest(*ask)[1]["accuracy"] == answer["accuracy"]
 
 
 def test_a_path_of_any_bytes_can_be_told(palimpsest: Any, tiny_pair: Any) -> None:

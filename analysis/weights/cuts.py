@@ -1,75 +1,96 @@
 """From a percentage to the exact set: the cut through a total order of the region's parameters.
 
-The order: rank key (from the strategy's end; all equal for random), then tie hash ascending, then tensor name, then
-index. The first floor(n * k / 100) are restored, so the sets of one strategy and seed are nested. Histograms give the
-bin the cut falls in and every count beyond it; only that bin's keys (here) and the hashes of the elements exactly at
-the threshold (ties.py) have to be looked at, for many specs in one reading.
+The order: rank key (from the strategy's end; all equal for random), then the order of ties.py. The first
+floor(n * k / 100) are restored, so the sets of one strategy and seed are nested. Histograms give the bin the cut falls
+in and every count beyond it; only that bin's keys have to be known one by one.
+
+Weights with s = p have one key of their own, at one end of every order: restoring them changes nothing, so of them only
+numbers are kept. `among="changed"` leaves them out: a control then changes as many weights as the top does.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from analysis.records import Progress, RestoreSpec
-from analysis.weights.histogram import BINS, Array, KeyCounts, bin_of
+from analysis.weights.histogram import BINS, Array, Distinct, KeyCounts, add_counts
+from analysis.weights.lookup import KeySource, distinct_keys
 from analysis.weights.strategies import BOTTOM, RANDOM, RANKINGS, TOP, Ranking
-from analysis.weights.stream import run_units
-
-_SERIAL = 1 << 22  # below this many keys threads cost more than they bring
-_SLOTS = 1 << 15  # of the table that counts distinct keys
-
-T = TypeVar("T")
+from analysis.weights.ties import shares
 
 
 @dataclass(frozen=True)
-class KeySegment:
-    """`count` keys of a tensor from the `first` on."""
+class TensorCut:
+    """What is restored of one tensor's `changed` weights: those beyond the threshold, and `quota` of the `ties` at it.
 
-    name: str
-    first: int
-    count: int
+    `unchanged` weights with s = p are restored too, which no value shows.
+    """
 
-
-class KeySource(Protocol):
-    """Gives rank keys (float64) by tensor, in pieces of at most stream.CHUNK."""
-
-    one_key_per_bin: bool  # a bin then holds a single value, its left edge
-    zero_bin_is_zero: bool  # bin 0 holds the key 0 only, no tiny ones
-
-    def segments(self, names: Sequence[str]) -> list[KeySegment]: ...
-    def pieces(self, segment: KeySegment) -> Iterator[tuple[int, Array]]: ...
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Where the cut through tensors ranked together falls: a threshold, and how many of its ties are restored."""
-
-    tensors: tuple[KeyCounts, ...]
-    ranking: Ranking
-    seed: int
     threshold: float
-    tied: dict[str, int]  # by tensor: elements exactly at the threshold
-    quota: int  # of these, how many are restored
-    beyond: dict[str, int]  # by tensor: restored beyond the threshold
+    beyond: int
+    ties: int
+    quota: int
+    unchanged: int
+    changed: int
 
-    @cached_property
-    def ties(self) -> int:
-        """Elements exactly at the threshold."""
-        return sum(self.tied.values())
+    @property
+    def effective(self) -> int:
+        """Restored weights with s != p."""
+        return self.beyond + self.quota
+
+    @property
+    def restored(self) -> int:
+        """All restored weights."""
+        return self.effective + self.unchanged
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A spec resolved: per-tensor cuts by name, and the numbers of the whole.
+
+    `lasts`: by tensor, the largest hash among the restored ties, as far as the values were ever looked at.
+    """
+
+    tensors: Mapping[str, TensorCut]
+    count: int
+    threshold: float | None  # None without a threshold: random, nothing restored, or one threshold per tensor
+    ties: int
+    ties_restored: int
+    lasts: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Tensors ranked together, the bin their cut falls in, and how many of that bin are restored."""
+    """Tensors ranked together, and how many of their changed and of their unchanged weights are restored."""
 
     tensors: tuple[KeyCounts, ...]
     spec: RestoreSpec
-    bin: int
-    inside: int
+    changed: int
+    unchanged: int
+
+    @property
+    def ranking(self) -> Ranking:
+        """The strategy's."""
+        return RANKINGS[self.spec.strategy]
+
+    @property
+    def inside_changed(self) -> bool:
+        """Whether the cut falls among the changed weights, with a threshold of theirs."""
+        if self.ranking.direction == RANDOM or not self.changed:
+            return False
+        return self.ranking.unchanged_first or not self.unchanged
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """Where a group's cut falls among the changed: threshold, the ties at it, and how many of these are restored."""
+
+    threshold: float
+    tied: dict[str, int]
+    quota: int
+    beyond: dict[str, int]
 
 
 def quota(parameters: int, percent: float) -> int:
@@ -77,161 +98,123 @@ def quota(parameters: int, percent: float) -> int:
     return math.floor(parameters * percent / 100)
 
 
-def find_edges(
+def resolve(
     requests: Sequence[tuple[RestoreSpec, Sequence[KeyCounts]]], source: KeySource, progress: Progress
-) -> list[list[Edge]]:
-    """The edges of each spec through its tensors (one edge, or one a tensor where the scope is tensor), in one reading.
+) -> list[Cut]:
+    """The exact cuts of specs through their regions' tensors (in name order); at most one reading for all of them.
 
-    All specs rank by the measure that `source` gives. Groups whose count is 0 have no edge.
+    All specs rank by the measure that `source` gives.
     """
     groups = [_groups(spec, tensors) for spec, tensors in requests]
+    bins = {id(group): _locate(group) for held in groups for group in held if group.inside_changed}
     wanted: dict[str, set[int]] = {}
-    for group in (group for held in groups for group in held):
-        if RANKINGS[group.spec.strategy].direction != RANDOM and not _is_single(group.bin, source):
-            for tensor in group.tensors:
-                if tensor.inside(group.bin):
-                    wanted.setdefault(tensor.name, set()).add(group.bin)
-    gathered = _gather(wanted, source, progress)
-    return [[_edge(group, gathered) for group in held] for held in groups]
-
-
-def _is_single(bin_: int, source: KeySource) -> bool:
-    return source.one_key_per_bin or (bin_ == 0 and source.zero_bin_is_zero)
+    for group in (group for held in groups for group in held if group.inside_changed):
+        bin_ = bins[id(group)][0]
+        for tensor in group.tensors:
+            if tensor.distinct is None and not source.one_key_per_bin and tensor.inside(bin_):
+                wanted.setdefault(tensor.name, set()).add(bin_)
+    found = distinct_keys(wanted, source, progress) if wanted else {}
+    return [
+        _join(spec, [_cut(group, bins.get(id(group)), found) for group in held])
+        for (spec, _), held in zip(requests, groups, strict=True)
+    ]
 
 
 def _groups(spec: RestoreSpec, tensors: Sequence[KeyCounts]) -> list[_Group]:
     together = [tuple(tensors)] if spec.scope == "global" else [(tensor,) for tensor in tensors]
-    found = []
-    for held in together:
-        restored = quota(sum(tensor.elements for tensor in held), spec.percent)
-        if restored:
-            found.append(_Group(held, spec, *_locate(held, restored, RANKINGS[spec.strategy].direction)))
-    return found
+    return [group for group in (_group(held, spec) for held in together) if group.changed + group.unchanged]
 
 
-def _locate(tensors: Sequence[KeyCounts], restored: int, direction: int) -> tuple[int, int]:
-    """The bin the quota ends in, and how many of that bin are restored."""
-    if direction == RANDOM:
-        return 0, restored
+def _group(tensors: tuple[KeyCounts, ...], spec: RestoreSpec) -> _Group:
+    restored = quota(sum(tensor.elements for tensor in tensors), spec.percent)
+    changed = sum(tensor.changed for tensor in tensors)
+    unchanged = 0 if spec.among == "changed" else sum(tensor.unchanged for tensor in tensors)
+    restored = min(restored, changed + unchanged)
+    ranking = RANKINGS[spec.strategy]
+    if ranking.direction == RANDOM:
+        first, second = shares(restored, [changed, unchanged])
+        return _Group(tensors, spec, first, second)
+    if ranking.unchanged_first:
+        first = min(restored, unchanged)
+        return _Group(tensors, spec, restored - first, first)
+    first = min(restored, changed)
+    return _Group(tensors, spec, first, restored - first)
+
+
+def _locate(group: _Group) -> tuple[int, int]:
+    """The bin the cut falls in, and how many of that bin are restored."""
     counts = np.zeros(BINS, np.int64)
-    for tensor in tensors:
+    for tensor in group.tensors:
         counts[tensor.bins] += tensor.counts
-    ordered = counts[::-1] if direction == TOP else counts
+    top = group.ranking.direction == TOP
+    ordered = counts[::-1] if top else counts
     reached = np.cumsum(ordered)
-    position = int(np.searchsorted(reached, restored))
+    position = int(np.searchsorted(reached, group.changed))
     before = int(reached[position] - ordered[position])
-    return (BINS - 1 - position if direction == TOP else position), restored - before
+    return (BINS - 1 - position if top else position), group.changed - before
 
 
-def _edge(group: _Group, gathered: Mapping[str, tuple[Array, Array]]) -> Edge:
-    ranking = RANKINGS[group.spec.strategy]
-    if ranking.direction == RANDOM:  # a ranking in which all keys are equal
-        tied = {tensor.name: tensor.elements for tensor in group.tensors}
-        return Edge(group.tensors, ranking, group.spec.seed, 0.0, tied, group.inside, dict.fromkeys(tied, 0))
-    held = {t.name: _keys_inside(t, group.bin, gathered) for t in group.tensors if t.inside(group.bin)}
-    keys, counts = add_counts(list(held.values()))
-    if ranking.direction == TOP:
-        keys, counts = keys[::-1], counts[::-1]
+def _cut(group: _Group, bin_: tuple[int, int] | None, found: Mapping[str, Distinct]) -> Cut:
+    """One group's cut. `bin_` and `found` where it falls among the changed weights."""
+    if group.ranking.direction == RANDOM:
+        edge = _Edge(0.0, {t.name: t.changed for t in group.tensors}, group.changed, {})
+    elif bin_ is not None:
+        edge = _edge(group, *bin_, found)
+    else:  # among the unchanged: all of the changed on its far side, or none
+        edge = _Edge(group.ranking.unchanged, {}, 0, {t.name: t.changed for t in group.tensors if group.changed})
+    taken = shares(edge.quota, [edge.tied.get(t.name, 0) for t in group.tensors])
+    idle = shares(group.unchanged, [t.unchanged for t in group.tensors])
+    tensors = {
+        t.name: TensorCut(edge.threshold, edge.beyond.get(t.name, 0), edge.tied.get(t.name, 0), some, rest, t.changed)
+        for t, some, rest in zip(group.tensors, taken, idle, strict=True)
+    }
+    ties, restored = sum(edge.tied.values()), edge.quota
+    if group.ranking.direction == RANDOM or bin_ is None:
+        ties += sum(t.unchanged for t in group.tensors) if group.spec.among == "all" else 0
+        restored += group.unchanged
+    threshold = None if group.ranking.direction == RANDOM else edge.threshold
+    return Cut(tensors, group.changed + group.unchanged, threshold, ties, restored)
+
+
+def _edge(group: _Group, bin_: int, inside: int, found: Mapping[str, Distinct]) -> _Edge:
+    held = {t.name: _keys_inside(t, bin_, found) for t in group.tensors if t.inside(bin_)}
+    together = add_counts(list(held.values()))
+    direction = group.ranking.direction
+    keys, counts = (part[::-1] if direction == TOP else part for part in (together.keys, together.counts))
     reached = np.cumsum(counts)
-    position = int(np.searchsorted(reached, group.inside))
+    position = int(np.searchsorted(reached, inside))
     threshold = float(keys[position])
-    return Edge(
-        tensors=group.tensors,
-        ranking=ranking,
-        seed=group.spec.seed,
+    return _Edge(
         threshold=threshold,
-        tied={name: int(own[keys == threshold].sum()) for name, (keys, own) in held.items()},
-        quota=group.inside - int(reached[position] - counts[position]),
-        beyond={t.name: _beyond(t, group.bin, threshold, ranking.direction, held.get(t.name)) for t in group.tensors},
+        tied={name: int(own.counts[own.keys == threshold].sum()) for name, own in held.items()},
+        quota=inside - int(reached[position] - counts[position]),
+        beyond={t.name: _beyond(t, bin_, threshold, direction, held.get(t.name)) for t in group.tensors},
     )
 
 
-def _beyond(tensor: KeyCounts, bin_: int, threshold: float, direction: int, held: tuple[Array, Array] | None) -> int:
-    """How many of the tensor's keys are better than the threshold."""
+def _beyond(tensor: KeyCounts, bin_: int, threshold: float, direction: int, held: Distinct | None) -> int:
+    """How many of the tensor's changed keys are better than the threshold."""
     outside = tensor.under(bin_) if direction == BOTTOM else tensor.over(bin_)
     if held is None:
         return outside
-    keys, counts = held
-    return outside + int(counts[keys < threshold if direction == BOTTOM else keys > threshold].sum())
+    better: Array = held.keys < threshold if direction == BOTTOM else held.keys > threshold
+    return outside + int(held.counts[better].sum())
 
 
-def _keys_inside(tensor: KeyCounts, bin_: int, gathered: Mapping[str, tuple[Array, Array]]) -> tuple[Array, Array]:
-    """(distinct keys ascending, counts) of one bin; where nothing was gathered, its one key is its left edge."""
-    if tensor.name in gathered:
-        keys, counts = gathered[tensor.name]
-        inside = bin_of(keys) == bin_
-        if inside.any():
-            return keys[inside], counts[inside]
+def _keys_inside(tensor: KeyCounts, bin_: int, found: Mapping[str, Distinct]) -> Distinct:
+    """The keys of one bin; where nothing tells them, the bin has one key, its left edge."""
+    known = tensor.distinct or found.get(tensor.name)
+    if known is not None:
+        return known.inside(bin_)
     key = np.array([bin_ << 15], np.uint32).view(np.float32).astype(np.float64)
-    return key, np.array([tensor.inside(bin_)], np.int64)
+    return Distinct(key, np.array([tensor.inside(bin_)], np.int64))
 
 
-def _gather(wanted: Mapping[str, set[int]], source: KeySource, progress: Progress) -> dict[str, tuple[Array, Array]]:
-    """(distinct keys ascending, counts) of the wanted bins, by tensor."""
-
-    def look(segment: KeySegment) -> tuple[Array, Array]:
-        mask = np.zeros(BINS, np.uint8)
-        mask[list(wanted[segment.name])] = 1
-        table = _DistinctKeys(mask)
-        for _, keys in source.pieces(segment):
-            table.add(keys)
-        return table.take()
-
-    parts = over_segments(sorted(wanted), source, look, progress)
-    return {name: add_counts(found) for name, found in parts.items()}
-
-
-class _DistinctKeys:
-    """Counts distinct keys of the wanted bins; memory is the table and what was taken out of it when it filled up."""
-
-    def __init__(self, mask: Array) -> None:
-        self._mask = mask
-        self._slots, self._counts = np.zeros(_SLOTS), np.zeros(_SLOTS, np.int64)
-        self._used = np.zeros(1, np.int64)
-        self._full: list[tuple[Array, Array]] = []
-
-    def add(self, keys: Array) -> None:
-        """Count these keys."""
-        from analysis.weights import kernels
-
-        while len(keys):
-            done = kernels.gather_bins(keys, len(keys), self._mask, self._slots, self._counts, self._used)
-            keys = keys[done:]
-            if len(keys):
-                self._empty()
-
-    def take(self) -> tuple[Array, Array]:
-        """(distinct keys ascending, counts)."""
-        self._empty()
-        return add_counts(self._full)
-
-    def _empty(self) -> None:
-        held = np.flatnonzero(self._counts)
-        self._full.append((self._slots[held], self._counts[held]))
-        self._counts[held] = 0
-        self._used[0] = 0
-
-
-def add_counts(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """One (distinct keys ascending, counts) from several."""
-    if not parts:
-        return np.zeros(0), np.zeros(0, np.int64)
-    keys, owner = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    counts = np.zeros(len(keys), np.int64)
-    np.add.at(counts, owner, np.concatenate([counts for _, counts in parts]))
-    return keys, counts
-
-
-def over_segments(
-    names: Sequence[str], source: KeySource, look: Callable[[KeySegment], T], progress: Progress
-) -> dict[str, list[T]]:
-    """`look` at every segment of the named tensors; the answers by tensor, in the segments' order."""
-    units = source.segments(names)
-    threads = 1 if sum(unit.count for unit in units) <= _SERIAL else None
-    found = run_units(
-        units, look, threads=threads, progress=progress, weight=lambda unit: unit.count, note="ranking at the cut"
+def _join(spec: RestoreSpec, parts: Sequence[Cut]) -> Cut:
+    return Cut(
+        tensors={name: cut for part in parts for name, cut in part.tensors.items()},
+        count=sum(part.count for part in parts),
+        threshold=parts[0].threshold if spec.scope == "global" and parts else None,
+        ties=sum(part.ties for part in parts),
+        ties_restored=sum(part.ties_restored for part in parts),
     )
-    by_name: dict[str, list[T]] = {name: [] for name in names}
-    for unit, answer in zip(units, found, strict=True):
-        by_name[unit.name].append(answer)
-    return by_name

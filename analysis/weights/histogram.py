@@ -1,9 +1,11 @@
 """What the one pass keeps of each tensor: a sparse histogram of its rank keys with sums per bin, and its null's.
 
-Knows counts and sums, no files. Bins are those of kernels.py: ordered as keys are, bin 0 the unchanged values.
+Of bfloat16 pairs it also keeps the distinct values of r themselves with their counts, so that a threshold is exact
+without another look. Knows counts and sums, no files. Bins are those of kernels.py: ordered as keys are, bin 0 the
+unchanged values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,14 +30,38 @@ class Sparse:
 
 
 @dataclass(frozen=True)
+class Distinct:
+    """Keys, float64, and how many values have each, int64; in no order, and a key may stand more than once."""
+
+    keys: Array
+    counts: Array
+
+    def inside(self, bin_: int) -> "Distinct":
+        """Those of one bin, each once, ascending."""
+        low, high = (float(np.array([edge << 15], np.uint32).view(np.float32)[0]) for edge in (bin_, bin_ + 1))
+        near = np.flatnonzero((self.keys >= low * (1 - 1e-6)) & ~(self.keys > high))
+        held = near[bin_of(self.keys[near]) == bin_]
+        return add_counts([Distinct(self.keys[held], self.counts[held])])
+
+
+@dataclass(frozen=True)
 class KeyCounts:
-    """How many of a tensor's keys of some measure lie in each bin (`bins` sorted); `changed` have s != p."""
+    """How many of a tensor's changed values have keys of some measure in each bin (`bins` sorted).
+
+    `distinct` are the keys themselves, None where only a look at the values can tell them.
+    """
 
     name: str
     elements: int
     changed: int
     bins: Array
     counts: Array
+    distinct: Distinct | None = None
+
+    @property
+    def unchanged(self) -> int:
+        """Values with s = p."""
+        return self.elements - self.changed
 
     def inside(self, bin_: int) -> int:
         """Keys in the bin."""
@@ -54,12 +80,16 @@ class KeyCounts:
 
 @dataclass(frozen=True)
 class TensorUpdate:
-    """One tensor's update. `table` columns: count, sum r, sum |d|, sum d^2; `null` columns: count, sum r."""
+    """One tensor's update. `table` columns: count, sum r, sum |d|, sum d^2; `null` columns: count, sum r.
+
+    `distinct`: the values of r of the changed weights, where the pass counted them.
+    """
 
     name: str
     elements: int
     table: Sparse
     null: Sparse
+    distinct: Distinct | None = None
 
     @cached_property
     def place(self) -> Place:
@@ -68,9 +98,10 @@ class TensorUpdate:
 
     @cached_property
     def relative(self) -> KeyCounts:
-        """The counts of r by bin."""
-        counts = self.table.rows[:, 0].astype(np.int64)
-        return KeyCounts(self.name, self.elements, self.changed, self.table.bins, counts)
+        """The counts of r by bin, of the changed values."""
+        held = self.table.bins != 0
+        counts = self.table.rows[held, 0].astype(np.int64)
+        return KeyCounts(self.name, self.elements, self.changed, self.table.bins[held], counts, self.distinct)
 
     @cached_property
     def changed(self) -> int:
@@ -95,12 +126,14 @@ def bin_of(keys: Array) -> Array:
     return np.asarray((single.view(np.uint32) & np.uint32(0x7FFFFFFF)) >> np.uint32(15)).astype(np.int64)
 
 
-def take_sparse(table: Array) -> Sparse:
-    """The filled rows of a dense table, which is left zero for its next use."""
+def take_sparse(table: Array, numbers: Array, first: int = 1) -> Sparse:
+    """The filled rows of a dense table, which is left zero for its next use; but for row 0 none lies below `first`.
+
+    numbers: int64, as long as the table, for the kernel's use.
+    """
     from analysis.weights import kernels
 
-    numbers = np.empty(len(table) + 1, np.int64)
-    bins = numbers[: kernels.filled_rows(table, numbers)].copy()
+    bins = numbers[: kernels.filled_rows(table, first, numbers)].copy()
     rows = table[bins]
     table[bins] = 0.0
     return Sparse(bins, rows)
@@ -114,6 +147,23 @@ def merge(parts: Iterable[Sparse], columns: int) -> Sparse:
     dense = to_dense(held, columns)
     bins = np.flatnonzero(dense[:, 0])
     return Sparse(bins, dense[bins])
+
+
+def add_counts(parts: Sequence[Distinct]) -> Distinct:
+    """One from several: each key once, ascending."""
+    if not parts:
+        return Distinct(np.zeros(0), np.zeros(0, np.int64))
+    keys, owner = np.unique(np.concatenate([part.keys for part in parts]), return_inverse=True)
+    counts = np.zeros(len(keys), np.int64)
+    np.add.at(counts, owner, np.concatenate([part.counts for part in parts]))
+    return Distinct(keys, counts)
+
+
+def join(parts: Sequence[Distinct]) -> Distinct:
+    """All parts, as they are."""
+    if len(parts) == 1:
+        return parts[0]
+    return Distinct(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "counts")))
 
 
 def to_dense(parts: Iterable[Sparse], columns: int) -> Array:

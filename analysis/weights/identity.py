@@ -82,6 +82,7 @@ def hash_tensors(
 ) -> dict[str, str]:
     """Every tensor's hash by stored name; only what is not `known` is read."""
     missing = [entry for entry in _entries(checkpoint) if entry.stored_name not in known]
+    missing.sort(key=lambda entry: -entry.nbytes)  # the largest first: none is left to one thread at the end
     buffers = Buffers()
     with FileReader() as reader:
         found = run_units(

@@ -192,16 +192,25 @@ def _tabulate(key: Any, change: Any, bins: Any, n: int, where: Any, table: Any) 
 
 
 @_compiled
-def _tabulate_null(p: Any, change: Any, n: int, offset: int, arithmetic: int, single: Any, table: Any) -> None:
-    """The same changes set against other weights of the block (rotated by `offset`): what r would be by chance."""
-    epsilon = 0.0 if arithmetic == 0 else 1e-8
+def _null_ratios(p: Any, change: Any, n: int, epsilon: Any, single: Any) -> None:
     for j in range(n):
-        k = j + offset
-        k = k - n if k >= n else k
-        ratio = change[k] / (np.float64(abs(p[j])) + epsilon)
-        single[j] = np.float32(ratio if change[k] != 0.0 else 0.0)
+        ratio = np.float32(change[j] / np.float32(abs(p[j]) + epsilon))
+        single[j] = ratio if change[j] != np.float32(0.0) else np.float32(0.0)
+
+
+@_compiled
+def _add_null(p: Any, change: Any, n: int, offset: int, arithmetic: int, single: Any, table: Any) -> None:
+    """The same changes (float32) set against other weights of the block, `offset` further: what r is by chance."""
+    epsilon = np.float32(0.0) if arithmetic == 0 else _EPSILON
+    _null_ratios(p[: n - offset], change[offset:n], n - offset, epsilon, single[: n - offset])
+    _null_ratios(p[n - offset : n], change[:offset], offset, epsilon, single[n - offset : n])
+    found = 0
+    for j in range(n):  # ratios that are not 0 move to the front: adding to bin 0 again and again would serialise
+        single[found] = single[j]
+        found += 1 if single[j] != np.float32(0.0) else 0
+    table[0, 0] += n - found
     bits = single.view(np.uint32)
-    for j in range(n):
+    for j in range(found):
         b = (bits[j] & np.uint32(0x7FFFFFFF)) >> np.uint32(15)
         table[b, 0] += 1.0
         table[b, 1] += np.float64(single[j])
@@ -242,34 +251,41 @@ def tabulate(
         draw = tie_hash(tensor_key, first + start) >> np.uint64(11)
         if n > 1 and draw % np.uint64(null_every) == np.uint64(0):
             offset = 1 + np.int64((draw >> np.uint64(8)) % np.uint64(n - 1))
-            _tabulate_null(p, change, n, offset, arithmetic, single, null_table)
+            for j in range(n):
+                s[j] = np.float32(change[j])
+            _add_null(p, s, n, offset, arithmetic, single, null_table)
     return bad_base, bad_tuned
 
 
 @_compiled
-def filled_rows(table: Any, out: Any) -> int:
-    """Write the numbers of the rows whose first column is not 0 to `out`; returns how many."""
-    found = 0
-    for row in range(len(table)):
-        out[found] = row
-        found += 1 if table[row, 0] != 0.0 else 0
+def filled_rows(table: Any, first: int, out: Any) -> int:
+    """Write the numbers of the rows with a count (first column), row 0 and from `first` on; returns how many."""
+    found = 1 if table[0, 0] != 0.0 else 0
+    out[0] = 0
+    for row in range(first, len(table)):
+        if table[row, 0] != 0.0:
+            out[found] = row
+            found += 1
     return found
 
 
 @_compiled
-def count_bins(key: Any, count: int, table: Any) -> None:
-    """Add the keys' bins to `table` (BINS counts)."""
+def count_bins(key: Any, count: int, unchanged: float, table: Any) -> None:
+    """Add the bins of the changed values' keys (those that are not `unchanged`) to `table` (BINS counts)."""
     single, bins = np.empty(4096, np.float32), np.empty(4096, np.uint16)
     for start in range(0, count, 4096):
         n = min(4096, count - start)
-        _bins(key[start : start + n], n, single, bins)
+        block = key[start : start + n]
+        _bins(block, n, single, bins)
         for j in range(n):
-            table[bins[j]] += 1
+            table[bins[j]] += 1 if block[j] != unchanged else 0
 
 
 @_compiled
-def gather_bins(key: Any, count: int, wanted: Any, slots: Any, counts: Any, used: Any) -> int:
-    """Count the distinct keys whose bin is wanted (uint8 per bin) in an open hash table; returns how far it came.
+def gather_bins(key: Any, count: int, unchanged: float, wanted: Any, slots: Any, counts: Any, used: Any) -> int:
+    """Count the changed values' distinct keys whose bin is wanted (uint8 per bin) in an open hash table.
+
+    Returns how far it came. `unchanged` is the key of values that did not change.
 
     slots: float64, counts: int64 (0 marks a free slot), both a power of two long; used: int64[1]. Stops before a block
     that could fill more than half of the table: the caller empties it and goes on from there.
@@ -284,7 +300,7 @@ def gather_bins(key: Any, count: int, wanted: Any, slots: Any, counts: Any, used
         words = block.view(np.uint64)
         _bins(block, n, single, bins)
         for j in range(n):
-            if wanted[bins[j]]:
+            if wanted[bins[j]] and block[j] != unchanged:
                 slot = ((words[j] * _MIX_1) >> np.uint64(40)) & last
                 while counts[slot] != 0 and slots[slot] != block[j]:
                     slot = (slot + np.uint64(1)) & last
@@ -292,81 +308,6 @@ def gather_bins(key: Any, count: int, wanted: Any, slots: Any, counts: Any, used
                 slots[slot] = block[j]
                 counts[slot] += 1
     return count
-
-
-@_compiled
-def _find_ties(key: Any, n: int, threshold: float, everything: bool, where: Any) -> int:
-    """Write the places in a block whose key is the threshold to `where`, without a branch to mispredict."""
-    found = 0
-    for j in range(n):
-        where[found] = j
-        found += 1 if everything or key[j] == threshold else 0
-    return found
-
-
-@_compiled
-def gather_ties(
-    key: Any,
-    count: int,
-    threshold: float,
-    everything: bool,
-    unchanged: float,
-    tensor_key: Any,
-    first: int,
-    low: Any,
-    high: Any,
-    out: Any,
-) -> tuple[int, int, int]:
-    """Hashes of the elements at the threshold (or of all): those in [low, high] go to `out` with their changed flag.
-
-    `unchanged` is the key that weights with s = p have.
-    out: (2, > count) uint64, row 0 hash, row 1 whether the value changed.
-    Returns how many are in `out`, how many lie below `low`, and how many of the latter changed.
-    """
-    inside, below, below_changed = 0, 0, 0
-    where = np.empty(4096, np.int32)
-    for start in range(0, count, 4096):
-        n = min(4096, count - start)
-        block = key[start : start + n]
-        for i in range(_find_ties(block, n, threshold, everything, where)):
-            code = tie_hash(tensor_key, first + start + where[i])
-            changed = 1 if block[where[i]] != unchanged else 0
-            out[0, inside] = code
-            out[1, inside] = np.uint64(changed)
-            inside += 1 if low <= code and code <= high else 0
-            below += 1 if code < low else 0
-            below_changed += changed if code < low else 0
-    return inside, below, below_changed
-
-
-@_compiled
-def mark(
-    key: Any, count: int, direction: int, threshold: float, ties: bool, last: Any, tensor_key: Any, first: int, out: Any
-) -> None:
-    """out[j] = 1 where the element is restored: better than the threshold, or a tie whose hash is at most `last`."""
-    where = np.empty(4096, np.int32)
-    for start in range(0, count, 4096):
-        n = min(4096, count - start)
-        block, chosen = key[start : start + n], out[start : start + n]
-        if direction == 1:
-            for j in range(n):
-                chosen[j] = block[j] > threshold
-        elif direction == -1:
-            for j in range(n):
-                chosen[j] = block[j] < threshold
-        else:
-            for j in range(n):
-                chosen[j] = False
-        if ties:
-            for i in range(_find_ties(block, n, threshold, direction == 0, where)):
-                chosen[where[i]] = tie_hash(tensor_key, first + start + where[i]) <= last
-
-
-@_compiled
-def blend(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
-    """Copy base where the mask is set and tuned elsewhere, bit for bit (views of unsigned words)."""
-    for j in range(count):
-        out[j] = base[j] if mask[j] else tuned[j]
 
 
 @_compiled

@@ -1,20 +1,23 @@
-"""The parameters of a loaded model, found for each stored tensor of a pair.
+"""The parameters of a loaded model: found for each stored tensor of a pair, and written to.
 
 transformers may rename on loading (GPT-NeoX's `embed_out` becomes `lm_head`) and stack what the file holds apart (the
 experts of Mixtral and Qwen-MoE become one tensor). A stored tensor is matched with a parameter or with a view into one.
-Knows no values; torch tensors are only viewed.
+Stored values come as bytes of a stored dtype and are cast to the parameter's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from analysis.errors import PairError
+from analysis.weights.headers import ITEM_BYTES
+from analysis.weights.histogram import Array
 from analysis.weights.names import bare
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
+from analysis.weights.stream import Bytes
 
 if TYPE_CHECKING:
     import torch
@@ -76,3 +79,40 @@ def _find(name: str, live: Mapping[str, torch.Tensor]) -> tuple[str, torch.Tenso
         return name, None
     part = live[whole][int(expert["number"])]
     return whole, part if half is None else part.chunk(2)[half]
+
+
+def memory_of(target: torch.Tensor, dtype: str) -> Callable[[int, int], Bytes] | None:
+    """Where values of a stored dtype lie in a flat parameter, as (first, nbytes) -> bytes; None where they are cast."""
+    if target.device.type != "cpu" or target.dtype != _torch_dtype(dtype):
+        return None
+    import torch
+
+    memory, item = target.view(torch.uint8).numpy(), ITEM_BYTES[dtype]
+    return lambda first, nbytes: memory[first * item : first * item + nbytes]
+
+
+def store(target: torch.Tensor, first: int, count: int, dtype: str, data: Bytes) -> None:
+    """Put `count` stored values into a flat parameter from the `first` on; nothing where they lie there already."""
+    place = target[first : first + count]
+    if place.data_ptr() != data.ctypes.data:
+        place.copy_(_values(data, dtype))
+
+
+def store_at(target: torch.Tensor, places: Array, dtype: str, data: Bytes) -> None:
+    """Put stored values at these places of a flat parameter."""
+    import torch
+
+    if len(places):
+        target[torch.from_numpy(places).to(target.device)] = _values(data, dtype).to(target.device, target.dtype)
+
+
+def _values(data: Bytes, dtype: str) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(data).view(_torch_dtype(dtype))
+
+
+def _torch_dtype(dtype: str) -> torch.dtype:
+    import torch
+
+    return {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}[dtype]

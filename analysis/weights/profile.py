@@ -1,11 +1,12 @@
 """The one streaming pass over a pair: histograms, sums, the null, NaN and Inf, content hashes, each weight read once.
 
 For pairs of up to KEEP_PARAMETERS the stored values are kept with the profile, so that every later count is answered
-without the files. For larger ones the cuts at the paper's percentages are resolved at once, in two more readings.
+without the files. For larger ones the cuts at the paper's percentages are resolved at once: from the counts where both
+sides are bfloat16, else in one more reading.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import xxhash
 from analysis.errors import PairError
 from analysis.records import PAPER_PERCENTS, Arithmetic, Finding, Progress, RestoreSpec, Silent
 from analysis.weights.headers import ITEM_BYTES
-from analysis.weights.histogram import BINS, INFINITE_BIN, Array, Sparse, TensorUpdate, merge, take_sparse
+from analysis.weights.histogram import Array, TensorUpdate, join, merge
 from analysis.weights.identity import (
     Forgetful,
     Memory,
@@ -27,8 +28,8 @@ from analysis.weights.identity import (
 )
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
-from analysis.weights.sources import DTYPE_CODES, arithmetic_code
 from analysis.weights.stream import Buffers, Chunk, FileReader, Segment, chunks, run_units, segments
+from analysis.weights.tally import Counted, Tallies, Tally
 from analysis.weights.ties import tensor_key
 from analysis.weights.update import UpdateProfile, fingerprints, split_held
 
@@ -44,8 +45,7 @@ Held = Mapping[str, tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class _SegmentResult:
-    table: Sparse
-    null: Sparse
+    counted: Counted
     bad_base: int
     bad_tuned: int
     base_digest: bytes
@@ -63,7 +63,7 @@ def profile_pair(
 ) -> UpdateProfile:
     """Read both sides once and keep what every question about the update needs.
 
-    For pairs above KEEP_PARAMETERS the cuts of relative-top at `percents` are resolved too, which reads twice more.
+    For pairs above KEEP_PARAMETERS the cuts of relative-top at `percents` are resolved too.
 
     Raises PairError where weights are NaN or infinite (all such tensors named), where `paper` arithmetic meets fp16 or
     two dtypes; Cancelled when nobody wants the profile any more.
@@ -157,47 +157,29 @@ def _run_pass(
     progress: Progress,
     held: Held | None,
 ) -> list[_SegmentResult]:
-    buffers = Buffers()
+    buffers, tallies = Buffers(), Tallies()
 
     def work(segment: Segment) -> _SegmentResult:
-        return _read_segment(segment, reader, buffers, arithmetic, held)
+        tally = tallies.of(arithmetic, segment.tensor.base.dtype, segment.tensor.tuned.dtype)
+        return _read_segment(segment, chunks(reader, buffers, segment), tally, held)
 
     note = "reading base and tuned"
     return run_units(units, work, threads=threads, progress=progress, weight=lambda unit: unit.count, note=note)
 
 
-def _read_segment(
-    segment: Segment, reader: FileReader, buffers: Buffers, arithmetic: Arithmetic, held: Held | None
-) -> _SegmentResult:
-    from analysis.weights import kernels
-
-    tensor = segment.tensor
-    codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
-    mode = arithmetic_code(arithmetic, tensor.tuned.dtype)
-    null_key = np.uint64(tensor_key(NULL_SEED, tensor.name))
+def _read_segment(segment: Segment, pieces: Iterable[Chunk], tally: Tally, held: Held | None) -> _SegmentResult:
+    null_key = np.uint64(tensor_key(NULL_SEED, segment.tensor.name))
     null_every = 1 if held is not None else NULL_EVERY
-    table, null = _tables(buffers)
     hashes = xxhash.xxh3_128(), xxhash.xxh3_128()
     bad_base = bad_tuned = 0
-    for chunk in chunks(reader, buffers, segment):
+    for chunk in pieces:
         hashes[0].update(chunk.base.data)
         hashes[1].update(chunk.tuned.data)
-        found = kernels.tabulate(
-            chunk.base, chunk.tuned, *codes, mode, chunk.count, chunk.first, null_key, null_every, table, null
-        )
-        bad_base, bad_tuned = bad_base + found[0], bad_tuned + found[1]
+        bad = tally.add(chunk, null_key, null_every)
+        bad_base, bad_tuned = bad_base + bad[0], bad_tuned + bad[1]
         if held is not None:
-            _hold(chunk, tensor, held)
-    table[INFINITE_BIN, 1] = 0.0  # infinite ratios are counted, and add nothing to the sum of r
-    null[INFINITE_BIN, 1] = 0.0
-    return _SegmentResult(
-        take_sparse(table), take_sparse(null), bad_base, bad_tuned, hashes[0].digest(), hashes[1].digest()
-    )
-
-
-def _tables(buffers: Buffers) -> tuple[Array, Array]:
-    """This thread's two dense tables, zero when taken: `take_sparse` leaves them so."""
-    return buffers.zeros("table", (BINS, 4)), buffers.zeros("null", (BINS, 2))
+            _hold(chunk, segment.tensor, held)
+    return _SegmentResult(tally.take(), bad_base, bad_tuned, hashes[0].digest(), hashes[1].digest())
 
 
 def _refuse_not_finite(units: Sequence[Segment], results: Sequence[_SegmentResult]) -> None:
@@ -251,8 +233,15 @@ def _merge_segments(
 
 
 def _merged(tensor: PairedTensor, parts: Sequence[_SegmentResult]) -> TensorUpdate:
-    table, null = merge((part.table for part in parts), 4), merge((part.null for part in parts), 2)
-    return TensorUpdate(tensor.name, tensor.elements, table, null)
+    counted = [part.counted for part in parts]
+    distinct = [part.distinct for part in counted if part.distinct is not None]
+    return TensorUpdate(
+        tensor.name,
+        tensor.elements,
+        table=merge((part.table for part in counted), 4),
+        null=merge((part.null for part in counted), 2),
+        distinct=join(distinct) if len(distinct) == len(counted) else None,
+    )
 
 
 def _findings(tensors: Sequence[TensorUpdate]) -> list[Finding]:

@@ -4,7 +4,7 @@ Looks at every value of the chosen tensors once, in the files, as they would be 
 are chosen, and how many, is counted from the profile alone (update.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,17 +14,18 @@ from analysis.weights.blends_spectral import dropped_directions
 from analysis.weights.headers import ITEM_BYTES
 from analysis.weights.histogram import Array, TensorUpdate
 from analysis.weights.pair import CheckpointPair
-from analysis.weights.restore import Piece, Selection, pieces
+from analysis.weights.restore import Piece, Selection, pieces, settled
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units, segments
 
 
 def look(pair: CheckpointPair, selection: Selection, names: set[str], progress: Progress) -> Realised:
     """See what becomes of the named tensors' values in a state."""
     buffers, sides = Buffers(), Buffers()
+    chooser = settled(pair, selection, progress=progress)
     with FileReader() as reader:
         parts = run_units(
             segments(tensor for tensor in pair.tensors if tensor.name in names),
-            lambda segment: _look_at(segment, selection, reader, buffers, sides),
+            lambda segment: _look_at(segment, pieces(reader, buffers, segment, selection, chooser), reader, sides),
             threads=None,
             progress=progress,
             weight=lambda segment: segment.count,
@@ -35,13 +36,11 @@ def look(pair: CheckpointPair, selection: Selection, names: set[str], progress: 
     return Realised(to_base, to_tuned, between, beyond, moved, float(squares[0]), float(squares[1]))
 
 
-def _look_at(
-    segment: Segment, selection: Selection, reader: FileReader, buffers: Buffers, sides: Buffers
-) -> tuple[Array, Array]:
+def _look_at(segment: Segment, made: Iterable[Piece], reader: FileReader, sides: Buffers) -> tuple[Array, Array]:
     from analysis.weights import blend_kernels
 
     counts, squares = np.zeros(5, np.int64), np.zeros(2)
-    for piece in pieces(reader, buffers, segment, selection):
+    for piece in made:
         base, tuned = _both(piece, segment, reader, sides)
         out = decoded(piece.data, piece.dtype, sides.get("out", 4 * piece.count))
         blend_kernels.tally(base, tuned, out, piece.count, counts, squares)

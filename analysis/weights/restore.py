@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -17,16 +17,17 @@ import numpy as np
 
 from analysis.errors import PairError
 from analysis.records import BLENDS, Progress, RestoreSpec, Silent
-from analysis.weights import stream
+from analysis.weights import live, stream
 from analysis.weights.blends import Blend, plan
+from analysis.weights.chosen import Chooser
+from analysis.weights.cuts import Cut
 from analysis.weights.headers import ITEM_BYTES
+from analysis.weights.histogram import Array
 from analysis.weights.live import find_targets
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
-from analysis.weights.sources import DTYPE_CODES, arithmetic_code
-from analysis.weights.strategies import MEASURES, RANKINGS
+from analysis.weights.sources import DTYPE_CODES
 from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, run_units, segments
-from analysis.weights.ties import Cut, TensorCut, tensor_key
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from analysis.weights.profile import UpdateProfile
 
 State = Literal["base", "tuned"] | RestoreSpec
+Room = Callable[[int, int], Bytes]  # memory for so many bytes of the values from the first on
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,16 @@ class Selection:
     everything: bool = False
     blend: Blend | None = None
 
-    def of(self, tensor: PairedTensor) -> TensorCut | None:
-        """The tensor's cut; None where it stays as it is on one side."""
-        return self.cut.tensors.get(tensor.name) if self.cut else None
+    def side(self, tensor: PairedTensor) -> Literal["base", "tuned"] | None:
+        """The side a whole tensor comes from; None where it is mixed."""
+        cut = self.cut.tensors.get(tensor.name) if self.cut else None
+        if self.everything or (cut is not None and cut.effective == cut.changed > 0):
+            return "base"
+        return "tuned" if cut is None or cut.effective == 0 else None
+
+    def mixed(self, tensors: Iterable[PairedTensor]) -> list[PairedTensor]:
+        """Of these tensors, those with weights of both sides, chosen one by one."""
+        return [tensor for tensor in tensors if self.cut is not None and self.side(tensor) is None]
 
 
 @dataclass(frozen=True)
@@ -89,46 +98,59 @@ def select(pair: CheckpointPair, profile: UpdateProfile, state: State, progress:
     return Selection(state, profile.cut(state, progress, pair=pair))
 
 
-def pieces(reader: FileReader, buffers: Buffers, segment: Segment, selection: Selection) -> Iterator[Piece]:
-    """A segment's values in a state: stored bytes of the side they come from, restored ones in the tuned dtype."""
-    if selection.blend is not None and segment.tensor.name in selection.blend.factors:
+def pieces(
+    reader: FileReader,
+    buffers: Buffers,
+    segment: Segment,
+    selection: Selection,
+    chooser: Chooser | None,
+    room: Room | None = None,
+) -> Iterator[Piece]:
+    """A segment's values in a state: stored bytes of the side they come from, restored ones in the tuned dtype.
+
+    `chooser` chooses in the mixed tensors; ties that it lets wait come out as tuned. `room` says where to put values in
+    the tuned dtype, else they are in buffers.
+    """
+    tensor = segment.tensor
+    if selection.blend is not None and tensor.name in selection.blend.factors:
         for made in selection.blend.values(reader, buffers, segment):
-            yield Piece(made.first, len(made.base), segment.tensor.tuned.dtype, made.data)
+            yield Piece(made.first, len(made.base), tensor.tuned.dtype, made.data)
         return
-    if selection.spec is None or selection.of(segment.tensor) is None:
-        yield from _one_side(reader, buffers, segment, base=selection.everything)
+    room = room or (lambda _, nbytes: buffers.get("made", nbytes))
+    side = selection.side(tensor)
+    if side is not None:
+        same = tensor.base.dtype == tensor.tuned.dtype
+        for piece in _one_side(reader, buffers, segment, side, room if side == "tuned" or same else None):
+            yield piece if selection.everything else _as_tuned(piece, tensor, buffers)
         return
+    assert chooser is not None
     for chunk in chunks(reader, buffers, segment):
-        yield Piece(chunk.first, chunk.count, segment.tensor.tuned.dtype, _blended(chunk, segment, selection, buffers))
+        out = room(chunk.first, chunk.tuned.nbytes)
+        _blend(chunk, tensor, chooser.mask(chunk, tensor, buffers), buffers, out)
+        yield Piece(chunk.first, chunk.count, tensor.tuned.dtype, out)
 
 
-def _one_side(reader: FileReader, buffers: Buffers, segment: Segment, *, base: bool) -> Iterator[Piece]:
-    entry = segment.tensor.base if base else segment.tensor.tuned
+def _one_side(reader: FileReader, buffers: Buffers, segment: Segment, side: str, room: Room | None) -> Iterator[Piece]:
+    entry = segment.tensor.base if side == "base" else segment.tensor.tuned
     item = ITEM_BYTES[entry.dtype]
     for first in range(segment.first, segment.first + segment.count, stream.CHUNK):
         count = min(stream.CHUNK, segment.first + segment.count - first)
-        data = buffers.get("side", count * item)
+        data = room(first, count * item) if room else buffers.get("side", count * item)
         reader.read(entry, first * item, data)
         yield Piece(first, count, entry.dtype, data)
 
 
-def _blended(chunk: Chunk, segment: Segment, selection: Selection, buffers: Buffers) -> Bytes:
-    from analysis.weights import kernels
+def _as_tuned(piece: Piece, tensor: PairedTensor, buffers: Buffers) -> Piece:
+    dtype = tensor.tuned.dtype
+    return Piece(piece.first, piece.count, dtype, _in_dtype(piece.data, piece.dtype, dtype, piece.count, buffers))
 
-    tensor, cut, spec = segment.tensor, selection.of(segment.tensor), selection.spec
-    assert cut is not None and spec is not None
-    codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
-    keys = buffers.get("keys", chunk.count * 8).view(np.float64)
-    ranking, mode = RANKINGS[spec.strategy], arithmetic_code(spec.arithmetic, tensor.tuned.dtype)
-    kernels.compute_keys(chunk.base, chunk.tuned, *codes, mode, MEASURES[ranking.measure], chunk.count, keys)
-    mask = buffers.get("mask", chunk.count)
-    key, last = np.uint64(tensor_key(spec.seed, tensor.name)), np.uint64(cut.last)
-    kernels.mark(keys, chunk.count, ranking.direction, cut.threshold, cut.ties, last, key, chunk.first, mask)
+
+def _blend(chunk: Chunk, tensor: PairedTensor, mask: Array, buffers: Buffers, out: Bytes) -> None:
+    from analysis.weights import kernels_select as kernels
+
     base = _in_dtype(chunk.base, tensor.base.dtype, tensor.tuned.dtype, chunk.count, buffers)
     word = np.uint32 if tensor.tuned.dtype == "F32" else np.uint16
-    out = buffers.get("blended", chunk.tuned.nbytes)
     kernels.blend(base.view(word), chunk.tuned.view(word), mask, chunk.count, out.view(word))
-    return out
 
 
 def _in_dtype(raw: Bytes, dtype: str, wanted: str, count: int, buffers: Buffers) -> Bytes:
@@ -149,6 +171,27 @@ def _in_dtype(raw: Bytes, dtype: str, wanted: str, count: int, buffers: Buffers)
     return out
 
 
+def settled(
+    pair: CheckpointPair, selection: Selection, *, threads: int | None = None, progress: Progress | None = None
+) -> Chooser | None:
+    """The chooser of a selection in which no tie waits for another: each weight comes out restored or not at once.
+
+    Looks at the tensors in which ties would wait, once; what is decided is remembered with the cut. None where nothing
+    is chosen weight by weight.
+    """
+    if selection.spec is None or selection.cut is None:
+        return None
+    waiting = [tensor for tensor in selection.mixed((*pair.copies, *pair.tensors)) if _waits(selection, tensor.name)]
+    _choose(segments({tensor.name: tensor for tensor in waiting}.values()), selection, None, threads, progress)
+    return Chooser(selection.spec, selection.cut, ())
+
+
+def _waits(selection: Selection, name: str) -> bool:
+    assert selection.cut is not None
+    cut = selection.cut.tensors[name]
+    return 0 < cut.quota < cut.ties and name not in selection.cut.lasts
+
+
 def apply_state(
     parameters: Mapping[str, torch.Tensor],
     pair: CheckpointPair,
@@ -160,8 +203,9 @@ def apply_state(
 ) -> None:
     """Write a state's values into live parameters, in place; names as the loaded model gives them.
 
-    Tied embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors, and for
-    the base where it has tensors of its own that the tuned model has no place for.
+    Needs no memory beyond the threads' buffers: each value is read from the files, chosen and put in its place. Tied
+    embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors, and for the
+    base where it has tensors of its own that the tuned model has no place for.
     """
     if state == "base" and pair.base_only:
         raise PairError(
@@ -170,19 +214,38 @@ def apply_state(
         )
     targets = find_targets(parameters, pair)
     selection = select(pair, profile, state, progress)
+    _choose(segments(pair.tensors), selection, targets, threads, progress)
+
+
+def _choose(
+    units: Sequence[Segment],
+    selection: Selection,
+    targets: Mapping[str, torch.Tensor] | None,
+    threads: int | None,
+    progress: Progress | None,
+    *,
+    wide: bool = False,
+) -> None:
+    """Go through the segments, choose, and store where there are targets."""
+    chooser = Chooser(selection.spec, selection.cut, units, wide=wide) if selection.spec and selection.cut else None
     buffers = Buffers()
     with FileReader() as reader:
 
         def work(segment: Segment) -> None:
-            for piece in pieces(reader, buffers, segment, selection):
-                _store(targets[segment.tensor.name], piece)
+            tensor = segment.tensor
+            target = targets[tensor.name] if targets is not None else None
+            room = live.memory_of(target, tensor.tuned.dtype) if target is not None else None
+            for piece in pieces(reader, buffers, segment, selection, chooser, room):
+                if target is not None:
+                    live.store(target, piece.first, piece.count, piece.dtype, piece.data)
+            late = chooser.finish(segment) if chooser and selection.side(tensor) is None else None
+            if late is not None and target is not None:
+                words = _in_dtype(
+                    late.words.view(np.uint8), tensor.base.dtype, tensor.tuned.dtype, len(late.words), buffers
+                )
+                live.store_at(target, late.places, tensor.tuned.dtype, words)
 
-        run_units(segments(pair.tensors), work, threads=threads, progress=Silent(), weight=lambda unit: unit.count)
-
-
-def _store(target: torch.Tensor, piece: Piece) -> None:
-    import torch
-
-    dtypes = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
-    values = torch.from_numpy(piece.data).view(dtypes[piece.dtype])
-    target[piece.first : piece.first + piece.count].copy_(values)
+        run_units(units, work, threads=threads, progress=progress or Silent(), weight=lambda unit: unit.count)
+    if chooser and chooser.missed:  # by chance, once in 10^15 tensors
+        again = [unit for unit in units if unit.tensor.name in chooser.missed]
+        _choose(again, selection, targets, threads, progress, wide=True)

@@ -1,16 +1,18 @@
 """Where rank keys come from: stored values held in memory for small pairs, read again from the files for large ones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from analysis.records import Arithmetic
 from analysis.weights import stream
-from analysis.weights.cuts import KeySegment
 from analysis.weights.histogram import Array
+from analysis.weights.lookup import KeySegment
 from analysis.weights.pair import CheckpointPair
-from analysis.weights.strategies import MEASURES, Measure
+from analysis.weights.pairing import PairedTensor
+from analysis.weights.strategies import MEASURES, UNCHANGED, Measure
 from analysis.weights.stream import Buffers, Bytes, Chunk, FileReader, Segment, chunks, segments
 
 DTYPE_CODES = {"BF16": 0, "F16": 1, "F32": 2}
@@ -57,12 +59,19 @@ class HeldValues:
 
 
 class FileValues:
-    """Stored bytes read from the pair's files each time they are asked for, into reused buffers."""
+    """Stored bytes read from the pair's files each time they are asked for, into reused buffers.
 
-    def __init__(self, pair: CheckpointPair, reader: FileReader) -> None:
-        self._tensors = {tensor.name: tensor for tensor in pair.tensors}
+    The pair is opened when it is first asked for: what a histogram tells needs no files.
+    """
+
+    def __init__(self, open_pair: Callable[[], CheckpointPair], reader: FileReader) -> None:
+        self._open_pair = open_pair
         self._reader = reader
         self._buffers = Buffers()
+
+    @cached_property
+    def _tensors(self) -> dict[str, PairedTensor]:
+        return {tensor.name: tensor for tensor in self._open_pair().tensors}
 
     def segments(self, names: Sequence[str]) -> list[KeySegment]:
         """The work units of the named tensors."""
@@ -89,7 +98,7 @@ class Keys:
         self._measure = MEASURES[measure]
         self._buffers = Buffers()
         self.one_key_per_bin = one_key_per_bin
-        self.zero_bin_is_zero = measure == "relative"  # a changed weight has r of at least 2^-25
+        self.unchanged = UNCHANGED[measure]
 
     def segments(self, names: Sequence[str]) -> list[KeySegment]:
         """The work units of the named tensors."""

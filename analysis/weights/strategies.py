@@ -21,6 +21,7 @@ from analysis.records import Strategy
 TOP, BOTTOM, RANDOM = 1, -1, 0
 Measure = Literal["relative", "absolute", "base"]
 MEASURES: dict[Measure, int] = {"relative": 0, "absolute": 1, "base": 2}  # the kernels' codes
+UNCHANGED: dict[Measure, float] = {"relative": 0.0, "absolute": 0.0, "base": math.inf}  # the key where s = p
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,12 @@ class Ranking:
     @property
     def unchanged(self) -> float:
         """The key of weights that did not change: last among small-base, smallest elsewhere."""
-        return math.inf if self.measure == "base" else 0.0
+        return UNCHANGED[self.measure]
+
+    @property
+    def unchanged_first(self) -> bool:
+        """Whether weights that did not change are restored before all others."""
+        return self.direction == BOTTOM and self.measure != "base"
 
 
 RANKINGS: dict[Strategy, Ranking] = {

@@ -1,6 +1,6 @@
 """Reads tensors from safetensors files in pieces, with threads and reused buffers, so that memory stays flat.
 
-A segment is the unit of work of one thread (2^22 values), a chunk what is read at once (2^16 values, so that it stays
+A segment is the unit of work of one thread (2^22 values), a chunk what is read at once (2^17 values, so that it stays
 in cache). Sums are made per segment and added in order, so results do not depend on the number of threads. `os.preadv`
 and not mmap: the resident memory stays what the buffers take, and a file that shrinks gives an error, not a crash.
 """
@@ -22,7 +22,7 @@ from analysis.weights.lowrank import AdaptedEntry, decode, fill
 from analysis.weights.pairing import PairedTensor
 
 SEGMENT = 1 << 22
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 
 _MATRICES = 64  # of adapters, kept in memory
 
@@ -170,7 +170,7 @@ def run_units(
     weight: Callable[[T], float],
     note: str = "",
 ) -> list[R]:
-    """`work` over all units, largest first, on threads; results in the order of `units`. Raises the first error."""
+    """`work` over all units on threads, begun and answered in their order. Raises the first error."""
     total, done = sum(map(weight, units)), 0.0
     workers = min(thread_count(threads), max(1, len(units)))
     if workers == 1:
@@ -184,8 +184,7 @@ def run_units(
         return work(unit)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="weights") as pool:
-        order = sorted(range(len(units)), key=lambda number: -weight(units[number]))
-        futures = {pool.submit(guarded, units[number]): number for number in order}
+        futures = {pool.submit(guarded, unit): number for number, unit in enumerate(units)}
         try:
             for future in as_completed(futures):
                 results[futures[future]] = future.result()

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from analysis.weights.cuts import Cut
 from analysis.weights.histogram import Array, TensorUpdate, to_dense
-from analysis.weights.ties import Cut
 
 _CURVE = np.unique(np.concatenate([[0.0], np.geomspace(0.01, 1, 41), np.geomspace(1, 100, 161), np.arange(1.0, 101.0)]))
 

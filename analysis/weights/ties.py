@@ -1,56 +1,45 @@
-"""Which of the elements exactly at a threshold are restored: those with the smallest hash of (seed, name, index).
+"""Which of the weights exactly at a threshold are restored, when only some of them are.
 
-Hashes are uniform, so the cut among n ties lies close to its share of the hash range; only hashes in a window around it
-are kept, and memory stays small however many ties there are.
+Their order: each tensor's ties by the hash of (seed, name, index), and the tensors evenly mixed: the i-th of a tensor's
+c ties stands at (i + 1/2) / c. How many each tensor gives is then known from the counts alone (the Webster or
+Sainte-Lague apportionment, which never takes a place back as the total grows: the sets are nested), and it depends
+neither on files nor on threads.
+
+Inside a tensor the smallest hashes are wanted. Hashes are uniform, so the last of them lies close to the wanted share
+of the hash range; only hashes in a window around it are kept until the whole tensor was seen.
 """
 
+import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import xxhash
 
-from analysis.records import Progress, RestoreSpec
-from analysis.weights.cuts import Edge, KeySegment, KeySource, find_edges, over_segments
-from analysis.weights.histogram import Array, KeyCounts
-from analysis.weights.strategies import RANDOM
-from analysis.weights.stream import Buffers
+from analysis.weights.histogram import Array
 
 HASHES = 1 << 64
-_ALL_TIES = 1 << 20  # a tie class up to this size is looked at whole
+_REACH = 8  # standard deviations of the window: missed once in 10^15
+_FEW = 64  # ties beyond the deviations, so that small classes are looked at whole
 
 
 @dataclass(frozen=True)
-class TensorCut:
-    """What is restored of one tensor: keys beyond `threshold`, and, if `ties`, those at it with hash <= `last`."""
+class Window:
+    """Hashes below `low` are restored at once, those in [low, high] later, those above never."""
 
-    threshold: float
-    ties: bool
-    last: int
-    restored: int
-    effective: int  # of the restored, those with s != p
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A spec resolved: per-tensor cuts by name, and the numbers of the whole."""
-
-    tensors: Mapping[str, TensorCut]
-    count: int
-    threshold: float | None  # None without a threshold: random, nothing restored, or one threshold per tensor
-    ties: int
-    ties_restored: int
-
-
-@dataclass(frozen=True)
-class _Ties:
-    """One tensor's ties: hashes inside the window, whether those elements changed, and counts below the window."""
+class Handed:
+    """Ties whose hash lies in a window: hashes, places in the tensor, and the base's stored words."""
 
     hashes: Array
-    changed: Array
-    below: int
-    below_changed: int
+    places: Array
+    words: Array
 
 
 def tensor_key(seed: int, name: str) -> int:
@@ -58,143 +47,57 @@ def tensor_key(seed: int, name: str) -> int:
     return int(xxhash.xxh3_64_intdigest(f"{seed}:{name}".encode()))
 
 
-def resolve(
-    requests: Sequence[tuple[RestoreSpec, Sequence[KeyCounts]]], source: KeySource, progress: Progress
-) -> list[Cut]:
-    """The exact cuts of specs through their regions' tensors (in name order); at most two readings for all of them."""
-    edges = find_edges(requests, source, progress)
-    flat = [edge for held in edges for edge in held]
-    closed = iter(_close(flat, source, progress))
-    return [_cut(spec, held, [next(closed) for _ in held]) for (spec, _), held in zip(requests, edges, strict=True)]
+def shares(total: int, sizes: Sequence[int]) -> list[int]:
+    """How many of the first `total` places, in the order above, each of these tie classes has (at most its size)."""
+    whole = sum(sizes)
+    if not total or not whole:
+        return [0] * len(sizes)
+    given = [(2 * total * size + whole) // (2 * whole) for size in sizes]
+    surplus = sum(given) - total
+    if surplus > 0:
+        last = [(-Fraction(2 * n - 1, 2 * size), -i) for i, (n, size) in enumerate(zip(given, sizes, strict=True)) if n]
+        _move(last, given, sizes, surplus, -1)
+    elif surplus < 0:
+        following = [
+            (Fraction(2 * n + 1, 2 * size), i) for i, (n, size) in enumerate(zip(given, sizes, strict=True)) if n < size
+        ]
+        _move(following, given, sizes, -surplus, 1)
+    return given
 
 
-def _cut(spec: RestoreSpec, edges: Sequence[Edge], closed: Sequence[dict[str, TensorCut]]) -> Cut:
-    single = edges[0] if spec.scope == "global" and edges and edges[0].ranking.direction != RANDOM else None
-    return Cut(
-        tensors={name: cut for held in closed for name, cut in held.items()},
-        count=sum(edge.quota + sum(edge.beyond.values()) for edge in edges),
-        threshold=single.threshold if single else None,
-        ties=sum(edge.ties for edge in edges),
-        ties_restored=sum(edge.quota for edge in edges),
-    )
+def _move(heap: list[tuple[Fraction, int]], given: list[int], sizes: Sequence[int], steps: int, by: int) -> None:
+    """Give (`by` 1) or take back (-1) one place at a time, in the order's direction."""
+    heapq.heapify(heap)
+    for _ in range(steps):
+        _, signed = heapq.heappop(heap)
+        i = abs(signed)
+        given[i] += by
+        if by > 0 and given[i] < sizes[i]:
+            heapq.heappush(heap, (Fraction(2 * given[i] + 1, 2 * sizes[i]), i))
+        elif by < 0 and given[i]:
+            heapq.heappush(heap, (-Fraction(2 * given[i] - 1, 2 * sizes[i]), -i))
 
 
-def _close(edges: Sequence[Edge], source: KeySource, progress: Progress) -> list[dict[str, TensorCut]]:
-    """Decide which ties of each edge are restored, and count what each tensor gives back."""
-    closed: list[dict[str, TensorCut]] = [{} for _ in edges]
-    open_ = [i for i, edge in enumerate(edges) if edge.quota < edge.ties]
-    for i in set(range(len(edges))) - set(open_):
-        closed[i] = {tensor.name: _with_all_ties(tensor, edges[i]) for tensor in edges[i].tensors}
-    windows = {i: _window(edges[i].quota, edges[i].ties) for i in open_}
-    while windows:
-        found = _look_at_ties({i: edges[i] for i in windows}, windows, source, progress)
-        for i in list(windows):
-            if _cut_inside(found[i], edges[i].quota):
-                lasts = _last_hashes(found[i], edges[i].quota)
-                closed[i] = {
-                    t.name: _with_some_ties(t, edges[i], found[i].get(t.name), lasts) for t in edges[i].tensors
-                }
-                del windows[i]
-            else:  # by chance, once in 10^15: look at more, in the end at all
-                low, high = windows[i]
-                windows[i] = max(0, low - 2 * (high - low + 1)), min(HASHES - 1, high + 2 * (high - low + 1))
-    return closed
-
-
-def _window(quota: int, ties: int) -> tuple[int, int]:
-    """Eight standard deviations around where the quota's hash is expected."""
-    if ties <= _ALL_TIES:
-        return 0, HASHES - 1
+def window(quota: int, ties: int) -> Window:
+    """Where the hash of the last of `quota` restored among `ties` is looked for."""
+    if quota >= ties:
+        return Window(HASHES - 1, HASHES - 1)
+    if quota <= 0:
+        return Window(0, 0)
     share = quota / ties
-    reach = 8 * math.sqrt(share * (1 - share) / ties) + 64 / ties
-    return max(0, int((share - reach) * HASHES)), min(HASHES - 1, int((share + reach) * HASHES))
+    half = (_REACH * math.sqrt(share * (1 - share) * ties) + _FEW) / ties
+    return Window(max(0, int((share - half) * HASHES)), min(HASHES - 1, int((share + half) * HASHES)))
 
 
-def _cut_inside(found: Mapping[str, _Ties], quota: int) -> bool:
-    below = sum(ties.below for ties in found.values())
-    return below < quota <= below + sum(len(ties.hashes) for ties in found.values())
+def join(parts: Sequence[Handed]) -> Handed:
+    """All handed back of one tensor."""
+    return Handed(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("hashes", "places", "words")))
 
 
-def _look_at_ties(
-    edges: Mapping[int, Edge], windows: Mapping[int, tuple[int, int]], source: KeySource, progress: Progress
-) -> dict[int, dict[str, _Ties]]:
-    """The ties of every edge, by tensor in name order, in one reading."""
-    by_tensor: dict[str, list[int]] = {}
-    for i, edge in edges.items():
-        for name, count in edge.tied.items():
-            if count:
-                by_tensor.setdefault(name, []).append(i)
-    buffers = Buffers()
-
-    def look(segment: KeySegment) -> list[_Ties]:
-        parts: list[list[_Ties]] = [[] for _ in by_tensor[segment.name]]
-        for first, keys in source.pieces(segment):
-            for part, i in zip(parts, by_tensor[segment.name], strict=True):
-                part.append(_ties_of(edges[i], windows[i], segment.name, first, keys, buffers))
-        return [_join(part) for part in parts]
-
-    found: dict[int, dict[str, _Ties]] = {i: {} for i in edges}
-    for name, answers in over_segments(sorted(by_tensor), source, look, progress).items():
-        for position, i in enumerate(by_tensor[name]):
-            found[i][name] = _join([answer[position] for answer in answers])
-    return found
-
-
-def _ties_of(edge: Edge, window: tuple[int, int], name: str, first: int, keys: Array, buffers: Buffers) -> _Ties:
-    from analysis.weights import kernels
-
-    out = buffers.get("ties", 2 * (keys.nbytes + 8)).view(np.uint64).reshape(2, -1)
-    low, high, key = np.uint64(window[0]), np.uint64(window[1]), np.uint64(tensor_key(edge.seed, name))
-    everything = edge.ranking.direction == RANDOM
-    inside, below, below_changed = kernels.gather_ties(
-        keys, len(keys), edge.threshold, everything, edge.ranking.unchanged, key, first, low, high, out
-    )
-    return _Ties(out[0, :inside].copy(), out[1, :inside].astype(bool), below, below_changed)
-
-
-def _join(parts: Sequence[_Ties]) -> _Ties:
-    return _Ties(
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.changed for part in parts]),
-        sum(part.below for part in parts),
-        sum(part.below_changed for part in parts),
-    )
-
-
-def _last_hashes(found: Mapping[str, _Ties], quota: int) -> dict[str, int]:
-    """The largest restored hash by tensor. Equal hashes in two tensors are told apart by name order."""
-    names = sorted(found)
-    hashes = np.concatenate([found[name].hashes for name in names])
-    owners = np.repeat(np.arange(len(names)), [len(found[name].hashes) for name in names])
-    wanted = quota - sum(ties.below for ties in found.values())
-    last = np.partition(hashes, wanted - 1)[wanted - 1]
-    at_last = owners[hashes == last]  # in name order already
-    final_owner = int(at_last[wanted - int((hashes < last).sum()) - 1])
-    cutoffs = {name: int(last) if owner <= final_owner else int(last) - 1 for owner, name in enumerate(names)}
-    return {name: cutoff for name, cutoff in cutoffs.items() if cutoff >= 0}
-
-
-def _with_all_ties(tensor: KeyCounts, edge: Edge) -> TensorCut:
-    tied, beyond = edge.tied.get(tensor.name, 0), edge.beyond[tensor.name]
-    if edge.ranking.direction == RANDOM:
-        changed = tensor.changed
-    else:
-        changed = _changed_beyond(tensor, edge) + (tied if edge.threshold != edge.ranking.unchanged else 0)
-    return TensorCut(edge.threshold, tied > 0, HASHES - 1, beyond + tied, changed)
-
-
-def _with_some_ties(tensor: KeyCounts, edge: Edge, ties: _Ties | None, lasts: Mapping[str, int]) -> TensorCut:
-    beyond, effective, last = edge.beyond[tensor.name], _changed_beyond(tensor, edge), lasts.get(tensor.name)
-    if ties is None or last is None:
-        return TensorCut(edge.threshold, False, 0, beyond, effective)
-    chosen = ties.hashes <= np.uint64(last)
-    restored = beyond + ties.below + int(chosen.sum())
-    changed = effective + ties.below_changed + int(ties.changed[chosen].sum())
-    return TensorCut(edge.threshold, True, last, restored, changed)
-
-
-def _changed_beyond(tensor: KeyCounts, edge: Edge) -> int:
-    """Of the parameters beyond the threshold, those with s != p: the unchanged all share one key, at one end."""
-    beyond, unchanged = edge.beyond[tensor.name], tensor.elements - tensor.changed
-    first_end = edge.ranking.direction < 0 and edge.ranking.unchanged == 0.0
-    return beyond - unchanged if first_end and beyond and edge.threshold > 0 else beyond
+def choose(handed: Handed, wanted: int) -> Array | None:
+    """Which of them are the `wanted` smallest hashes (a mask); None where the window missed the last one."""
+    if not 0 <= wanted <= len(handed.hashes):
+        return None
+    if wanted == 0:
+        return np.zeros(len(handed.hashes), bool)
+    return np.asarray(handed.hashes <= np.partition(handed.hashes, wanted - 1)[wanted - 1])

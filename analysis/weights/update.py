@@ -1,16 +1,16 @@
 """What one pass over a pair learned, and every question it answers: counts, thresholds, rows, curves.
 
-Holds histograms, and for small pairs both sides' stored values, so that every count is answered without the files. For
-larger pairs the keys at a cut are looked up in the files at a spec's first use, and the cut is remembered (and stored).
-Ranking: Ye et al., EMNLP 2025; see kernels.py for the two arithmetics, cuts.py and ties.py for the total order.
+Holds histograms, of bfloat16 pairs the distinct keys themselves, and of small pairs both sides' stored values: then
+every count is answered without the files. For the others the keys at a cut are looked up in the files at a spec's first
+use, and the cut is remembered (and stored). Ranking: Ye et al., EMNLP 2025; see kernels.py for the two arithmetics,
+cuts.py and ties.py for the total order.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -27,16 +27,16 @@ from analysis.records import (
     Silent,
     Stored,
 )
-from analysis.weights import tables
-from analysis.weights.cuts import KeySegment, over_segments
+from analysis.weights import packing, tables
+from analysis.weights.cuts import Cut, resolve
 from analysis.weights.headers import ITEM_BYTES
-from analysis.weights.histogram import BINS, Array, KeyCounts, Sparse, TensorUpdate
+from analysis.weights.histogram import Array, KeyCounts, TensorUpdate
+from analysis.weights.lookup import count_bins
 from analysis.weights.pair import CheckpointPair, open_pair
 from analysis.weights.realised import count_blend
 from analysis.weights.sources import FileValues, HeldValues, Keys, Values
 from analysis.weights.strategies import RANKINGS, Measure
 from analysis.weights.stream import FileReader
-from analysis.weights.ties import Cut, TensorCut, resolve
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,6 @@ class UpdateProfile:
                     f"This profile was made in {self.arithmetic} arithmetic, the restoration asks {spec.arithmetic}."
                 )
                 raise SpecError(message, items=["Profile the pair in the arithmetic of the restoration."])
-            if spec.among == "changed":
-                raise SpecError("Ranking among the changed weights only is not there yet.", items=["Use among all."])
         if all(spec in self._cuts for spec in specs):  # a known cut never waits for another one's reading
             return [self._cuts[spec] for spec in specs]
         with self._lock:
@@ -202,14 +200,15 @@ class UpdateProfile:
             ],
         }
         arrays = {
-            **_pack("table", [t.table for t in self.tensors]),
-            **_pack("null", [t.null for t in self.tensors]),
+            **packing.pack_sparse("table", [t.table for t in self.tensors]),
+            **packing.pack_sparse("null", [t.null for t in self.tensors]),
+            **packing.pack_distinct([t.distinct for t in self.tensors]),
         }
         if self.held is not None:
             arrays |= {"held_base": self.held[0], "held_tuned": self.held[1]}
         else:
             with self._lock:
-                document["cuts"], cut_arrays = _pack_cuts(self._cuts)
+                document["cuts"], cut_arrays = packing.pack_cuts(self._cuts)
             arrays |= cut_arrays
         return Stored(document=document, arrays=arrays)
 
@@ -217,20 +216,24 @@ class UpdateProfile:
     def from_stored(cls, stored: Stored) -> "UpdateProfile":
         """The profile that `to_stored` gave."""
         document, arrays = stored.document, stored.arrays
-        tables_, nulls = _unpack("table", arrays), _unpack("null", arrays)
+        parts = (
+            packing.unpack_sparse("table", arrays),
+            packing.unpack_sparse("null", arrays),
+            packing.unpack_distinct(arrays),
+        )
         base, tuned = document["sources"]
         return cls(
             **{name: document[name] for name in _PLAIN},
             tensors=tuple(
-                TensorUpdate(entry["name"], entry["elements"], table, null)
-                for entry, table, null in zip(document["tensors"], tables_, nulls, strict=True)
+                TensorUpdate(entry["name"], entry["elements"], table, null, distinct)
+                for entry, table, null, distinct in zip(document["tensors"], *parts, strict=True)
             ),
             dtypes=tuple((entry["dtypes"][0], entry["dtypes"][1]) for entry in document["tensors"]),
             findings=tuple(Finding(**{**f, "tensors": tuple(f["tensors"])}) for f in document["findings"]),
             sources=(base, tuned),
             fingerprints=tuple(document["fingerprints"]),
             held=(arrays["held_base"], arrays["held_tuned"]) if "held_base" in arrays else None,
-            _cuts=_unpack_cuts(document.get("cuts", []), arrays),
+            _cuts=packing.unpack_cuts(document.get("cuts", []), arrays),
         )
 
     def _top_cuts(self, region: Region, percents: Sequence[float]) -> dict[float, Cut]:
@@ -259,7 +262,7 @@ class UpdateProfile:
         if measure == "relative":
             return {t.name: t.relative for t in self.tensors}
         if measure not in self._counts:
-            dense = _count_keys([t.name for t in self.tensors], source, progress)
+            dense = count_bins([t.name for t in self.tensors], source, progress)
             self._counts[measure] = {
                 t.name: KeyCounts(t.name, t.elements, t.changed, np.flatnonzero(d), d[d > 0])
                 for t, d in ((t, dense[t.name]) for t in self.tensors)
@@ -272,7 +275,7 @@ class UpdateProfile:
             yield self._held_values
             return
         with FileReader() as reader:
-            yield FileValues(pair or self._reopened(), reader)
+            yield FileValues(lambda: pair or self._reopened(), reader)
 
     @cached_property
     def _held_values(self) -> HeldValues:
@@ -324,67 +327,3 @@ def split_held(held: Array, sizes: Sequence[int]) -> list[Array]:
     """The tensors' bytes in one array as views, given their sizes in bytes."""
     ends = np.cumsum(sizes)
     return [held[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-
-
-def _count_keys(names: Sequence[str], source: Keys, progress: Progress) -> dict[str, Array]:
-    from analysis.weights import kernels
-
-    def look(segment: KeySegment) -> Array:
-        table = np.zeros(BINS, np.int64)
-        for _, keys in source.pieces(segment):
-            kernels.count_bins(keys, len(keys), table)
-        return table
-
-    return {name: np.sum(parts, axis=0) for name, parts in over_segments(names, source, look, progress).items()}
-
-
-def _pack_cuts(cuts: Mapping[RestoreSpec, Cut]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    documents, arrays = [], {}
-    for number, (spec, cut) in enumerate(cuts.items()):
-        document = asdict(spec) | {"layers": None if spec.layers is None else list(spec.layers)}
-        documents.append(
-            {
-                "spec": document,
-                "count": cut.count,
-                "ties": cut.ties,
-                "ties_restored": cut.ties_restored,
-                "has_threshold": cut.threshold is not None,
-                "tensors": list(cut.tensors),
-            }
-        )
-        held = list(cut.tensors.values())
-        arrays[f"cut{number}_threshold"] = np.array([c.threshold for c in held])
-        arrays[f"cut{number}_last"] = np.array([c.last for c in held], np.uint64)
-        numbers = [(c.ties, c.restored, c.effective) for c in held]
-        arrays[f"cut{number}_numbers"] = np.array(numbers, np.int64).reshape(-1, 3)
-    return documents, arrays
-
-
-def _unpack_cuts(documents: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]) -> dict[RestoreSpec, Cut]:
-    cuts = {}
-    for number, document in enumerate(documents):
-        layers = document["spec"]["layers"]
-        spec = RestoreSpec(**{**document["spec"], "layers": None if layers is None else tuple(layers)})
-        parts = (arrays[f"cut{number}_{part}"].tolist() for part in ("threshold", "last", "numbers"))
-        held = {
-            name: TensorCut(threshold, bool(numbers[0]), last, numbers[1], numbers[2])
-            for name, threshold, last, numbers in zip(document["tensors"], *parts, strict=True)
-        }
-        threshold = next(iter(held.values())).threshold if document["has_threshold"] else None
-        cuts[spec] = Cut(held, document["count"], threshold, document["ties"], document["ties_restored"])
-    return cuts
-
-
-def _pack(name: str, parts: Sequence[Sparse]) -> dict[str, Array]:
-    return {
-        f"{name}_sizes": np.array([len(part.bins) for part in parts], np.int64),
-        f"{name}_bins": np.concatenate([part.bins for part in parts]).astype(np.int32),
-        f"{name}_rows": np.concatenate([part.rows for part in parts]),
-    }
-
-
-def _unpack(name: str, arrays: Mapping[str, Any]) -> list[Sparse]:
-    ends = np.cumsum(arrays[f"{name}_sizes"])
-    bins, rows = arrays[f"{name}_bins"].astype(np.int64), arrays[f"{name}_rows"]
-    starts = np.concatenate([[0], ends[:-1]])
-    return [Sparse(bins[start:end], rows[start:end]) for start, end in zip(starts, ends, strict=True)]

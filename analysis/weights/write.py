@@ -26,12 +26,13 @@ from analysis.errors import CheckpointError, StoreError
 from analysis.records import Progress, RestoreCount, RestoreSpec, Silent
 from analysis.weights import stream
 from analysis.weights.checkpoint import ADAPTER_CONFIG, INDEX
+from analysis.weights.chosen import Chooser
 from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
 from analysis.weights.identity import id_of, join_digests
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.profile import UpdateProfile, peak_rss_bytes
-from analysis.weights.restore import Selection, pieces, select, state_id
+from analysis.weights.restore import Selection, pieces, select, settled, state_id
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units
 
 RECIPE = "palimpsest.json"
@@ -89,9 +90,10 @@ def write_restored(
         pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others.values())
     )
     selection = select(pair, profile, spec, progress)
+    chooser = settled(pair, selection, threads=threads, progress=progress)
     count = profile.count(spec, progress, pair=pair)
     with _whole_or_nothing(out) as folder:
-        hashes = _write_shards(pair, selection, folder, progress or Silent(), threads)
+        hashes = _write_shards(pair, (selection, chooser), folder, progress or Silent(), threads)
         content_id = id_of(pair.tuned, hashes)
         for name, file in others.items():
             _copy(file, folder / name)
@@ -205,7 +207,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write_shards(
-    pair: CheckpointPair, selection: Selection, folder: Path, progress: Progress, threads: int | None
+    pair: CheckpointPair,
+    source: tuple[Selection, Chooser | None],
+    folder: Path,
+    progress: Progress,
+    threads: int | None,
 ) -> dict[str, str]:
     """Write every shard; returns the new tensor hashes by stored name."""
     paired = {tensor.tuned.stored_name: tensor for tensor in (*pair.tensors, *pair.copies)}
@@ -215,9 +221,10 @@ def _write_shards(
     buffers = Buffers()
     try:
         with FileReader() as reader:
+            made = _Made(reader, buffers, *source)
             digests = run_units(
                 parts,
-                lambda part: _write_part(part, reader, buffers, selection, outputs[part.entry.file]),
+                lambda part: _write_part(part, made, outputs[part.entry.file]),
                 threads=threads,
                 progress=progress,
                 weight=lambda part: part.count,
@@ -252,28 +259,37 @@ def _parts(entry: TensorEntry, paired: PairedTensor | None) -> list[_Part]:
     return parts
 
 
-def _write_part(part: _Part, reader: FileReader, buffers: Buffers, selection: Selection, descriptor: int) -> bytes:
+def _write_part(part: _Part, made: "_Made", descriptor: int) -> bytes:
     item = ITEM_BYTES[part.entry.dtype]
     running = xxhash.xxh3_128()
-    for first, data in _part_bytes(part, reader, buffers, selection):
+    for first, data in made.bytes_of(part):
         running.update(data)
         _write_all(descriptor, data, part.entry.offset + first * item)
     return running.digest()
 
 
-def _part_bytes(
-    part: _Part, reader: FileReader, buffers: Buffers, selection: Selection
-) -> Iterator[tuple[int, memoryview]]:
-    plain = part.first
-    if part.paired is not None:
-        for piece in pieces(reader, buffers, Segment(part.paired, part.first, part.shared), selection):
-            yield piece.first, piece.data.data
-        plain += part.shared
-    item, end = ITEM_BYTES[part.entry.dtype], part.first + part.count
-    for first in range(plain, end, stream.CHUNK):
-        data = buffers.get("plain", min(stream.CHUNK, end - first) * item)
-        reader.read(part.entry, first * item, data)
-        yield first, data.data
+@dataclass(frozen=True)
+class _Made:
+    """Where the values of a selection come from."""
+
+    reader: FileReader
+    buffers: Buffers
+    selection: Selection
+    chooser: Chooser | None
+
+    def bytes_of(self, part: _Part) -> Iterator[tuple[int, memoryview]]:
+        """The part's stored bytes, and the number of the value they begin with."""
+        plain = part.first
+        if part.paired is not None:
+            segment = Segment(part.paired, part.first, part.shared)
+            for piece in pieces(self.reader, self.buffers, segment, self.selection, self.chooser):
+                yield piece.first, piece.data.data
+            plain += part.shared
+        item, end = ITEM_BYTES[part.entry.dtype], part.first + part.count
+        for first in range(plain, end, stream.CHUNK):
+            data = self.buffers.get("plain", min(stream.CHUNK, end - first) * item)
+            self.reader.read(part.entry, first * item, data)
+            yield first, data.data
 
 
 def _write_all(descriptor: int, data: memoryview, position: int) -> None:

@@ -5,6 +5,7 @@ Written apart from the engine; shares with it only the definition of the tie has
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,21 @@ def hash_of(seed: int, name: str, index: int) -> int:
     return x ^ (x >> 31)
 
 
+def unchanged(base: torch.Tensor, tuned: torch.Tensor) -> np.ndarray:
+    """Where s = p."""
+    return (base.double() == tuned.double()).numpy().ravel()
+
+
+def places(seed: int, name: str, group: np.ndarray) -> np.ndarray:
+    """(i + 1/2) / c for the i-th smallest hash of each of the tensor's ties; ties are elements of equal `group`."""
+    hashes = np.array([hash_of(seed, name, i) for i in range(len(group))], np.uint64)
+    found = np.zeros(len(group))
+    for value in np.unique(group):
+        held = np.flatnonzero(group == value)
+        found[held[np.argsort(hashes[held])]] = (np.arange(len(held)) + 0.5) / len(held)
+    return found
+
+
 def restored_masks(
     base: Tensors,
     tuned: Tensors,
@@ -66,21 +82,38 @@ def restored_masks(
     strategy: str = "relative-top",
     seed: int = 0,
     scope: str = "global",
+    among: str = "all",
 ) -> dict[str, np.ndarray]:
-    """Which elements of the region's tensors go back to base, by a full sort of (key, hash, name, index)."""
+    """Which elements of the region's tensors go back to base, by a full sort of (key, place among ties, tensor)."""
     if scope == "tensor":
         masks = {}
         for name in base:
             one = {name: base[name]}, {name: tuned[name]}
-            masks |= restored_masks(*one, percent, strategy=strategy, seed=seed)
+            masks |= restored_masks(*one, percent, strategy=strategy, seed=seed, among=among)
         return masks
     names = sorted(base)
-    ranked = np.concatenate([rank_by(strategy, base[name], tuned[name]) for name in names])
-    hashes = np.array([hash_of(seed, name, i) for name in names for i in range(base[name].numel())], np.uint64)
-    order = np.lexsort((np.arange(len(ranked)), hashes, ranked))
-    chosen = np.zeros(len(ranked), bool)
-    chosen[order[: math.floor(len(ranked) * percent / 100)]] = True
+    still = {name: unchanged(base[name], tuned[name]) for name in names}
+    keys = {name: rank_by(strategy, base[name], tuned[name]) for name in names}
+    if strategy == "random":  # changed and unchanged weights are drawn apart, each in their share
+        keys = {name: still[name].astype(float) for name in names}
     ends = np.cumsum([base[name].numel() for name in names])
+    owner = np.repeat(np.arange(len(names)), [base[name].numel() for name in names])
+    key, idle = (np.concatenate([held[name] for name in names]) for held in (keys, still))
+    place = np.concatenate([places(seed, name, keys[name]) for name in names])
+    candidates = np.ones(len(key), bool) if among == "all" else ~idle
+    count = min(math.floor(len(key) * percent / 100), int(candidates.sum()))
+    order = np.lexsort((owner, place, key))
+    order = order[candidates[order]]
+    chosen = np.zeros(len(key), bool)
+    if strategy == "random":
+        sizes = [int((candidates & ~idle).sum()), int((candidates & idle).sum())]
+        drawn = sorted((Fraction(2 * i + 1, 2 * size), which) for which, size in enumerate(sizes) for i in range(size))
+        moving = sum(which == 0 for _, which in drawn[:count])
+        resting = [i for i in order if idle[i]][: count - moving]
+        chosen[[i for i in order if not idle[i]][:moving]] = True
+        chosen[resting] = True
+    else:
+        chosen[order[:count]] = True
     return {name: chosen[end - base[name].numel() : end] for name, end in zip(names, ends, strict=True)}
 
 
