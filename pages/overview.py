@@ -5,7 +5,17 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from analysis.figures import accuracy, concentration, finding, restoration, stops, token_tables, tokens, updates
+from analysis.figures import (
+    accuracy,
+    concentration,
+    finding,
+    restoration,
+    stops,
+    strategies,
+    token_tables,
+    tokens,
+    updates,
+)
 from analysis.figures.headlines import scopes
 from analysis.records import Evaluation, RestoreSpec, Stop, Strategy
 from cache.memo import workspace
@@ -36,11 +46,11 @@ def story(told: finding.Story) -> None:
     """The finding in words."""
     with st.container(border=True, key="finding"):
         st.markdown(f"##### {plain(told.tuning)} {plain(told.restoring)}")
-        st.caption(plain(told.caveat))
+        st.caption(f"{plain(told.caveat)} {strategies.ARITHMETIC_WORDS['exact']}")
 
 
 def what_it_knows(
-    base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation], known: tuple[Stop, ...]
+    pair: Comparison, base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation], known: tuple[Stop, ...]
 ) -> None:
     """Accuracy of each state, and the curve over k."""
     states = {"base": base, "tuned": tuned}
@@ -54,7 +64,8 @@ def what_it_knows(
         scope = scopes(tuned)[0]
         ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
         shown = stops.beside(ranked, RestoreSpec(0))
-        curve = restoration.accuracy_curve(shown, scope=scope, base=base, tuned=tuned)
+        cliff = workspace().changed_percent(pair, RestoreSpec(0))
+        curve = restoration.accuracy_curve(shown, scope=scope, base=base, tuned=tuned, changed_percent=cliff)
         charts.show(curve, key="curve", alt=stops.curve_words(shown, scope, base, tuned))
 
 
@@ -69,7 +80,9 @@ def what_changed(pair: Comparison) -> None:
         )
     with right, card("Updates", "updates.py", "the curve against its null, in numbers"):
         charts.show(
-            concentration.concentration_curve(curve), key="concentration", alt=concentration.concentration_words(curve)
+            concentration.concentration_curve(curve, changed_percent=100 * profile.changed_fraction("transformer")),
+            key="concentration",
+            alt=concentration.concentration_words(curve),
         )
 
 
@@ -109,7 +122,7 @@ with notices.shown_errors():
     story(finding.tell(answered["base"], answered["tuned"], restored_by_percent, control))
     if not restored_by_percent:
         sweeps.offer_sweep(pair, asked, key="overview")
-    what_it_knows(answered["base"], answered["tuned"], restored_by_percent, stops_known)
+    what_it_knows(pair, answered["base"], answered["tuned"], restored_by_percent, stops_known)
     what_changed(pair)
     where_they_differ(pair, asked)
     st.caption(f"Method and terms: {PAPER_LINK}.")

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from analysis.figures import concentration, numbers, tensors, updates
-from analysis.records import REGIONS
+from analysis.figures import concentration, numbers, strategies, tensors, updates
+from analysis.records import REGIONS, RestoreSpec
 from cache.memo import workspace
-from pages.components import charts, notices
-from pages.components.words import CONCENTRATION, PAPER_LINK, RELATIVE_CHANGE
+from pages.components import charts, notices, stop_preview
+from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE
 
 GRID = "grid"
 GLANCE = "glance"
@@ -21,6 +21,7 @@ TENSOR_COLUMNS = {
 }
 SHARE_COLUMNS = {
     "percent": st.column_config.NumberColumn("most changed", format="%g%%"),
+    "effective_percent": st.column_config.NumberColumn("effective k", format="%.4g%%", help=EFFECTIVE_K),
     "share_relative": st.column_config.NumberColumn("hold of r", format="percent"),
     "share_null": st.column_config.NumberColumn("null", format="percent"),
     "share_absolute": st.column_config.NumberColumn("hold of |d|", format="percent"),
@@ -45,10 +46,9 @@ def listed(chosen: frozenset[str], layer: str | None, module: str | None) -> str
 st.title("Updates")
 pair = notices.needs_pair()
 with notices.shown_errors():
-    profile = workspace().known_profile(pair)
-    if profile is None:
+    if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
-    left, right = st.columns([3, 2])
+    left, right, third = st.columns([3, 2, 1.3])
     measure = left.segmented_control(
         "Measure",
         list(updates.MEASURES),
@@ -60,12 +60,26 @@ with notices.shown_errors():
         persist_state="session",
     )
     region = right.selectbox("Region", REGIONS, key="updates_region", bind="query-params", persist_state="session")
+    arithmetic = third.segmented_control(
+        "Arithmetic",
+        list(strategies.ARITHMETIC_WORDS),
+        default="exact",
+        required=True,
+        help=" ".join(strategies.ARITHMETIC_WORDS.values()),
+        key="updates_arithmetic",
+        bind="query-params",
+        persist_state="session",
+    )
+    if not stop_preview.is_read(pair, RestoreSpec(0, arithmetic=arithmetic)):
+        st.stop()
+    profile = workspace().known_profile(pair, arithmetic)
+    changed = profile.changed_fraction(region)
     rows = profile.tensor_rows(region, (tensors.RESTORED_PERCENT,))
     curve = profile.concentration(region)
 
     cells = st.columns(4)
     cells[0].metric("Parameters in the region", numbers.short_count(profile.region_parameters(region)))
-    cells[1].metric("Changed by fine-tuning", numbers.share(profile.changed_fraction(region)))
+    cells[1].metric("Changed by fine-tuning", numbers.share(changed), help=CLIFF)
     cells[2].metric("Read", f"{numbers.short_count(profile.bytes_read)}B", help="Both checkpoints, once.")
     cells[3].metric("In", numbers.duration(profile.seconds), help="One streaming pass; stored, never repeated.")
     for finding in profile.findings:
@@ -73,7 +87,7 @@ with notices.shown_errors():
             st.warning(finding.message, icon=":material/warning:")
 
     charts.show(
-        updates.layer_module_grid(rows, measure),
+        updates.layer_module_grid(rows, measure, arithmetic=arithmetic),
         key=GRID,
         alt=updates.grid_words(rows, measure),
         on_select="rerun",
@@ -84,17 +98,20 @@ with notices.shown_errors():
     left, right = st.columns([3, 2], gap="large")
     with left:
         charts.show(
-            concentration.concentration_curve(curve), key="concentration", alt=concentration.concentration_words(curve)
+            concentration.concentration_curve(curve, changed_percent=100 * changed, arithmetic=arithmetic),
+            key="concentration",
+            alt=concentration.concentration_words(curve),
         )
     with right:
         st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
         st.markdown(concentration.concentration_words(curve).replace("|", "\\|"))
-        charts.table(concentration.concentration_table(curve), key="shares", columns=SHARE_COLUMNS, width="stretch")
+        shares = concentration.concentration_table(curve, changed_percent=100 * changed, arithmetic=arithmetic)
+        charts.table(shares, key="shares", columns=SHARE_COLUMNS, width="stretch")
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     st.subheader("Tensors")
     event = charts.show_zoomable(
-        tensors.tensor_scatter(rows, measure),
+        tensors.tensor_scatter(rows, measure, arithmetic=arithmetic),
         key=GLANCE,
         alt=tensors.scatter_words(rows),
         on_select="rerun",
@@ -104,4 +121,5 @@ with notices.shown_errors():
     layer, module = clicked_cell()
     st.text(listed(chosen, layer, module))
     shown = [row for row in rows if not chosen or row.name in chosen]
-    charts.table(updates.tensor_table(shown, layer, module), key="tensors", columns=TENSOR_COLUMNS, width="stretch")
+    listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
+    charts.table(listing, key="tensors", columns=TENSOR_COLUMNS, width="stretch")

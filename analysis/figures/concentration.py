@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers, style
-from analysis.records import PAPER_PERCENTS
+from analysis.records import PAPER_PERCENTS, Arithmetic
 
 if TYPE_CHECKING:
     from analysis.weights.tables import Concentration
@@ -25,20 +25,34 @@ CURVES = {
 }
 
 
-def concentration_table(curve: "Concentration", percents: Sequence[float] = PAPER_PERCENTS) -> pd.DataFrame:
-    """Shares (0-1) held by the most changed x% at these percentages, beside the paper's for LLaMA-3-8B, level 0."""
+def concentration_table(
+    curve: "Concentration",
+    percents: Sequence[float] = PAPER_PERCENTS,
+    *,
+    changed_percent: float = 100.0,
+    arithmetic: Arithmetic = "exact",
+) -> pd.DataFrame:
+    """Shares (0-1) held by the most changed x% at these percentages, beside the paper's for LLaMA-3-8B, level 0.
+
+    `effective_percent`: how much of the region restoring them really changes, the cliff `changed_percent` at most.
+    """
     return pd.DataFrame(
         [
-            {"percent": percent}
+            {"percent": percent, "effective_percent": min(float(percent), changed_percent)}
             | {name: float(np.interp(percent, curve.percent, getattr(curve, name))) for name in CURVES}
-            | {"paper": PAPER_CONCENTRATION.get(percent, float("nan")) / 100}
+            | {"paper": PAPER_CONCENTRATION.get(percent, float("nan")) / 100, "arithmetic": arithmetic}
             for percent in percents
         ]
     )
 
 
-def concentration_curve(curve: "Concentration") -> style.Figure:
-    """Share of all change (0-100%) held by the most changed x% of parameters: r, its shuffled null, and |d|."""
+def concentration_curve(
+    curve: "Concentration", *, changed_percent: float | None = None, arithmetic: Arithmetic = "exact"
+) -> style.Figure:
+    """Share of all change (0-100%) held by the most changed x% of parameters: r, its shuffled null, and |d|.
+
+    `changed_percent` marks the cliff: beyond it lie weights that did not change at all.
+    """
     parts = [
         pd.DataFrame({"percent": curve.percent, "share": getattr(curve, name), "what": words})
         for name, (words, _) in CURVES.items()
@@ -53,7 +67,7 @@ def concentration_curve(curve: "Concentration") -> style.Figure:
         .encode(
             x=alt.X(
                 "percent:Q",
-                scale=alt.Scale(type="log", domain=[0.1, 100]),
+                scale=_PERCENT_SCALE,
                 axis=alt.Axis(values=ticks, title="Most changed parameters, % of the region", grid=False, format="~g"),
             ),
             y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=style.PERCENT_FORMAT, title=None)),
@@ -68,9 +82,23 @@ def concentration_curve(curve: "Concentration") -> style.Figure:
             ],
         )
     )
-    figure = chart.properties(height=style.FIGURE_HEIGHT)
-    return style.finish(figure, "Share of all change held by the most changed parameters (%)", _null_words(curve))
+    marked = changed_percent is not None and 0.1 < changed_percent < 100
+    figure = alt.layer(*([_cliff(changed_percent or 0.0)] if marked else []), chart, height=style.FIGURE_HEIGHT)
+    finished = style.finish(figure, "Share of all change held by the most changed parameters (%)", _null_words(curve))
+    return style.noted(finished, f"arithmetic: {arithmetic}")
 
+
+def _cliff(changed_percent: float) -> style.Figure:
+    """A line where the changed weights end, named on its left, where there is room."""
+    words = f"cliff: {numbers.percent(changed_percent, 1)} changed"
+    chart = alt.Chart(pd.DataFrame([{"cliff": changed_percent, "words": words}]))
+    x = alt.X("cliff:Q", scale=_PERCENT_SCALE)
+    rule = chart.mark_rule(color=style.RANDOM, strokeDash=[3, 3]).encode(x=x, tooltip=[alt.Tooltip("words:N")])
+    text = chart.mark_text(align="right", dx=-5, fontSize=11, color=style.RANDOM)
+    return alt.layer(rule, text.encode(x=x, y=alt.value(8), text=alt.Text("words:N")))
+
+
+_PERCENT_SCALE = alt.Scale(type="log", domain=[0.1, 100])
 
 _LEGEND = alt.Legend(orient="top", symbolStrokeWidth=2.5, symbolSize=250, labelLimit=300)
 _DASHES = [[1, 0], [2, 3], [6, 3]]

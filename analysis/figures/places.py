@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from analysis.figures import numbers, style
+from analysis.figures.strategies import spec_words
 from analysis.records import RestoreCount
 
 ROW_HEIGHT = 22  # pixels a bar
@@ -20,7 +21,7 @@ def layer_bars(count: RestoreCount) -> style.Figure:
         {"place": layer, "share": _part(part, count), "count": part} for layer, part in sorted(count.by_layer.items())
     ]
     y = alt.Y("place:O", title="Layer", sort="descending")
-    return _place_bars(rows, y, "layer", "Restored parameters by layer (%)")
+    return style.noted(_place_bars(rows, y, "layer", "Restored parameters by layer (%)"), spec_words(count.spec))
 
 
 def module_bars(count: RestoreCount) -> style.Figure:
@@ -28,7 +29,7 @@ def module_bars(count: RestoreCount) -> style.Figure:
     parts = sorted(count.by_module.items(), key=lambda item: -item[1])
     rows = [{"place": module, "share": _part(part, count), "count": part} for module, part in parts]
     y = alt.Y("place:N", title="Module", sort=[module for module, _ in parts])
-    return _place_bars(rows, y, "module", "Restored parameters by module (%)")
+    return style.noted(_place_bars(rows, y, "module", "Restored parameters by module (%)"), spec_words(count.spec))
 
 
 def _part(part: int, count: RestoreCount) -> float:

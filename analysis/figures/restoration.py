@@ -28,6 +28,7 @@ _TITLES: dict[Axis, str] = {
     "moved_percent": "Moved from tuned, % of the squared distance to base",
 }
 STOP_CLICK = "stop"
+_HEIGHT = style.FIGURE_HEIGHT + 50  # pixels: three lines stand under the title
 _LEGEND_COLUMNS, _LEGEND_ROW = 3, 20  # pixels a row
 _LEGEND = alt.Legend(
     orient="top",
@@ -88,7 +89,7 @@ def accuracy_curve(
         *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned), _with_bars(table, current)),
     ]
     rows = -(-table["order"].nunique() // _LEGEND_COLUMNS)
-    chart = alt.layer(*layers, height=style.FIGURE_HEIGHT + _LEGEND_ROW * rows)
+    chart = alt.layer(*layers, height=_HEIGHT + _LEGEND_ROW * rows)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
 
 
@@ -114,11 +115,11 @@ def _subtitle(stops: Sequence[Stop], scope: Scope, reference: Evaluation | None)
     number = headline(reference or stops[0].evaluation, scope)
     ranked = sorted({stop.spec.arithmetic for stop in stops if stop.spec.strategy not in BLENDS})
     arithmetic = f" · arithmetic: {', '.join(ranked)}" if ranked else ""
-    bands = " · bands over seeds: lowest to highest" if any(stop.spec.seed for stop in stops) else ""
-    return [
+    lines = [
         f"{number.measure} · n = {numbers.count(number.n)}{arithmetic}",
-        f"bars, and bands of base and tuned: 95% interval{bands}",
+        "95% intervals: bars, and bands of base and tuned",
     ]
+    return [*lines, *(["bands over seeds: lowest to highest"] if any(stop.spec.seed for stop in stops) else [])]
 
 
 def _accuracy_scale(table: pd.DataFrame, scope: Scope, *references: Evaluation | None) -> alt.Scale:
@@ -151,6 +152,7 @@ def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str])
     several = set(joined.loc[joined["seeds"] > 1, "order"])
     series = _series(table)
     at, percent = x.of(x.column), alt.Axis(format=style.PERCENT_FORMAT, title=None)
+    along = alt.Order("percent:Q")  # from stop to stop: effective k need not grow with k
     colour, dash = _colour(series), _dash(series)
     band = alt.Chart(joined[joined["order"].isin(several)]).mark_area(opacity=0.16)
     lines = alt.Chart(joined).mark_line(opacity=0.8)
@@ -158,8 +160,8 @@ def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str])
     dots = alt.Chart(table).mark_point(filled=True, opacity=1, cursor="pointer")
     size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(30), alt.value(75))
     return [
-        band.encode(x=at, y=alt.Y("lowest:Q", axis=percent), y2=alt.Y2("highest:Q"), color=colour),
-        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=dash),
+        band.encode(x=at, y=alt.Y("lowest:Q", axis=percent), y2=alt.Y2("highest:Q"), color=colour, order=along),
+        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=dash, order=along),
         bars.encode(x=at, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
         dots.encode(
             x=at, y=alt.Y("accuracy:Q", axis=percent, scale=scale), color=colour, size=size, tooltip=_stop_tooltip()
@@ -254,7 +256,9 @@ def _marker_layers(x: _X, current_percent: float | None, changed_percent: float 
         layers += _cliff(x, changed_percent)
     if current_percent is not None:
         here = pd.DataFrame([{"percent": current_percent}])
-        layers.append(alt.Chart(here).mark_rule(color=style.RESTORED, opacity=0.8).encode(x=x.of("percent")))
+        layers.append(
+            alt.Chart(here).mark_rule(color=style.RESTORED, opacity=0.2, strokeWidth=7).encode(x=x.of("percent"))
+        )
     return layers
 
 

@@ -130,6 +130,11 @@ def explanation(strategy: Strategy) -> str:
     return f"{words.line} Source: {words.source}."
 
 
+def arithmetic_note(arithmetic: Arithmetic) -> str:
+    """The arithmetic in two words, for the foot of a title."""
+    return f"arithmetic: {arithmetic}"
+
+
 def arithmetic_words(spec: RestoreSpec) -> str:
     """In which arithmetic the numbers of a restoration were made, in a sentence."""
     if spec.strategy in BLENDS:
@@ -143,7 +148,7 @@ def series_name(spec: RestoreSpec) -> str:
 
 
 def spec_words(spec: RestoreSpec) -> str:
-    """A restoration in words: 'top 5% by relative change, transformer'."""
+    """A restoration in words: 'top 5% by relative change, transformer, exact arithmetic'."""
     parts = [
         WORDS[spec.strategy].phrase.format(numbers.percent(spec.percent)),
         "of the changed weights" if spec.among == "changed" else "",
@@ -151,7 +156,7 @@ def spec_words(spec: RestoreSpec) -> str:
         "" if spec.scope == "global" else "in each tensor",
         "" if spec.layers is None else f"layers {ranges(spec.layers)}",
         "" if spec.modules is None else " ".join(spec.modules),
-        "paper arithmetic" if spec.arithmetic == "paper" else "",
+        "" if spec.strategy in BLENDS else f"{spec.arithmetic} arithmetic",
         f"seed {spec.seed}" if spec.seed else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -62,6 +62,14 @@ def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure
     return figure
 
 
+def noted(figure: Figure, *words: str) -> Figure:
+    """The figure with further lines under its title: what its numbers were made with."""
+    title = cast("alt.TitleParams", figure.title)
+    held = title.subtitle if title.subtitle else []
+    title.subtitle = [*([held] if isinstance(held, str) else held), *words]
+    return figure
+
+
 def on_screen(figure: Figure, paper: Paper) -> dict[str, Any]:
     """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid."""
     spec = _inked(figure, paper)

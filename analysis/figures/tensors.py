@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.figures import numbers, plotly_style
 from analysis.figures.updates import MEASURES, Measure, layer_name, module_order
+from analysis.records import Arithmetic
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -31,7 +32,9 @@ def upward(measure: Measure) -> Measure:
     return "mean_relative" if measure == "changed_fraction" else measure
 
 
-def tensor_scatter(rows: Sequence["TensorRow"], measure: Measure = "mean_relative") -> "Figure":
+def tensor_scatter(
+    rows: Sequence["TensorRow"], measure: Measure = "mean_relative", *, arithmetic: Arithmetic = "exact"
+) -> "Figure":
     """Share of a tensor's parameters changed (%) against `upward(measure)` (log), a trace a module kind.
 
     A marker's area is the parameter count; a value of exactly 0 stands at the foot, on a line marked 0.
@@ -39,7 +42,7 @@ def tensor_scatter(rows: Sequence["TensorRow"], measure: Measure = "mean_relativ
     import plotly.graph_objects as go
 
     kind, floor = upward(measure), _floor([getattr(row, upward(measure)) for row in rows])
-    figure = go.Figure(layout=plotly_style.layout("Every tensor at a glance", _SUBTITLE))
+    figure = go.Figure(layout=plotly_style.layout("Every tensor at a glance", f"{_SUBTITLE} Arithmetic: {arithmetic}."))
     figure.update_xaxes(title="Share of its parameters changed, %", showgrid=True, zeroline=False)
     figure.update_yaxes(title=_sentence(MEASURES[kind].title), **_log_axis([getattr(row, kind) for row in rows], floor))
     drawn = go.Scatter if len(rows) <= DRAWN_AS_SVG else go.Scattergl

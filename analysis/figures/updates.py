@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers, style
+from analysis.records import Arithmetic
 
 if TYPE_CHECKING:
     from analysis.weights.tables import TensorRow
@@ -72,7 +73,9 @@ def _cell(layer: str, module: str, rows: Sequence["TensorRow"]) -> dict[str, obj
     }
 
 
-def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Figure:
+def layer_module_grid(
+    rows: Sequence["TensorRow"], measure: Measure, *, arithmetic: Arithmetic = "exact"
+) -> style.Figure:
     """Layers up the side, modules along the bottom, colour for the measure; a click reports the cell."""
     table, words = grid_table(rows), MEASURES[measure]
     layers = sorted(table["layer"].unique(), key=lambda name: (name != NO_LAYER, int(name) if name != NO_LAYER else -1))
@@ -95,7 +98,7 @@ def layer_module_grid(rows: Sequence["TensorRow"], measure: Measure) -> style.Fi
         )
     )
     figure = chart.add_params(_click()).properties(height=height)
-    return style.finish(figure, f"Where fine-tuning wrote: {words.title}")
+    return style.finish(figure, f"Where fine-tuning wrote: {words.title}", f"arithmetic: {arithmetic}")
 
 
 def module_order(module: str) -> tuple[int, str]:
@@ -139,7 +142,13 @@ def _where(cell: dict[Hashable, Any]) -> str:
     )
 
 
-def tensor_table(rows: Sequence["TensorRow"], layer: str | None = None, module: str | None = None) -> pd.DataFrame:
+def tensor_table(
+    rows: Sequence["TensorRow"],
+    layer: str | None = None,
+    module: str | None = None,
+    *,
+    arithmetic: Arithmetic = "exact",
+) -> pd.DataFrame:
     """One row a tensor, narrowed to a clicked cell where one is given."""
     chosen = [row for row in rows if layer in (None, layer_name(row.layer)) and module in (None, row.module)]
     return pd.DataFrame(
@@ -154,6 +163,7 @@ def tensor_table(rows: Sequence["TensorRow"], layer: str | None = None, module: 
                 "l2": row.l2,
                 "changed_fraction": row.changed_fraction,
                 "infinite": row.infinite,
+                "arithmetic": arithmetic,
             }
             for row in chosen
         ]

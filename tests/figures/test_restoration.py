@@ -41,7 +41,7 @@ def test_a_control_with_several_seeds_is_their_mean_and_a_band_on_the_same_axes(
     assert joined["relative top", 5.0]["seeds"] == 1
     kinds = [layer["mark"]["type"] for layer in drawn(figure)["layer"]]
     assert kinds.count("area") == kinds.count("line") == 1
-    assert "bands over seeds" in drawn(figure)["title"]["subtitle"][1]
+    assert "bands over seeds" in drawn(figure)["title"]["subtitle"][2]
 
 
 def test_the_axis_may_be_the_share_really_changed(make_stop, make_evaluation) -> None:
@@ -113,6 +113,7 @@ def test_the_shares_of_layers_and_of_modules_add_up_to_all_that_is_restored(make
     count = make_count(RestoreSpec(20))
     for figure in (places.layer_bars(count), places.module_bars(count)):
         assert sum(row["share"] for row in data_of(figure)) == pytest.approx(1.0)
+    assert drawn(places.layer_bars(count))["title"]["subtitle"] == [stops.spec_words(count.spec)]
     assert "75.0%, lies in layer 1" in places.layer_words(count)
     assert "80.0%, lies in module down" in places.module_words(count)
 
@@ -155,9 +156,13 @@ def test_the_stops_table_holds_both_domains_and_the_flips(make_stop) -> None:
 
 
 def test_a_stop_is_named_in_words() -> None:
-    assert stops.spec_words(RestoreSpec(5)) == "top 5% by relative change, transformer"
-    assert stops.spec_words(RestoreSpec(2.5, strategy="random", region="mlp", seed=2)) == "random 2.5%, mlp, seed 2"
-    assert stops.spec_words(RestoreSpec(100, layers=(0, 1, 2, 3))).endswith("layers 0–3")
+    assert stops.spec_words(RestoreSpec(5)) == "top 5% by relative change, transformer, exact arithmetic"
+    assert (
+        stops.spec_words(RestoreSpec(2.5, strategy="random", region="mlp", seed=2))
+        == "random 2.5%, mlp, exact arithmetic, seed 2"
+    )
+    assert stops.spec_words(RestoreSpec(100, layers=(0, 1, 2, 3))).endswith("layers 0–3, exact arithmetic")
+    assert stops.spec_words(RestoreSpec(60, "spectral")) == "weakest 60% of singular directions, transformer"
     narrow = RestoreSpec(5, "absolute-bottom", scope="tensor", modules=("q", "k"), among="changed", arithmetic="paper")
     assert stops.spec_words(narrow) == (
         "bottom 5% by absolute change, of the changed weights, transformer, in each tensor, k q, paper arithmetic"

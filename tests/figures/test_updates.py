@@ -106,4 +106,26 @@ def test_an_estimated_null_says_how_much_it_was_drawn_from() -> None:
     from dataclasses import replace
 
     figure = drawn(concentration.concentration_curve(replace(CURVE, null_parameters=64)))
-    assert "null estimated from 64" in figure["title"]["subtitle"]
+    assert "null estimated from 64" in figure["title"]["subtitle"][0]
+
+
+def test_the_arithmetic_stands_on_every_figure_and_table() -> None:
+    for figure in (
+        updates.layer_module_grid(ROWS, "l2", arithmetic="paper"),
+        concentration.concentration_curve(CURVE, arithmetic="paper"),
+    ):
+        assert "arithmetic: paper" in drawn(figure)["title"]["subtitle"]
+    for table in (
+        updates.tensor_table(ROWS, arithmetic="paper"),
+        concentration.concentration_table(CURVE, arithmetic="paper"),
+    ):
+        assert set(table["arithmetic"]) == {"paper"}
+
+
+def test_past_the_cliff_nothing_more_really_changes() -> None:
+    table = concentration.concentration_table(CURVE, (5, 20, 60), changed_percent=12.5)
+    assert table["effective_percent"].tolist() == [5.0, 12.5, 12.5]
+    marked = drawn(concentration.concentration_curve(CURVE, changed_percent=12.5))
+    assert any(row.get("cliff") == 12.5 for rows in marked["datasets"].values() for row in rows)
+    whole = drawn(concentration.concentration_curve(CURVE, changed_percent=100.0))
+    assert not any("cliff" in row for rows in whole["datasets"].values() for row in rows)

@@ -162,7 +162,7 @@ def test_a_new_stop_is_evaluated_in_the_background_and_then_shown(
 ) -> None:
     app = open_page("restore", pair, asking)
     app.button(key="stop-40").click().run()
-    assert [job.title for job in answered.jobs.all()] == ["Ask: top 40% by relative change, transformer"]
+    assert [job.title for job in answered.jobs.all()] == ["Ask: top 40% by relative change, transformer, exact arithmetic"]
     settle(answered)
     app.run()
     assert not app.exception
