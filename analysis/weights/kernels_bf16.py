@@ -316,7 +316,8 @@ def take_cells(
         unchanged[a] = np.uint32(0)
     first, last = max(first_exponent, span[0] >> 7), (span[1] >> 7) + 1
     _take_one_by_one(cells, span[0], min(span[1] + 1, first_exponent * 128), arithmetic, values, table)
-    number, counts, sums, squares = np.empty((4, 128))
+    lines = np.empty((4, 128))  # taken by number: unpacked, a row would not be known to be contiguous
+    number, counts, sums, squares = lines[0], lines[1], lines[2], lines[3]
     for step in range(128):
         _add_up(cells[step * 32768 : (step + 1) * 32768], first, last, values, number, counts, sums, squares)
         for m in range(128):

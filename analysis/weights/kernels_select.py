@@ -102,7 +102,8 @@ def select(
     `count` stored values, the `first`-th of their tensor onward; `places` are places in the tensor. Ties hashed below
     `low` are restored, those above `high` are not. Returns how many ties were handed back, and how many lie below.
     """
-    p, s, x, y = np.empty((4, 4096), np.float32)
+    lines = np.empty((4, 4096), np.float32)  # taken by number: unpacked, a row would not be known to be contiguous
+    p, s, x, y = lines[0], lines[1], lines[2], lines[3]
     key, change, scratch = np.empty(4096), np.empty(4096), np.empty((3, 4096), np.float32)
     near = np.zeros(4096, np.bool_)
     words = near.view(np.uint64)
@@ -155,14 +156,14 @@ def select(
 
 
 @_compiled
-def blend(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
-    """Copy base where the mask is set and tuned elsewhere, bit for bit (views of unsigned words)."""
+def blend16(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
+    """Copy base where the mask (0 or 1, uint8) is set and tuned elsewhere, bit for bit: 16-bit words."""
     for j in range(count):
-        out[j] = base[j] if mask[j] else tuned[j]
+        out[j] = tuned[j] ^ ((base[j] ^ tuned[j]) & np.uint16(-np.int16(mask[j])))
 
 
 @_compiled
-def blend_wide(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
-    """The same from bfloat16 words to float32 words."""
+def blend32(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
+    """The same for 32-bit words."""
     for j in range(count):
-        out[j] = np.uint32(base[j] if mask[j] else tuned[j]) << np.uint32(16)
+        out[j] = tuned[j] ^ ((base[j] ^ tuned[j]) & np.uint32(-np.int32(mask[j])))

@@ -149,8 +149,9 @@ def _blend(chunk: Chunk, tensor: PairedTensor, mask: Array, buffers: Buffers, ou
     from analysis.weights import kernels_select as kernels
 
     base = _in_dtype(chunk.base, tensor.base.dtype, tensor.tuned.dtype, chunk.count, buffers)
-    word = np.uint32 if tensor.tuned.dtype == "F32" else np.uint16
-    kernels.blend(base.view(word), chunk.tuned.view(word), mask, chunk.count, out.view(word))
+    wide = tensor.tuned.dtype == "F32"
+    word, blend = (np.uint32, kernels.blend32) if wide else (np.uint16, kernels.blend16)
+    blend(base.view(word), chunk.tuned.view(word), mask.view(np.uint8), chunk.count, out.view(word))
 
 
 def _in_dtype(raw: Bytes, dtype: str, wanted: str, count: int, buffers: Buffers) -> Bytes:
