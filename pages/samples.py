@@ -147,11 +147,11 @@ def picked_rows(table: pd.DataFrame, before: samples.State, after: samples.State
         by = filters(table)
         found = samples.pick(table, chosen, search, ids=slice_.ids if slice_ is not None else None, **by)
         words = samples.filter_words(before, after, chosen, search, by["levels"], by["relations"])
-        slices.menu(frozenset(found["id"]), words)
+        slices.menu(found["id"], words)
         st.toggle("Raw outputs", value=True, key=RAW, persist_state="session")
         rows = numbers.count(len(found))
         charts.csv(lambda: samples.export(found), "answers", label=f"CSV of {rows} rows, everything in it")
-    slices.banner(frozenset(table["id"]))
+    slices.banner(table["id"])
     return found
 
 
