@@ -173,6 +173,7 @@ def test_the_prompt_shown_is_the_prompt_asked_shots_included(home: Path, pair: C
         f"<s>Question: {shot.question}\nAnswer: {shot.answers[0]}\n\nQuestion: "
     )
     assert found.engine["shots"] == 1 and found.engine["bos_reason"] == "added"
+    assert found.engine["first_prompt"] == views[found.rows[0].id].text
 
 
 def test_a_sweep_chooses_on_the_dev_split_where_there_is_one(
