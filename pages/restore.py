@@ -11,7 +11,17 @@ from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, notices, progress, questions, selection, stop_controls, stop_preview, sweeps
+from pages.components import (
+    charts,
+    notices,
+    progress,
+    questions,
+    repair,
+    selection,
+    stop_controls,
+    stop_preview,
+    sweeps,
+)
 from pages.components.stop_preview import number
 from pages.components.words import EFFECTIVE_K, HEADLINE, L2_MOVED, MASTERY, MCNEMAR, PAPER_LINK
 
@@ -166,8 +176,13 @@ def answered(comparison: Comparison, asking: Asking, spec: RestoreSpec, count: R
     restored = result(comparison, spec, asking)
     known = stops.beside(workspace().known_stops(comparison, asking), spec)
     if restored is not None:
-        accuracy_metrics(restored, tuned, next((stop for stop in known if stop.spec == spec), None))
+        stop = next((stop for stop in known if stop.spec == spec), None)
+        accuracy_metrics(restored, tuned, stop)
+        if stop is not None:
+            repair.metrics(stop)
+        repair.looked_at(asking, {"base": base, "tuned": tuned, "restored": restored})
     curves(comparison, known, base, tuned, spec, count)
+    repair.choice(comparison, asking, spec)
     sweeps.offer_sweep(comparison, asking, key="restore", spec=spec)
     levels(base, tuned, restored)
     stops_table(known, tuned)
