@@ -214,6 +214,8 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Restore and evaluate every percentage; choose on the dev split (or half of the questions), report on the rest."""
+    from analysis.knowledge.stops import seed_bands
+
     asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
     template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)
@@ -235,6 +237,7 @@ def sweep(
         "base": _without_rows(report.base),
         "tuned": _without_rows(report.tuned),
         "choice": msgspec.to_builtins(report.choice),
+        "bands": msgspec.to_builtins(seed_bands(report.stops)),
     }
     terminal.answer(answer, as_json, table="stops")
 
