@@ -6,7 +6,7 @@ the latest request of this session wins.
 
 import streamlit as st
 
-from analysis.figures import numbers, restoration, stops
+from analysis.figures import numbers, repairs, restoration, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
@@ -66,11 +66,12 @@ def ensure_references(comparison: Comparison, asking: Asking) -> tuple[Evaluatio
 def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop | None) -> None:
     """The answer in numbers: accuracy with its interval per domain, and the questions that changed side."""
     with st.container(horizontal=True, key="accuracy"):
-        for metric in stops.accuracy_metrics(restored, tuned):
+        for scope, metric in zip(scopes(restored), stops.accuracy_metrics(restored, tuned), strict=True):
+            change = repairs.change_words(stop, scope) if stop else ""
             number(
                 metric.label,
                 metric.value,
-                f"95%: {metric.interval}",
+                "  \n".join(filter(None, (f"95%: {metric.interval}", change))),
                 help=f"{HEADLINE} Here: {metric.interval}.",
                 delta=metric.delta,
                 delta_color="normal" if metric.moved else "off",

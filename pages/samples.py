@@ -135,6 +135,7 @@ def columns(states: list[samples.State]) -> dict[str, object]:
         "gold": st.column_config.TextColumn("gold answers", width=120),
         "level": st.column_config.NumberColumn("mastery", width=70),
         "relation": st.column_config.TextColumn("relation", width=75),
+        "why": st.column_config.TextColumn("doubtful credit", width=170),
     }
     said = {state: st.column_config.TextColumn(state, width=130) for state in states}
     return fixed | said | {f"{state} raw": st.column_config.TextColumn(f"{state}, raw", width=150) for state in states}

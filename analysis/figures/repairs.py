@@ -3,6 +3,7 @@
 Knows stops, choices and evaluations; draws nothing, calls no model.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from analysis.figures import numbers
 from analysis.figures.visible import legible
 from analysis.knowledge.scoring import first_line
 from analysis.knowledge.statistics import wilson
-from analysis.records import Choice, Evaluation, Question, ThreeWay
+from analysis.records import Choice, Evaluation, Question, Stop, ThreeWay
 
 MARKS = {True: "✓", False: "✗"}
 
@@ -48,6 +49,15 @@ def repair_metrics(told: ThreeWay) -> tuple[RepairMetric, ...]:
             f"{told.newly_broken_base_wrong}.",
         ),
     )
+
+
+def change_words(stop: Stop, scope: str) -> str:
+    """How sure the change of a domain's headline against tuned is: 'change +4.1 to +12.0 points'; "" without levels."""
+    change = stop.macro_change.get(scope) if scope != "all" else None  # there the headline is no mean of levels
+    if change is None or any(math.isnan(bound) for bound in change.interval95):
+        return ""
+    low, high = (f"{100 * bound:+.1f}" for bound in change.interval95)
+    return f"change {low} to {high} points"
 
 
 def repair_columns(told: ThreeWay | None) -> dict[str, int | None]:

@@ -1,11 +1,12 @@
 """Healed, kept, broken and the choice of a stop, in words whose numbers can be worked out on paper."""
 
 from dataclasses import replace
+from math import nan
 
 from analysis.figures import repairs
 from analysis.figures.stops import sweep_table
 from analysis.knowledge.statistics import three_way
-from analysis.records import Choice
+from analysis.records import Change, Choice
 
 BASE = [True, True, False, False, True, False]
 TUNED = [False, True, True, False, False, True]
@@ -28,6 +29,14 @@ def test_the_table_of_stops_holds_the_repair(make_stop, make_evaluation) -> None
     table = sweep_table([replace(make_stop(5, RESTORED), three_way=told), make_stop(10, RESTORED)], ["in"])
     assert table["healed"].tolist()[0] == 1
     assert table["healed"].isna().tolist() == [False, True]
+
+
+def test_the_change_is_told_with_its_interval_where_the_headline_is_a_mean_of_levels(make_stop) -> None:
+    change = {"in": Change(0.08, (0.041, 0.12)), "all": Change(0.08, (0.0, 0.1)), "out": Change(nan, (nan, nan))}
+    stop = replace(make_stop(5, RESTORED), macro_change=change)
+    assert repairs.change_words(stop, "in") == "change +4.1 to +12.0 points"
+    assert repairs.change_words(stop, "all") == repairs.change_words(stop, "out") == ""
+    assert repairs.change_words(make_stop(5, RESTORED), "in") == ""
 
 
 def test_the_choice_says_where_it_was_made_where_it_is_reported_and_how_optimistic_it_was() -> None:
