@@ -29,7 +29,7 @@ test: check browser
 browser: $(VENV)/.tests
 	$(BIN)/python tests/browser/find_browser.py --install
 
-bench: $(VENV)/.tests
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:
@@ -48,6 +48,11 @@ $(VENV)/.runs: $(VENV)/.python pyproject.toml
 $(VENV)/.tests: $(VENV)/.runs
 	@echo "==> Installing what the tests need"
 	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tests
+	@echo "==> Installing what the benchmarks compare with"
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev,bench]"
 	@touch $@
 
 clean:

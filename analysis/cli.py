@@ -214,6 +214,8 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Restore and evaluate every percentage; choose on the dev split (or half of the questions), report on the rest."""
+    from analysis.knowledge.stops import seed_bands
+
     asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
     names: list[Any] = [name.strip() for name in strategies.split(",")]
     template = RestoreSpec(0, "relative-top", region, scope, _layers(layers), arithmetic, 0, _words(modules), among)
@@ -235,6 +237,7 @@ def sweep(
         "base": _without_rows(report.base),
         "tuned": _without_rows(report.tuned),
         "choice": msgspec.to_builtins(report.choice),
+        "bands": msgspec.to_builtins(seed_bands(report.stops)),
     }
     terminal.answer(answer, as_json, table="stops")
 
@@ -272,6 +275,12 @@ def mastery(
     samples: Annotated[int, typer.Option(min=1, help="completions of each statement")] = 10,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy")] = 0.7,
     until: Annotated[Literal["length", "sentence"], typer.Option(help="where a completion ends")] = "length",
+    method: Annotated[
+        Literal["auto", "statements", "question form"], typer.Option(help="statements, or the question after others")
+    ] = "auto",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="one sample of each statement, and how sure that is")
+    ] = False,
     split: SplitOption = "test",
     domain: DomainOption = "both",
     limit: Limit = None,
@@ -284,12 +293,14 @@ def mastery(
     from analysis.knowledge.templates import read_templates
 
     asking = _asking(questions, "paper", split, domain, None, limit, seed, dtype)
-    protocol = Protocol(samples=samples, temperature=temperature, seed=seed, until=until)
+    taken = {"samples": 1, "preview_of": samples} if preview else {"samples": samples}
+    protocol = Protocol(temperature=temperature, seed=seed, until=until, **taken)
     statements = read_templates(templates) if templates else None
-    table = _workspace().mastery(base, asking, protocol, statements, terminal.progress())
+    table = _workspace().mastery(base, asking, protocol, statements, terminal.progress(), method)
     table.write(out)
     levels = {str(level): count for level, count in table.level_counts().items()}
-    terminal.answer({"out": str(out), "facts": len(table.frame), "levels": levels, **table.protocol}, as_json)
+    told = {"out": str(out), "facts": len(table.frame), "method": table.method, "levels": levels, **table.protocol}
+    terminal.answer(told | (_preview_fields(table) if preview else {}), as_json)
 
 
 @app.command()
@@ -441,6 +452,15 @@ def _without_rows(evaluation: Any) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(replace(evaluation, rows=()))
     del fields["rows"]
     return fields
+
+
+def _preview_fields(table: Any) -> dict[str, Any]:
+    """How sure a preview is: facts at each level as estimated with a 95% interval, and how many facts are settled."""
+    from analysis.knowledge.mastery_preview import preview_odds
+
+    found = preview_odds(table)
+    counts = {str(level): {"facts": told[0], "low": told[1], "high": told[2]} for level, told in found.counts.items()}
+    return {"estimated_levels": counts, "settled": int(found.settled.sum())}
 
 
 def _rows(records: Sequence[Any]) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ loaded model. Neither gets the restoring of a stop on its bill.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from analysis.language.load import LanguageModel
@@ -76,7 +78,9 @@ def _seconds(run: Callable[[], object]) -> float:
 class LmEval:
     """The same questions as an lm-eval task; the model and its wrapper, the task and its manager are made once."""
 
-    def __init__(self, lm: LanguageModel, prompts: Sequence[str], answers: Sequence[Sequence[str]], batch: int) -> None:
+    def __init__(
+        self, lm: LanguageModel, prompts: Sequence[str], answers: Sequence[Sequence[str]], batch: int, folder: Path
+    ) -> None:
         import logging
 
         from lm_eval.models.huggingface import HFLM
@@ -84,11 +88,14 @@ class LmEval:
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         rows = [{"prompt": prompt, "gold": list(gold)} for prompt, gold in zip(prompts, answers, strict=True)]
+        file = folder / "closed_book.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
         self._model = HFLM(pretrained=lm.model, tokenizer=lm.tokenizer, batch_size=batch, device="cpu")
         self._manager = TaskManager()
         self._task = {
             "task": "closed_book",
-            "custom_dataset": lambda **_: {"test": _dataset(rows)},
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(file)}, "cache_dir": str(folder / "datasets")},
             "output_type": "generate_until",
             "test_split": "test",
             "doc_to_text": "{{prompt}}",
@@ -107,9 +114,3 @@ class LmEval:
         )
         samples = sorted(found["samples"]["closed_book"], key=lambda one: one["doc_id"])
         return [one["resps"][0][0] for one in samples]
-
-
-def _dataset(rows: list[dict[str, Any]]) -> Any:
-    from datasets import Dataset
-
-    return Dataset.from_list(rows)

@@ -134,14 +134,16 @@ def _garbage(told: tuple[int, ...], shift: int) -> list[int]:
     return [(token + shift) % 1000 + 300 for token in (*told, *[5] * (16 - len(told)))]
 
 
-def against_lm_eval(subject: Subject) -> Line | str:
+def against_lm_eval(subject: Subject, home: Path) -> Line | str:
     """New stops against `lm_eval.simple_evaluate` on the same questions."""
     lm = subject.model.lm
     answers = [question.answers for question in subject.questions.questions]
     subject.model.enter("tuned")
     try:
-        size = peers.best_batch(lambda size: peers.LmEval(lm, subject.texts(), answers, size)(), peers.BATCH_SIZES[1:4])
-        peer = peers.LmEval(lm, subject.texts(), answers, size)
+        size = peers.best_batch(
+            lambda size: peers.LmEval(lm, subject.texts(), answers, size, home)(), peers.BATCH_SIZES[1:4]
+        )
+        peer = peers.LmEval(lm, subject.texts(), answers, size, home)
     except ImportError:
         return "lm-eval is not installed: pip install -e '.[bench]'"
     pairs, same = [], 0
@@ -218,7 +220,7 @@ def lines(parts: list[str], home: Path, exact: str) -> Iterator[Line | str]:
         yield worst(demo(home))
         yield worst(random_llama(home / "random"))
     if "lm-eval" in parts:
-        yield against_lm_eval(demo(home))
+        yield against_lm_eval(demo(home), home)
     if "mastery" in parts:
         yield from mastery(home)
 
@@ -240,6 +242,7 @@ def main() -> None:
     asked = parser.parse_args()
     let_waiting_threads_sleep()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     started = time.perf_counter()
     print("| what | ours s (CPU) | theirs s (CPU) | times faster | wanted | |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

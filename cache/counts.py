@@ -14,7 +14,7 @@ import msgspec
 from analysis.errors import PalimpsestError
 from analysis.records import Progress, Realised, RestoreCount, RestoreSpec, ResultKey, Silent, Stored
 from cache.asked import Comparison
-from cache.keys import make_key
+from cache.keys import VERSIONS, make_key
 from cache.pairs import PairWork
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _look(pair: CheckpointPair, profile: UpdateProfile, spec: RestoreSpec, progr
 
 
 def _count_key(profile: UpdateProfile, spec: RestoreSpec) -> ResultKey:
-    return make_key("blend", base=profile.base_id, tuned=profile.tuned_id, spec=spec.identity())
+    parts = {"base": profile.base_id, "tuned": profile.tuned_id, "spec": spec.identity()}
+    return make_key("blend", ranking=VERSIONS["profile"], **parts)
 
 
 def _spectrum_key(profile: UpdateProfile) -> ResultKey:

@@ -75,7 +75,6 @@ class KnowledgeWork(CountWork):
             return self.evaluation_of(comparison.base, replace(asking, dtype=dtype), progress)
         weights, questions = self._weights_part(comparison, state), self.question_set(asking)
         key = _evaluation_key(weights, model_folder(comparison), questions.id, asking.prompt, dtype)
-        self.store.require_room()
         with self.store.lock(key, progress):
             return self._read_evaluation(key) or self._ask(comparison, state, asking, dtype, key, progress)
 
@@ -84,6 +83,7 @@ class KnowledgeWork(CountWork):
     ) -> Evaluation:
         from analysis.knowledge.evaluation import evaluate
 
+        self.store.require_room()
         with self._lease(comparison, dtype, progress) as model:
             model.enter(state, progress)
             asked = self.question_set(asking)
@@ -116,11 +116,11 @@ class KnowledgeWork(CountWork):
         stored = self.store.get(key)
         if stored is not None:
             return evaluation_from_stored(stored)
-        self.store.require_room()
         with self.store.lock(key, progress):
             stored = self.store.get(key)  # another process may have been at it
             if stored is not None:
                 return evaluation_from_stored(stored)
+            self.store.require_room()
             lm = load_model(source, dtype=dtype)
             result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
             self.store.put(key, evaluation_to_stored(result))

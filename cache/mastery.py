@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from analysis.records import Progress, ResultKey, Silent
 from cache.asked import Asking, Comparison
@@ -20,6 +20,7 @@ from cache.pairs import PairWork
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.knowledge.forms import Method
     from analysis.knowledge.mastery import Protocol
     from analysis.knowledge.mastery_table import MasteryTable
     from analysis.knowledge.questions import QuestionSet
@@ -38,6 +39,7 @@ class MasteryWork(PairWork):
         protocol: Protocol,
         templates: Mapping[str, Sequence[str]] | None = None,
         progress: Progress | None = None,
+        method: Method | Literal["auto"] = "auto",
     ) -> MasteryTable:
         """R and level of every fact of these questions, for the model in `source`; the table is kept."""
         from analysis.knowledge.mastery import measure
@@ -61,6 +63,7 @@ class MasteryWork(PairWork):
             companions=companions_id(source),
             templates=digest(dict(used)),
             protocol=protocol,
+            method=method,
             dtype=dtype,
         )
         table = measure(
@@ -72,6 +75,8 @@ class MasteryWork(PairWork):
             max_new_tokens=protocol.max_new_tokens,
             seed=protocol.seed,
             until=protocol.until,
+            preview_of=protocol.preview_of,
+            method=method,
             store=self.store,
             key=key,
             progress=progress,

@@ -51,7 +51,6 @@ class PairWork:
         if known is not None:
             return known
         progress = progress or Silent()
-        self.store.require_room()
         with self.store.lock(_pass_key(comparison, arithmetic), progress):
             return self.known_profile(comparison, arithmetic) or self._pass(comparison, arithmetic, progress)
 
@@ -159,7 +158,8 @@ class PairWork:
         if identity in (profile.base_id, profile.tuned_id) or not isinstance(state, RestoreSpec):
             return {"checkpoint": identity}
         part = {"checkpoint": identity, "base": profile.base_id, "tuned": profile.tuned_id, "spec": state.identity()}
-        return part | ({"blend": VERSIONS["blend"]} if state.strategy in BLENDS else {})
+        algorithm = "blend" if state.strategy in BLENDS else "profile"  # the ranking decides which weights are chosen
+        return part | {algorithm: VERSIONS[algorithm]}
 
 
 def model_folder(comparison: Comparison) -> str:

@@ -15,9 +15,10 @@ import platformdirs
 
 from analysis.records import Progress, Silent
 from cache.asked import Asking, Comparison
+from cache.choices import ChoiceWork
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
-from cache.knowledge import DEFAULT_SWEEP, KnowledgeWork
+from cache.knowledge import DEFAULT_SWEEP
 from cache.mastery import MasteryWork
 from cache.models import State
 from cache.recent import Recent
@@ -37,7 +38,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(KnowledgeWork, TokenWork, MasteryWork):
+class Workspace(ChoiceWork, TokenWork, MasteryWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:

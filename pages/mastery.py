@@ -32,6 +32,8 @@ def chosen_table(pair: Comparison, asking: Asking | None) -> Path | None:
         known.setdefault(asking.mastery, f"the session's, {Path(asking.mastery).name}")
     if not known:
         return None
+    if measuring.just_done():
+        st.session_state["mastery_table"] = next(iter(known))  # the newest
     start = list(known).index(asking.mastery) if asking is not None and asking.mastery in known else 0
     picked = st.selectbox(
         "Measurement", list(known), index=start, format_func=known.get, key="mastery_table", width=420
@@ -143,14 +145,20 @@ def send(pair: Comparison, asking: Asking | None, path: Path) -> None:
     st.subheader("Use the levels")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**For training:** fine-tune the base on facts of one level.")
+        st.markdown("**One level:** fine-tune the base on its facts, or see how they are answered.")
         level = st.segmented_control(
             "Level", MASTERY_LEVELS, default=0, required=True, key="mastery_training_level", help=MASTERY
         )
         source = asking.questions if asking is not None else "QUESTIONS"
         st.code(tables.training_command(pair.base, source, path, level or 0), language=None, wrap_lines=True)
+        if asking is not None and st.button(f"Samples at level {level or 0}", icon=":material/fact_check:"):
+            st.session_state["samples_levels"] = [level or 0]
+            use(asking, path)
+            st.switch_page("samples.py")
     with right:
-        st.markdown("**For the evaluation:** Restore, Samples and Overview then count accuracy by these levels.")
+        st.markdown(
+            "**All of them, in the evaluation:** Restore, Samples and Overview then count accuracy by these levels."
+        )
         if asking is None:
             st.caption("Choose questions above first.")
         elif asking.mastery == str(path):
@@ -167,7 +175,7 @@ def send(pair: Comparison, asking: Asking | None, path: Path) -> None:
 
 
 def use(asking: Asking, path: Path) -> None:
-    """Give the session's questions these levels; a callback."""
+    """Give the session's questions these levels."""
     with notices.shown_errors():
         chosen = replace(asking, mastery=str(path))
         workspace().question_set(chosen)

@@ -6,12 +6,22 @@ the latest request of this session wins.
 
 import streamlit as st
 
-from analysis.figures import numbers, restoration, stops
+from analysis.figures import numbers, repairs, restoration, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, notices, progress, questions, selection, stop_controls, stop_preview, sweeps
+from pages.components import (
+    charts,
+    notices,
+    progress,
+    questions,
+    repair,
+    selection,
+    stop_controls,
+    stop_preview,
+    sweeps,
+)
 from pages.components.stop_preview import number
 from pages.components.words import EFFECTIVE_K, HEADLINE, L2_MOVED, MASTERY, MCNEMAR, PAPER_LINK
 
@@ -56,11 +66,12 @@ def ensure_references(comparison: Comparison, asking: Asking) -> tuple[Evaluatio
 def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop | None) -> None:
     """The answer in numbers: accuracy with its interval per domain, and the questions that changed side."""
     with st.container(horizontal=True, key="accuracy"):
-        for metric in stops.accuracy_metrics(restored, tuned):
+        for scope, metric in zip(scopes(restored), stops.accuracy_metrics(restored, tuned), strict=True):
+            change = repairs.change_words(stop, scope) if stop else ""
             number(
                 metric.label,
                 metric.value,
-                f"95%: {metric.interval}",
+                "  \n".join(filter(None, (f"95%: {metric.interval}", change))),
                 help=f"{HEADLINE} Here: {metric.interval}.",
                 delta=metric.delta,
                 delta_color="normal" if metric.moved else "off",
@@ -166,8 +177,13 @@ def answered(comparison: Comparison, asking: Asking, spec: RestoreSpec, count: R
     restored = result(comparison, spec, asking)
     known = stops.beside(workspace().known_stops(comparison, asking), spec)
     if restored is not None:
-        accuracy_metrics(restored, tuned, next((stop for stop in known if stop.spec == spec), None))
+        stop = next((stop for stop in known if stop.spec == spec), None)
+        accuracy_metrics(restored, tuned, stop)
+        if stop is not None:
+            repair.metrics(stop)
+        repair.looked_at(asking, {"base": base, "tuned": tuned, "restored": restored})
     curves(comparison, known, base, tuned, spec, count)
+    repair.choice(comparison, asking, spec)
     sweeps.offer_sweep(comparison, asking, key="restore", spec=spec)
     levels(base, tuned, restored)
     stops_table(known, tuned)

@@ -135,6 +135,7 @@ def columns(states: list[samples.State]) -> dict[str, object]:
         "gold": st.column_config.TextColumn("gold answers", width=120),
         "level": st.column_config.NumberColumn("mastery", width=70),
         "relation": st.column_config.TextColumn("relation", width=75),
+        "why": st.column_config.TextColumn("doubtful credit", width=170),
     }
     said = {state: st.column_config.TextColumn(state, width=130) for state in states}
     return fixed | said | {f"{state} raw": st.column_config.TextColumn(f"{state}, raw", width=150) for state in states}
@@ -147,11 +148,11 @@ def picked_rows(table: pd.DataFrame, before: samples.State, after: samples.State
         by = filters(table)
         found = samples.pick(table, chosen, search, ids=slice_.ids if slice_ is not None else None, **by)
         words = samples.filter_words(before, after, chosen, search, by["levels"], by["relations"])
-        slices.menu(frozenset(found["id"]), words)
+        slices.menu(found["id"], words)
         st.toggle("Raw outputs", value=True, key=RAW, persist_state="session")
         rows = numbers.count(len(found))
         charts.csv(lambda: samples.export(found), "answers", label=f"CSV of {rows} rows, everything in it")
-    slices.banner(frozenset(table["id"]))
+    slices.banner(table["id"])
     return found
 
 

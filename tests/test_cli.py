@@ -125,6 +125,10 @@ def test_sweep_has_the_contracts_fields(palimpsest: Any, tiny_pair: Any) -> None
     choice = {"choose_n", "choose_best_percent", "report_n", "report_accuracy", "optimism"}
     assert choice <= set(told["choice"]) and told["choice"]["chosen_on"] == "half"
     assert {"healed", "damaged", "kept", "won", "newly_broken"} <= set(told["stops"][0]["three_way"])
+    assert [(band["strategy"], band["percent"], band["seeds"]) for band in told["bands"]] == [
+        ("random", 0, [0, 1]),
+        ("random", 40, [0, 1]),
+    ]
 
 
 def test_a_sweep_of_blends_says_what_each_really_changed(palimpsest: Any, tiny_pair: Any) -> None:

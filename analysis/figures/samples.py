@@ -110,8 +110,10 @@ def states_of(frame: pd.DataFrame) -> list[State]:
 
 
 def compared(frame: pd.DataFrame, before: State, after: State) -> pd.DataFrame:
-    """The frame with `side` (how each answer changed), `lost` (right in base, wrong after), `split` (scores of the
-    answer after disagree) and `doubtful` (its credit is)."""
+    """The frame with `side` (how each answer changed) and what is to be said of the answer after.
+
+    `lost`: right in base, wrong after; `split`: its four scores disagree; `doubtful`: its credit is, and `why`.
+    """
     was, now = frame[f"{before} contains"].to_numpy(bool), frame[f"{after} contains"].to_numpy(bool)
     names = np.array([SIDES[False, False], SIDES[False, True], SIDES[True, False], SIDES[True, True]], dtype=object)
     scores = frame[[f"{after} {score}" for score in SCORES]].to_numpy(bool)
@@ -121,6 +123,7 @@ def compared(frame: pd.DataFrame, before: State, after: State) -> pd.DataFrame:
         lost=lost,
         split=np.asarray(scores.any(axis=1) & ~scores.all(axis=1)),
         doubtful=frame[f"{after} doubt"] != "",
+        why=np.where(frame[f"{after} doubt"] != "", frame[f"{after} credited"] + ": " + frame[f"{after} doubt"], ""),
     )
 
 
@@ -173,7 +176,7 @@ def shown(table: pd.DataFrame, *, raw: bool) -> pd.DataFrame:
         found[state] = marks + " " + table[state].map(legible)
     for state in states if raw else ():
         found[f"{state} raw"] = table[f"{state} raw"].map(legible)
-    return found.assign(level=table["level"], relation=table["relation"])
+    return found.assign(level=table["level"], relation=table["relation"], why=table["why"].map(legible))
 
 
 def export(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.figures import numbers
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
+from analysis.figures.repairs import repair_columns
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
 from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop, Tally
 
@@ -169,6 +170,7 @@ def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
         per_scope = {f"accuracy_{scope}": headline(stop.evaluation, scope).value for scope in scopes}
         rows.append(
             {name: row[name] for name in CURVE_COLUMNS if name not in ("order", "accuracy", "low", "high")}
+            | repair_columns(stop.three_way)
             | per_scope
             | where
         )

@@ -120,4 +120,5 @@ def _engine(
         "bos": bos.token,
         "bos_reason": bos.reason,
         "shots": len(prompt.shots),
+        "first_prompt": lm.tokenizer.decode(list(prompts[0]), clean_up_tokenization_spaces=False),
     }

@@ -3,7 +3,8 @@
 Each fact is put into its relation's statement templates (21) and completed 10 times at temperature 0.7 with at most 32
 new tokens. R is the share of all completions that contain the object or an alias; level 0 is R = 0, level i is R in
 ((i-1)/4, i/4]. No top-k and no top-p cut the distribution. A completion already right is not continued: what follows
-cannot take the object away. Does not know where results are kept; a store and a key are given.
+cannot take the object away. Facts without templates are measured by the question form (forms.py), with R and levels by
+the same thresholds and under its own name. Does not know where results are kept; a store and a key are given.
 """
 
 from __future__ import annotations
@@ -11,28 +12,32 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from analysis.errors import QuestionError, SpecError
+from analysis.errors import SpecError
+from analysis.knowledge.forms import Form, Method, make_form
+from analysis.knowledge.mastery_preview import with_odds
 from analysis.knowledge.mastery_table import MasteryTable
 from analysis.knowledge.prompts import encode_text
 from analysis.knowledge.scoring import accepted_answers, contains
-from analysis.knowledge.templates import TEMPLATES, check_templates, fill
+from analysis.knowledge.templates import TEMPLATES
+from analysis.language.memory import fitting_rows
 from analysis.records import Progress, Question, ResultKey, ResultStore, Silent, Stored, check_cancelled
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
-    from analysis.language.sample import Branches, Draws, Stop, Truths
+    from analysis.language.sample import Branches, Draws, Integers, Stop, Truths
 
 BLOCK_FACTS = 32  # computed, stored and lost together
 PROMPTS_A_PASS = {"cpu": 128, "mps": 256, "cuda": 1024}
 SENTENCE_ENDS = frozenset(".!?\n")
-Until = Literal["length", "sentence"]
+LINE_ENDS = frozenset("\n")
+Until = Literal["length", "sentence", "line"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class Protocol:
     """How mastery is measured; the defaults are the paper's.
 
     `until` "sentence" also ends a completion after the first token that holds one of . ! ? or a line break, except for
-    facts whose accepted answers hold one themselves ("St. Louis"). Temperature 0 is greedy decoding.
+    facts whose accepted answers hold one themselves ("St. Louis"); "line" ends it before its first line break, and is
+    the question form's. Temperature 0 is greedy decoding. `preview_of`: these are so many of the samples that a full
+    measurement takes of each statement, the first ones of the very same.
     """
 
     samples: int = 10
@@ -48,14 +55,17 @@ class Protocol:
     max_new_tokens: int = 32
     seed: int = 0
     until: Until = "length"
+    preview_of: int | None = None
 
     def __post_init__(self) -> None:
         counts = {"samples": self.samples, "max_new_tokens": self.max_new_tokens}
         problems = [f"{name} is {value}: give 1 or more" for name, value in counts.items() if value < 1]
         if not 0 <= self.temperature < math.inf:
             problems.append(f"temperature is {self.temperature}: give 0 (greedy) or more")
-        if self.until not in ("length", "sentence"):
-            problems.append(f"until is {self.until!r}: choose length or sentence")
+        if self.until not in get_args(Until):
+            problems.append(f"until is {self.until!r}: choose one of {', '.join(get_args(Until))}")
+        if self.preview_of is not None and self.preview_of <= self.samples:
+            problems.append(f"preview_of is {self.preview_of}: a preview takes fewer samples, not {self.samples}")
         if problems:
             raise SpecError("Mastery cannot be measured as asked.", items=problems)
 
@@ -88,6 +98,8 @@ def measure(
     max_new_tokens: int = 32,
     seed: int = 0,
     until: Until = "length",
+    preview_of: int | None = None,
+    method: Method | Literal["auto"] = "auto",
     store: ResultStore | None = None,
     key: ResultKey | None = None,
     progress: Progress | None = None,
@@ -97,15 +109,17 @@ def measure(
 
     The protocol's settings are described at `Protocol`; the defaults are the paper's.
     With a `store`, blocks of facts are kept under `key` (which names the model's weights) and what was measured, so
-    that work cut short goes on where it was. `batch_size` is the number of prompts taken together. Raises QuestionError
-    naming every fact without relation, subject or templates; LanguageError for prompts that do not fit the context.
+    that work cut short goes on where it was. `batch_size` is the number of prompts taken together. `method` "auto" is
+    the paper's statements where every fact has them, the question form where none has (analysis.knowledge.forms).
+    With `preview_of` the levels are the likeliest ones, with their odds (analysis.knowledge.mastery_preview).
+    Raises QuestionError naming every fact that cannot be put so; LanguageError for prompts that do not fit the context.
     """
-    protocol = Protocol(samples, temperature, max_new_tokens, seed, until)
+    form = make_form(facts, templates, method, seed)
+    if form.method == "question form":
+        until = "line"
+    protocol = Protocol(samples, temperature, max_new_tokens, seed, until, preview_of)
     progress = progress or Silent()
-    used = {name: tuple(templates[name]) for name in sorted({fact.relation or "" for fact in facts} & set(templates))}
-    check_templates(used)
-    _check(facts, used)
-    prober = Prober(lm, used, protocol, batch_size or PROMPTS_A_PASS[lm.device.split(":")[0]])
+    prober = Prober(lm, form, protocol, batch_size)
     blocks: list[list[tuple[int, ...]]] = []
     watch = _Watch(progress, len(facts), protocol.samples)
     for start in range(0, len(facts), BLOCK_FACTS):
@@ -114,51 +128,58 @@ def measure(
         successes = _remembered(prober, block, store, key, watch)
         watch.done(successes)
         blocks.append(successes)
-    return MasteryTable.of(facts, [row for block in blocks for row in block], used, protocol)
+    found = [row for block in blocks for row in block]
+    table = MasteryTable.of(facts, found, form.names, protocol, form.method)
+    return table if preview_of is None else with_odds(table)
 
 
 class Prober:
     """One model under one protocol: facts in, successes by template out."""
 
-    def __init__(
-        self, lm: LanguageModel, templates: Mapping[str, tuple[str, ...]], protocol: Protocol, batch_size: int
-    ) -> None:
-        self.lm, self.templates, self.protocol, self._batch_size = lm, templates, protocol, batch_size
+    def __init__(self, lm: LanguageModel, form: Form, protocol: Protocol, batch_size: int | None) -> None:
+        self.lm, self.form, self.protocol, self._batch_size = lm, form, protocol, batch_size
         self._decode = lru_cache(maxsize=1 << 17)(self._decode_now)
         self._ends = self._ending_tokens()
 
     def probe(self, facts: Sequence[Question], progress: Progress) -> list[tuple[int, ...]]:
-        """For each fact, how many of the samples under each of its relation's templates hold the object.
+        """For each fact, how many of the samples of each of its texts hold the object.
 
         Asks at each new token whether anybody still wants to know, since a block may take minutes.
         """
         from analysis.language.sample import sample
 
-        filled = [(n, fill(text, fact.subject or "")) for n, fact in enumerate(facts) for text in self._of(fact)]
+        filled = [(n, text) for n, fact in enumerate(facts) for text in self.form.texts(fact)]
         prompts = [encode_text(self.lm.tokenizer, text) for _, text in filled]
         draws = np.concatenate([self._draws(fact) for fact in facts])
         right = np.zeros(len(prompts), dtype=np.int64)
         lasts = [self._last_tokens(fact) for fact in facts]
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-        for first in range(0, len(order), self._batch_size):
-            rows = np.array(order[first : first + self._batch_size])
+        size = self._batch_size or self._fitting(max(map(len, prompts)))
+        for first in range(0, len(order), size):
+            rows = np.array(order[first : first + size])
             asked = [facts[filled[row][0]] for row in rows]
-            judge = _Judge(asked, [lasts[filled[row][0]] for row in rows], self._ends, self._decode)
+            judge = _Judge(asked, [lasts[filled[row][0]] for row in rows], self._ends, self._decode, self.protocol)
             chosen = [prompts[row] for row in rows]
             stop = _unless_cancelled(judge.finished, progress)
             for ended in sample(self.lm, chosen, draws[rows], temperature=self.protocol.temperature, stop=stop):
                 np.add.at(right, rows[ended.prompt], ended.count * judge.right(ended))
-        return _split(right, [len(self._of(fact)) for fact in facts])
+        return _split(right, [len(self._names(fact)) for fact in facts])
 
-    def _of(self, fact: Question) -> tuple[str, ...]:
-        return self.templates[fact.relation or ""]
+    def _names(self, fact: Question) -> tuple[str, ...]:
+        return self.form.names[fact.relation or ""]
+
+    def _fitting(self, longest: int) -> int:
+        """Prompts taken together: what memory holds if every sample goes its own way, at least one."""
+        rows = fitting_rows(self.lm, longest + self.protocol.max_new_tokens, 1) // self.protocol.samples
+        return max(1, min(rows, PROMPTS_A_PASS[self.lm.device.split(":")[0]]))
 
     def _draws(self, fact: Question) -> Draws:
         """The fact's own stream of uniform numbers: [templates, samples, new tokens], whoever else is measured."""
         name = f"{self.protocol.seed}\0{fact.relation}\0{fact.subject}\0{fact.id}"
         state = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest(), "little")
-        shape = (len(self._of(fact)), self.protocol.samples, self.protocol.max_new_tokens)
-        return np.random.default_rng(state).random(shape, dtype=np.float32)
+        whole = self.protocol.preview_of or self.protocol.samples
+        shape = (len(self._names(fact)), whole, self.protocol.max_new_tokens)
+        return np.random.default_rng(state).random(shape, dtype=np.float32)[:, : self.protocol.samples]
 
     def _last_tokens(self, fact: Question) -> frozenset[int]:
         """The tokens an accepted answer may end with: where one is told it is worth looking at the text."""
@@ -169,9 +190,10 @@ class Prober:
     def _ending_tokens(self) -> Truths:
         size = max(len(self.lm.tokenizer), int(self.lm.model.config.get_text_config().vocab_size))
         ends = np.zeros(size, dtype=bool)
-        if self.protocol.until == "sentence":
+        if self.protocol.until != "length":
+            signs = SENTENCE_ENDS if self.protocol.until == "sentence" else LINE_ENDS
             pieces = self.lm.tokenizer.batch_decode([[token] for token in range(len(self.lm.tokenizer))])
-            ends[: len(pieces)] = [bool(SENTENCE_ENDS & set(piece)) for piece in pieces]
+            ends[: len(pieces)] = [bool(signs & set(piece)) for piece in pieces]
         return ends
 
     def _decode_now(self, tokens: bytes) -> str:
@@ -192,13 +214,19 @@ class _Judge:
     """Which completions of one batch are right, and which need not go on."""
 
     def __init__(
-        self, facts: list[Question], lasts: list[frozenset[int]], ends: Truths, decode: Callable[[bytes], str]
+        self,
+        facts: list[Question],
+        lasts: list[frozenset[int]],
+        ends: Truths,
+        decode: Callable[[bytes], str],
+        protocol: Protocol,
     ) -> None:
-        self._facts, self._decode = facts, decode
+        self._facts, self._decode, self._one_line = facts, decode, protocol.until == "line"
         width = max(map(len, lasts), default=0)
         self._lasts = np.array([[*last, *[-1] * (width - len(last))] for last in lasts], dtype=np.int64)
         self._ends = ends
-        self._cut = np.array([not any(SENTENCE_ENDS & set(form) for form in accepted_answers(fact)) for fact in facts])
+        signs = LINE_ENDS if self._one_line else SENTENCE_ENDS
+        self._cut = np.array([not any(signs & set(form) for form in accepted_answers(fact)) for fact in facts])
 
     def finished(self, rows: Branches) -> Truths:
         """Right already, or at the end of the sentence."""
@@ -211,7 +239,11 @@ class _Judge:
     def right(self, rows: Branches) -> Truths:
         """Whether each completion holds the object or an alias."""
         told = zip(rows.prompt.tolist(), rows.tokens, strict=True)
-        return np.array([contains(self._decode(ids.tobytes()), self._facts[row]) for row, ids in told], dtype=bool)
+        return np.array([contains(self._text(ids), self._facts[row]) for row, ids in told], dtype=bool)
+
+    def _text(self, ids: Integers) -> str:
+        text = self._decode(ids.tobytes())
+        return text.split("\n", 1)[0] if self._one_line else text
 
 
 class _Watch:
@@ -253,29 +285,9 @@ def _remembered(
 
 
 def _block_key(key: ResultKey, block: Sequence[Question], prober: Prober) -> ResultKey:
-    asked = [
-        (fact.id, fact.relation, fact.subject, accepted_answers(fact), prober.templates[fact.relation or ""])
-        for fact in block
-    ]
+    asked = [(fact.id, fact.relation, fact.subject, accepted_answers(fact), prober.form.texts(fact)) for fact in block]
     digest = hashlib.blake2b(repr((asked, prober.protocol)).encode(), digest_size=16).hexdigest()
     return ResultKey("mastery-block", key.version, {**key.parts, "block": digest})
-
-
-def _check(facts: Sequence[Question], templates: Mapping[str, tuple[str, ...]]) -> None:
-    problems = list(_problems(facts, templates))
-    if problems:
-        shown = problems[:20] + ([f"and {len(problems) - 20} more"] if len(problems) > 20 else [])
-        raise QuestionError("Mastery cannot be measured for these facts.", items=shown)
-
-
-def _problems(facts: Sequence[Question], templates: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    if not facts:
-        yield "there are no facts: give at least one question with its relation and subject"
-    for fact in facts:
-        if not fact.subject:
-            yield f"{fact.id}: no subject could be read from {fact.question!r}"
-        elif fact.relation not in templates:
-            yield f"{fact.id}: no templates for the relation {fact.relation!r}"
 
 
 def _split(values: Any, lengths: list[int]) -> list[tuple[int, ...]]:

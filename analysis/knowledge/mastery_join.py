@@ -16,22 +16,46 @@ from analysis.records import MASTERY_LEVELS, Finding, Question
 if TYPE_CHECKING:
     import pandas as pd
 
+PAPERS = "statements"
+
 
 def join_mastery(questions: Sequence[Question], table: Path) -> tuple[list[Question], list[Finding]]:
     """The questions with their fact's level, found by id, else by relation and subject, and what could not be found.
 
     A question without an entry loses the level it may have had: a level is the base's, as measured in this table.
     """
-    levels = _levels(_read(table))
+    frame = _read(table)
+    method, levels = _method(frame, table), _levels(frame)
     joined = [replace(question, level=_level(question, levels)) for question in questions]
     missing = [question.question for question in joined if question.level is None]
     if len(missing) == len(joined):
         message = f"The mastery table {table} knows none of these {len(joined)} questions."
         raise QuestionError(message, code="no-mastery")
+    notes = _note_method(method, table)
     if not missing:
-        return joined, []
+        return joined, notes
     message = f"{len(missing)} of {len(joined)} questions have no mastery in {table.name}; they count in no level."
-    return joined, [Finding("warning", "no-mastery", message, tuple(missing[:20]))]
+    return joined, [*notes, Finding("warning", "no-mastery", message, tuple(missing[:20]))]
+
+
+def _method(frame: pd.DataFrame, table: Path) -> str:
+    """How the levels were measured; QuestionError for a table that mixes methods: their levels cannot be compared."""
+    found = sorted(set(frame["method"])) if "method" in frame.columns else [PAPERS]
+    if len(found) > 1:
+        counts = [f"{method}: {int((frame['method'] == method).sum())} facts" for method in found]
+        raise QuestionError(
+            f"The mastery table {table} mixes ways of measuring, whose levels cannot be compared. Split it by its "
+            "column method.",
+            items=counts,
+        )
+    return str(found[0]) if found else PAPERS
+
+
+def _note_method(method: str, table: Path) -> list[Finding]:
+    if method == PAPERS:
+        return []
+    message = f"The levels of {table.name} were measured by the {method}, not by the paper's full statements."
+    return [Finding("info", "mastery-method", message)]
 
 
 def _read(table: Path) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """What a mastery measurement found: R, level and successes by template, as a table and as a parquet file.
 
-The file's columns id, relation, subject, object, level, R are what others join on; `successes` is a list, one number a
-template, of `samples` completions each. Templates and protocol lie in the file's metadata. Does not know models.
+The file's columns id, relation, subject, object, level, R, method are what others join on; `successes` is a list, one
+number a template, of `samples` completions each. Templates and protocol lie in the file's metadata. Does not know
+models.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from analysis.records import MASTERY_LEVELS, Question
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.knowledge.forms import Method
     from analysis.knowledge.mastery import Protocol
 
 META = b"palimpsest.mastery"
+PREVIEW = ", preview"
 
 
 @dataclass(frozen=True, eq=False)
 class MasteryTable:
-    """Mastery of facts, one row each: id, relation, subject, object, level (0-4), R (0-1), successes by template.
+    """Mastery of facts, one row each: id, relation, subject, object, level (0-4), R (0-1), method, successes.
 
-    `templates` are by relation, in the order of `successes`; `protocol` holds samples, temperature, max_new_tokens,
-    seed and until.
+    `templates` are by relation ("" for none), in the order of `successes`; `protocol` holds samples, temperature,
+    max_new_tokens, seed, until and preview_of. `method` is "statements" (the paper's) or "question form", with
+    ", preview" behind where fewer samples were taken than a full measurement takes: such levels are estimates.
     """
 
     frame: pd.DataFrame
@@ -45,6 +49,7 @@ class MasteryTable:
         successes: Sequence[tuple[int, ...]],
         templates: Mapping[str, tuple[str, ...]],
         protocol: Protocol,
+        method: Method = "statements",
     ) -> MasteryTable:
         """The table of these facts, `successes` in the same order."""
         import pandas as pd
@@ -60,10 +65,21 @@ class MasteryTable:
                 "object": [fact.answers[0] for fact in facts],
                 "level": [level_of(share) for share in shares],
                 "R": shares,
+                "method": method if protocol.preview_of is None else f"{method}{PREVIEW}",
                 "successes": [list(row) for row in successes],
             }
         )
         return cls(frame, dict(templates), asdict(protocol))
+
+    @property
+    def method(self) -> str:
+        """How it was measured; tables written before there was a choice are the paper's statements."""
+        return str(self.frame["method"].iloc[0]) if "method" in self.frame and len(self.frame) else "statements"
+
+    @property
+    def preview(self) -> bool:
+        """Whether its levels are estimates from fewer samples."""
+        return self.method.endswith(PREVIEW)
 
     def level_counts(self) -> dict[int, int]:
         """Facts at each of the five levels."""
@@ -75,7 +91,7 @@ class MasteryTable:
         import pandas as pd
 
         rows = []
-        for relation, group in self.frame.groupby("relation"):
+        for relation, group in self.frame.groupby(self.frame["relation"].fillna("")):
             sums = [sum(column) for column in zip(*group["successes"], strict=True)]
             shares = [total / (len(group) * self.protocol["samples"]) for total in sums]
             rows += [
@@ -85,7 +101,12 @@ class MasteryTable:
         return pd.DataFrame(rows)
 
     def best_templates(self) -> dict[str, str]:
-        """Each relation's template with the best rate, the first of equals: what the token level puts to the base."""
+        """Each relation's template with the best rate, the first of equals: what the token level puts to the base.
+
+        None from the question form, which has no statements.
+        """
+        if not self.method.startswith("statements"):
+            return {}
         rates = self.template_rates()
         best = rates.loc[rates.groupby("relation")["rate"].idxmax()]
         return dict(zip(best["relation"], best["template"], strict=True))

@@ -6,13 +6,51 @@ Does not know weights or how the answers came about.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import get_args
 
 from analysis.knowledge.statistics import compare, compare_levels, stratified_difference, three_way
 from analysis.records import Change, Domain, Evaluation, Question, RestoreCount, RestoreSpec, Stop
 
 ALL = "all"
+
+
+@dataclass(frozen=True)
+class Band:
+    """One stop under several seeds: mean, lowest and highest accuracy (contains, 0-1), and their mean effective k.
+
+    Lowest and highest, not a t-interval: three seeds' would be 2.5 standard deviations wide either way and say little.
+    """
+
+    strategy: str
+    percent: float
+    effective_percent: float
+    seeds: tuple[int, ...]
+    mean: float
+    low: float
+    high: float
+
+
+def seed_bands(stops: Sequence[Stop]) -> tuple[Band, ...]:
+    """A band for every restoration that was done under more than one seed."""
+    groups: dict[RestoreSpec, list[Stop]] = {}
+    for stop in stops:
+        groups.setdefault(replace(stop.spec, seed=0), []).append(stop)
+    return tuple(_band(spec, group) for spec, group in groups.items() if len(group) > 1)
+
+
+def _band(spec: RestoreSpec, stops: Sequence[Stop]) -> Band:
+    found = [stop.evaluation.accuracy["contains"] for stop in stops]
+    return Band(
+        spec.strategy,
+        spec.percent,
+        fmean(stop.count.effective_percent for stop in stops),
+        tuple(stop.spec.seed for stop in stops),
+        fmean(found),
+        min(found),
+        max(found),
+    )
 
 
 def make_stop(

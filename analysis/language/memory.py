@@ -23,9 +23,13 @@ Result = TypeVar("Result")
 
 
 def rows_at_once(lm: LanguageModel, width: int, predicted: int) -> int:
-    """Rows of `width` tokens, `predicted` of them asked for a next token, that fit in free memory; at least 1."""
-    fitting = int(SHARE_OF_FREE * free_memory_bytes(lm.device) / row_bytes(lm, width, predicted))
-    return max(1, min(MOST_ROWS[lm.device.split(":")[0]], fitting))
+    """Rows of `width` tokens, `predicted` of them asked for a next token, to take together; at least 1."""
+    return max(1, min(MOST_ROWS[lm.device.split(":")[0]], fitting_rows(lm, width, predicted)))
+
+
+def fitting_rows(lm: LanguageModel, width: int, predicted: int) -> int:
+    """How many such rows fit in free memory, as reckoned."""
+    return int(SHARE_OF_FREE * free_memory_bytes(lm.device) / row_bytes(lm, width, predicted))
 
 
 def row_bytes(lm: LanguageModel, width: int, predicted: int) -> int:

@@ -96,14 +96,20 @@ class ReadStarts:
         import torch
 
         self.starts = starts
-        self._cache = None
-        for texts in ([starts.root], [text[len(starts.root) :] for text in starts.texts]):
-            longest = max(map(len, texts))
-            if longest:
-                ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=lm.device)
-                before = rows_of(self._cache, [0] * len(texts)) if self._cache else None
-                nowhere = torch.zeros_like(ids, dtype=torch.bool)
-                self._cache = predict(lm, nowhere, input_ids=ids, past_key_values=before).cache
+        self._cache: Any = None
+        with torch.inference_mode():
+            for texts in ([starts.root], [text[len(starts.root) :] for text in starts.texts]):
+                if any(texts):
+                    self._read(lm, texts)
+
+    def _read(self, lm: LanguageModel, texts: Sequence[Ids]) -> None:
+        import torch
+
+        longest = max(map(len, texts))
+        ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=lm.device)
+        before = rows_of(self._cache, [0] * len(texts)) if self._cache else None
+        nowhere = torch.zeros_like(ids, dtype=torch.bool)
+        self._cache = predict(lm, nowhere, input_ids=ids, past_key_values=before).cache
 
     def of(self, prompts: Sequence[int]) -> tuple[Any, list[int]]:
         """A cache of their own for these prompts, as wide as the longest start, and the length of each start."""

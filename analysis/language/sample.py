@@ -3,21 +3,25 @@
 Each sample follows its own stream of uniform numbers through the inverse of the distribution function, so it is an
 independent draw from softmax(logits / temperature) whatever the others do. As long as two samples of a prompt have the
 same tokens they are one row of the batch with a count of two; they part where their draws part. A prompt is computed
-once for all its samples. Does not know facts: whoever does says through `stop` that a completion need not go on.
+once for all its samples, and what several prompts begin with once for them. Does not know facts: whoever does says
+through `stop` that a completion need not go on.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.language.caches import joins
+from analysis.language.forward import takes
 from analysis.language.generate import check_prompts, pad_left
 from analysis.language.load import LanguageModel
 from analysis.language.memory import halving
+from analysis.language.prefixes import ReadStarts, find_starts
+from analysis.language.verify import filled, padding_is_harmless
 
 if TYPE_CHECKING:
     import torch
@@ -115,12 +119,23 @@ class _Stepper:
     """The model over a batch whose rows branch and end: the logits after the last token of each row."""
 
     def __init__(self, lm: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
+        import torch
+
         self._lm = lm
-        ids, self._mask = pad_left(prompts, lm.device)
         self._cache: Any = None
-        self._counts = "position_ids" in inspect.signature(lm.model.forward).parameters
+        starts = find_starts(prompts, len(prompts)) if self._shares(prompts) else None
+        rests: Sequence[Sequence[int]] = prompts
+        lengths = [0] * len(prompts)
+        if starts is not None:
+            self._cache, lengths = ReadStarts(lm, starts).of(range(len(prompts)))
+            rests = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
+        ids, mask = pad_left(rests, lm.device)
+        self._mask = torch.cat([filled(lengths, max(lengths), lm.device), mask], dim=1)
         self.logits = self._forward(ids)
         self.vocabulary = int(self.logits.shape[1])
+
+    def _shares(self, prompts: Sequence[Sequence[int]]) -> bool:
+        return joins(self._lm) and padding_is_harmless(self._lm, max(map(len, prompts)) + 1)
 
     def step(self, parent: Integers, token: Integers) -> None:
         """Every new row goes on from its parent with one more token."""
@@ -138,7 +153,7 @@ class _Stepper:
 
         with torch.inference_mode():
             inputs = {"input_ids": ids, "attention_mask": self._mask, "past_key_values": self._cache}
-            if self._counts:
+            if takes(self._lm, "position_ids"):
                 inputs["position_ids"] = (self._mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
             out = self._lm.model(**inputs, use_cache=True, logits_to_keep=1)
         self._cache = out.past_key_values

@@ -42,6 +42,15 @@ def running() -> bool:
     return busy
 
 
+def just_done() -> bool:
+    """Whether this session's measurement has ended well since the last look."""
+    job = workspace().jobs.view(st.session_state.get(JOB) or "")
+    if job is None or job.state != "done":
+        return False
+    del st.session_state[JOB]
+    return True
+
+
 def _so_far(job_id: str) -> None:
     job = workspace().jobs.view(job_id)
     partial = job.partial if job is not None else None

@@ -1,5 +1,6 @@
 """Slices on a page: saved under a name, applied, deleted; the one applied follows the person to every page."""
 
+import pandas as pd
 import streamlit as st
 
 from analysis.errors import PalimpsestError
@@ -14,7 +15,7 @@ ALL = "all questions"
 NAME, PROBLEM = "slice_name", "slice_problem"
 
 
-def menu(ids: frozenset[str], words: str) -> None:
+def menu(ids: "pd.Series[str]", words: str) -> None:
     """Apply or delete a saved slice, or save the questions now shown (`ids`, picked as `words` say) as one."""
     with st.popover("Slices", icon=":material/bookmark:"):
         known = {each.name: each for each in workspace().slices.all()}
@@ -22,7 +23,7 @@ def menu(ids: frozenset[str], words: str) -> None:
         _saved({name: len(each.ids) for name, each in known.items()}, current if current in known else None)
         st.text_input("Save what is shown as", key=NAME, max_chars=LONGEST_NAME, placeholder="lost capitals")
         st.caption(f"{numbers.count(len(ids))} questions: {plain(words)}")
-        st.button("Save slice", on_click=save, args=(ids, words), icon=":material/bookmark_add:", disabled=not ids)
+        st.button("Save slice", on_click=save, args=(ids, words), icon=":material/bookmark_add:", disabled=ids.empty)
         problem = st.session_state.pop(PROBLEM, None)
         if problem is not None:
             show_error(problem)
@@ -44,10 +45,10 @@ def _saved(counts: dict[str, int], current: str | None) -> None:
         st.caption("No slice is saved yet.")
 
 
-def save(ids: frozenset[str], words: str) -> None:
+def save(ids: "pd.Series[str]", words: str) -> None:
     """Keep the questions shown under the name typed, and look at them; a callback."""
     try:
-        made = workspace().slices.save(st.session_state.get(NAME) or "", ids, words)
+        made = workspace().slices.save(st.session_state.get(NAME) or "", frozenset(ids), words)
     except PalimpsestError as error:
         st.session_state[PROBLEM] = error
         return
@@ -62,12 +63,12 @@ def delete(name: str) -> None:
         selection.choose_slice(None)
 
 
-def banner(present: frozenset[str]) -> None:
+def banner(present: "pd.Series[str]") -> None:
     """Which slice is applied, how many of its questions are among the ones at hand, and the way back to all."""
     chosen = selection.chosen_slice()
     if chosen is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="slice"):
-        here = numbers.count(len(chosen.ids & present))
+        here = numbers.count(present.isin(chosen.ids).sum())
         st.markdown(f":material/bookmark: Slice **{plain(chosen.name)}**: {here} of its {len(chosen.ids):,} are here.")
         st.button("Show all", key="slice-off", on_click=selection.choose_slice, args=(None,), type="tertiary")

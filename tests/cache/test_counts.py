@@ -90,3 +90,34 @@ def test_a_sweep_draws_lots_for_every_seed_and_blends_leave_out_what_means_nothi
     assert all(stop.count.realised is not None for stop in report.stops)
     known = Workspace(home).known_stops(pair, asking)
     assert {stop.spec for stop in known} == {stop.spec for stop in report.stops}
+
+
+@pytest.mark.parametrize(("algorithm", "spec"), [("profile", RestoreSpec(35)), ("blend", RestoreSpec(35, "spectral"))])
+def test_another_version_of_the_algorithm_finds_no_result_of_the_old_one(
+    home: Path, pair: Comparison, tiny_pair: Any, monkeypatch: pytest.MonkeyPatch, algorithm: str, spec: RestoreSpec
+) -> None:
+    from cache import keys
+
+    workspace, asking = Workspace(home), Asking(str(tiny_pair.questions), limit=10)
+    workspace.stop(pair, spec, asking)
+    monkeypatch.setitem(keys.VERSIONS, algorithm, keys.VERSIONS[algorithm] + 1)
+    other = Workspace(home)
+    other.profile(pair)
+    assert other.known_evaluation(pair, spec, asking) is None
+    assert spec not in {stop.spec for stop in other.known_stops(pair, asking)}
+    assert other.known_count(pair, spec) is None or other.known_count(pair, spec).realised is None  # type: ignore[union-attr]
+
+
+def test_a_control_on_the_changed_weights_really_changes_as_much_as_the_papers_order(
+    home: Path, pair: Comparison
+) -> None:
+    workspace = Workspace(home)
+    workspace.profile(pair)
+    top = workspace.count(pair, RestoreSpec(30))
+    for strategy in ("random", "relative-bottom", "absolute-bottom"):
+        spec = RestoreSpec(30, strategy, among="changed")  # type: ignore[arg-type]
+        control = workspace.count(pair, spec)
+        assert control.effective_count == control.count == top.effective_count == top.count
+        assert workspace.count(pair, RestoreSpec(30, strategy)).effective_count < top.effective_count  # type: ignore[arg-type]
+        everything = workspace.count(pair, RestoreSpec(90, strategy, among="changed"))  # type: ignore[arg-type]
+        assert everything.effective_count == everything.count == everything.changed_count

@@ -1,5 +1,7 @@
 """The work over one store: computed once, found again by everybody, keyed by the weights used."""
 
+import resource
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.errors import Cancelled
+from analysis.errors import Cancelled, StoreError
 from analysis.knowledge.texts import read_texts
 from analysis.records import RestoreSpec, Silent
 from cache.work import Asking, Comparison, Workspace
@@ -173,6 +175,7 @@ def test_the_prompt_shown_is_the_prompt_asked_shots_included(home: Path, pair: C
         f"<s>Question: {shot.question}\nAnswer: {shot.answers[0]}\n\nQuestion: "
     )
     assert found.engine["shots"] == 1 and found.engine["bos_reason"] == "added"
+    assert found.engine["first_prompt"] == views[found.rows[0].id].text
 
 
 def test_a_sweep_chooses_on_the_dev_split_where_there_is_one(
@@ -214,3 +217,21 @@ def test_a_question_file_written_anew_is_read_anew(home: Path, tmp_path: Path) -
         file.write_text(f'{{"question": "{name}?", "answers": ["x"]}}\n')
         assert workspace.question_set(asking).questions[0].question == f"{name}?"
     assert workspace.question_set(asking) is workspace.question_set(asking)
+
+
+def test_a_store_that_may_only_be_read_gives_what_it_holds_for_copies_of_the_models(
+    tmp_path: Path, tiny_pair: Any, asking: Asking
+) -> None:
+    pair = Comparison(str(tiny_pair.base), str(tiny_pair.tuned))
+    stop = Workspace(tmp_path / "home").stop(pair, RestoreSpec(20), asking)
+    copies = [shutil.copytree(side, tmp_path / side.name) for side in (tiny_pair.base, tiny_pair.tuned)]
+    workspace, elsewhere = Workspace(tmp_path / "home"), Comparison(*map(str, copies))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        workspace.profile(elsewhere)
+        assert workspace.evaluation(elsewhere, RestoreSpec(20), asking).rows == stop.evaluation.rows
+        with pytest.raises(StoreError, match="Nothing can be stored"):
+            workspace.evaluation(elsewhere, RestoreSpec(30), asking)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -76,6 +76,9 @@ def test_disagreeing_scores_and_doubtful_credits_have_their_chips(questions, eva
         "doubtful credit for “gold”: it stands outside the first line; it stands inside a longer word"
     )
     assert samples.doubt_words(row, "base") == ""
+    shown = samples.shown(table, raw=False).set_index("id")["why"]
+    assert shown["q5"] == "gold: outside-first-line, inside-longer-word"
+    assert set(shown.drop("q5")) == {""}
     assert samples.score_words(row, "restored").startswith("contained ✓ · whole words ✗ · first line ✗ · exact ✗")
 
 

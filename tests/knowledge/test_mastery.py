@@ -1,6 +1,9 @@
 """Mastery: the paper's levels, and branching samples that are what sampling one by one would give."""
 
 import hashlib
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,7 +112,7 @@ def test_greedy_agrees_with_a_plain_loop_over_generate(lm: LanguageModel) -> Non
     assert 0 < sum(map(sum, expected)) < 3 * len(facts)
 
 
-def one_by_one(lm: LanguageModel, fact: Question, protocol: Protocol) -> list[int]:
+def one_by_one(lm: LanguageModel, fact: Question, protocol: Protocol, first: int | None = None) -> list[int]:
     """The protocol as plainly as it can be said: each sample alone, no cache, float64, the fact's own draws."""
     name = f"{protocol.seed}\0{fact.relation}\0{fact.subject}\0{fact.id}"
     state = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest(), "little")
@@ -117,7 +120,7 @@ def one_by_one(lm: LanguageModel, fact: Question, protocol: Protocol) -> list[in
     draws = np.random.default_rng(state).random(shape, dtype=np.float32)
     cut = protocol.until == "sentence" and not set(".!?\n") & set(fact.answers[0])
     row = []
-    for template, of_template in zip(TEMPLATES[fact.relation or ""], draws, strict=True):
+    for template, of_template in zip(TEMPLATES[fact.relation or ""], draws[:, :first], strict=True):
         prompt = encode_text(lm.tokenizer, template.replace("{subject}", fact.subject or ""))
         row.append(sum(score(complete(lm, prompt, one, protocol, cut), fact)["contains"] for one in of_template))
     return row
@@ -231,6 +234,92 @@ def test_what_changes_the_answer_is_measured_again(lm: LanguageModel, tmp_path: 
     for change in ({}, {"samples": 3}, {"seed": 1}, {"until": "sentence"}, {"key": other}, {"templates": fewer}):
         measure(lm, facts, **{"key": KEY, **arguments, **change})
     assert len(store.entries("mastery-block")) == 6
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from analysis.language.load import load_model
+from analysis.records import Silent
+from cache.store import Store
+from tests.knowledge.test_mastery import FACTS, KEY, TEMPLATES, measure
+class Deadly(Silent):
+    def report(self, done, total, note="", partial=None):
+        if done >= 32:
+            os.kill(os.getpid(), signal.SIGKILL)
+measure(load_model(Path({model!r}), dtype="float32", device="cpu"), FACTS, templates=TEMPLATES, samples=2,
+        max_new_tokens=3, store=Store(Path({home!r})), key=KEY, progress=Deadly())
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_measurement_goes_on_where_it_was(lm: LanguageModel, tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    script = KILLED.format(root=root, model=str(lm.source), home=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    store = Store(tmp_path)
+    assert len(store.entries("mastery-block")) == 1
+    watcher = Until()
+    arguments: dict[str, Any] = {"templates": TEMPLATES, "samples": 2, "max_new_tokens": 3}
+    resumed = measure(lm, FACTS, store=store, key=KEY, progress=watcher, **arguments)
+    assert watcher.seen[0][1].completions_per_second == 0  # remembered, not computed
+    assert successes(resumed) == successes(measure(lm, FACTS, **arguments))
+
+
+# --- previews and the question form ----------------------------------------------------------------------------
+
+
+def test_a_preview_takes_the_first_of_the_very_samples_a_full_measurement_takes(lm: LanguageModel) -> None:
+    arguments: dict[str, Any] = {"templates": TEMPLATES, "max_new_tokens": 4}
+    facts = FACTS[:10]
+    few = measure(lm, facts, samples=2, preview_of=5, **arguments)
+    whole = successes(measure(lm, facts, samples=5, **arguments))
+    expected = [one_by_one(lm, fact, Protocol(samples=5, max_new_tokens=4), 2) for fact in facts]
+    assert successes(few) == expected
+    assert all(a <= b for few_row, row in zip(expected, whole, strict=True) for a, b in zip(few_row, row, strict=True))
+    assert few.preview and {"p0", "settled"} <= set(few.frame.columns)
+
+
+def test_questions_without_templates_are_measured_by_the_question_form(lm: LanguageModel, tmp_path: Path) -> None:
+    asked = [Question(f"q{n}", f"? {n}", (answer,)) for n, answer in enumerate("abcdefghijkl")]
+    found = measure(lm, asked, samples=2, max_new_tokens=3)
+    assert found.method == "question form" and found.protocol["until"] == "line"
+    assert set(found.frame["method"]) == {"question form"}
+    assert {len(row) for row in successes(found)} == {5}
+    assert (found.frame["R"] * 10).round(9).isin(range(11)).all()
+    assert found.best_templates() == {} and len(found.template_rates()) == 5
+    found.write(tmp_path / "m.parquet")
+    joined, notes = join_mastery(asked, tmp_path / "m.parquet")
+    assert [question.level for question in joined] == list(found.frame["level"])
+    assert [note.code for note in notes] == ["mastery-method"] and "question form" in notes[0].message
+
+
+def test_an_answer_of_the_question_form_ends_with_its_line(tmp_path: Path) -> None:
+    """A model that always says line break, then "a": right only if what follows the line counted."""
+
+    def breaks(model: LlamaForCausalLM) -> None:
+        model.lm_head.weight.zero_()
+        model.model.embed_tokens.weight.fill_(1.0)
+        newline = 2 + sorted(pre_tokenizers.ByteLevel.alphabet()).index("Ċ")
+        model.lm_head.weight[newline] = model.model.norm.weight.data.clone()
+
+    lm = make_model(tmp_path / "m", breaks)
+    asked = [Question(f"q{n}", f"? {n}", ("\n" if n else "a",)) for n in range(2)]
+    found = measure(lm, asked, samples=1, temperature=0, max_new_tokens=4)
+    assert list(found.frame["R"]) == [0.0, 0.0]
+
+
+def test_a_table_that_mixes_methods_gives_no_levels(tmp_path: Path) -> None:
+    frame = a_table().frame
+    frame.loc[1, "method"] = "question form"
+    frame.to_parquet(tmp_path / "mixed.parquet")
+    with pytest.raises(QuestionError, match="mixes ways") as caught:
+        join_mastery(list(FACTS[:3]), tmp_path / "mixed.parquet")
+    assert caught.value.items == ("question form: 1 facts", "statements: 2 facts")
+    frame.drop(columns="method").to_parquet(tmp_path / "old.parquet")
+    assert join_mastery(list(FACTS[:3]), tmp_path / "old.parquet")[1] == []
 
 
 # --- the table -------------------------------------------------------------------------------------------------

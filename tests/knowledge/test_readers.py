@@ -231,7 +231,7 @@ def test_a_row_that_does_not_work_is_named_with_place_and_reason(
 def test_an_array_cut_short_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match=r"not JSON \(line 2\)"):
         load_questions(text(tmp_path / "own.json", '[{"question": "a", "answers": ["b"]},\n{"question" 3}]'))
-    with pytest.raises(QuestionError, match="cut short"):
+    with pytest.raises(QuestionError, match="truncated"):
         load_questions(text(tmp_path / "own.json", '[{"question": "a", "answers": ["b"]},\n'))
 
 
@@ -307,6 +307,42 @@ def test_csv_and_json_lines_hold_the_same_questions(rows: list[tuple[str, list[s
             except QuestionError as error:
                 outcomes.append(("refused", len(error.items)))
     assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+@pytest.mark.parametrize("content", ['{"a":' * 99_999, "[" * 99_999, '[{"question":"a","answers":' + "[" * 99_999])
+def test_brackets_nested_without_end_are_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(QuestionError, match="not JSON"):
+        load_questions(text(tmp_path / "deep.json", content))
+
+
+def test_an_encrypted_zip_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "own.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("own.csv", "question,answer\nWho?,Ann\n")
+    whole = bytearray(file.read_bytes())
+    whole[6] |= 1  # the flag of an encrypted member, in its own header and in the directory
+    whole[whole.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(QuestionError, match="unpack it"):
+        load_questions(text(file, bytes(whole)))
+
+
+@given(
+    st.sampled_from([json.dumps(trivia(trivia_item())), json_lines(natural([(6, 8)])), 'question,answer\n"a, b",c\n']),
+    st.integers(0, 2000),
+    st.integers(0, 12),
+    st.binary(max_size=6) | st.sampled_from([b'"', b"{", b"]", b"\t", b"\n", b"\xef\xbb\xbf", b"null", b"[["]),
+)
+def test_whatever_is_done_to_a_file_it_is_read_or_refused(content: str, at: int, cut: int, put: bytes) -> None:
+    import tempfile
+
+    whole = content.encode()
+    at = at % (len(whole) + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        file = text(Path(folder) / "own", whole[:at] + put + whole[at + cut :])
+        try:
+            assert load_questions(file).questions
+        except QuestionError as error:
+            assert str(file) in error.message
 
 
 def test_however_many_rows_are_bad_few_are_held(tmp_path: Path) -> None:

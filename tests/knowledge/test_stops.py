@@ -1,11 +1,12 @@
 """What a stop did: worked counts, and the change of the five-level mean within domains and over all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from analysis.knowledge.statistics import compare, three_way
-from analysis.knowledge.stops import make_stop, mean_changes
+from analysis.knowledge.stops import Band, make_stop, mean_changes, seed_bands
 from analysis.records import SCORES, Answered, Evaluation, Question, RestoreCount, RestoreSpec
 
 QUESTIONS = [
@@ -59,3 +60,14 @@ def test_a_stop_says_three_ways_only_where_the_base_was_asked() -> None:
     assert stop.three_way == three_way(base, tuned, restored)
     assert stop.versus_tuned == compare(tuned, restored)
     assert make_stop(spec, count, restored, tuned=tuned, base=None, questions=QUESTIONS).three_way is None
+
+
+def test_seeds_of_one_stop_make_a_band_from_lowest_to_highest() -> None:
+    stops = []
+    for spec in (RestoreSpec(5, "random", seed=seed) for seed in range(3)):
+        count = RestoreCount(spec, 10, 2, None, 0, 0, 1 + spec.seed, 5, {}, {})
+        asked = replace(evaluation(names("in0", 10 * spec.seed)), accuracy={"contains": spec.seed / 4})
+        stops.append(make_stop(spec, count, asked, tuned=asked, base=None, questions=QUESTIONS))
+    alone = replace(stops[0], spec=RestoreSpec(5))
+    assert seed_bands([alone, *stops]) == (Band("random", 5, 20.0, (0, 1, 2), 0.25, 0.0, 0.5),)
+    assert seed_bands([alone]) == ()

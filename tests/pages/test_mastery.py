@@ -87,6 +87,18 @@ def test_the_levels_are_sent_to_the_evaluation_and_to_training(
     assert "In use" in app.success[0].value
 
 
+def test_one_level_is_sent_to_samples(
+    open_page: Open, measured: Path, shared: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    shared.evaluation(pair, "tuned", Asking(asking.questions, limit=20, mastery=str(measured)))
+    app = open_page("mastery", pair, asking)
+    next(button for button in app.button if button.label == "Samples at level 0").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Samples"
+    assert app.session_state["asking"].mastery == str(measured)
+    assert app.session_state["samples_levels"] == [0]
+
+
 def test_a_table_that_is_gone_is_told(open_page: Open, pair: Comparison, tmp_path: Path, tiny_pair) -> None:  # type: ignore[no-untyped-def]
     bad = tmp_path / "gone.parquet"
     app = open_page("mastery", pair, Asking(str(tiny_pair.questions), mastery=str(bad)))

@@ -157,12 +157,31 @@ def test_a_stop_seen_before_answers_at_once_and_starts_no_job(
     assert answered.jobs.all() == ()
 
 
+def test_a_stop_tells_what_it_healed_and_the_best_of_several_where_it_was_not_chosen(
+    open_page: Open, answered, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("restore", pair, asking)
+    assert {"Healed", "Kept", "Newly broken"} <= {metric.label for metric in app.metric}
+    assert "Best stop" not in words_of(app)
+    answered.stop(pair, RestoreSpec(40.0), asking)
+    question = answered.question_set(asking).questions[0]
+    answered.slices.save("mine", frozenset({question.id}))
+    app.session_state["chosen_question"], app.session_state["chosen_slice"] = question.id, "mine"
+    app.run()
+    assert not app.exception
+    words = words_of(app).replace("\\", "")
+    assert "Best stop, chosen on one half of the questions" in words
+    assert "Slice mine, n = 1: base" in words and question.question in words
+
+
 def test_a_new_stop_is_evaluated_in_the_background_and_then_shown(
     open_page: Open, answered, pair: Comparison, asking: Asking
 ) -> None:
     app = open_page("restore", pair, asking)
     app.button(key="stop-40").click().run()
-    assert [job.title for job in answered.jobs.all()] == ["Ask: top 40% by relative change, transformer, exact arithmetic"]
+    assert [job.title for job in answered.jobs.all()] == [
+        "Ask: top 40% by relative change, transformer, exact arithmetic"
+    ]
     settle(answered)
     app.run()
     assert not app.exception

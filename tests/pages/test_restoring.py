@@ -95,7 +95,14 @@ def test_the_papers_arithmetic_asks_for_a_reading_of_its_own(
 def test_a_control_that_touches_unchanged_weights_only_says_so(
     open_page: Open, profiled: Workspace, pair: Comparison
 ) -> None:
-    assert "Nothing really changes here" in words_of(at(open_page, pair, strategy="relative-bottom", k="10"))
+    app = at(open_page, pair, strategy="relative-bottom", k="10")
+    assert "Nothing really changes here" in words_of(app)
+    app.toggle(key="among").set_value(True).run()
+    assert not app.exception
+    assert app.session_state["restored_spec"] == RestoreSpec(10.0, "relative-bottom", among="changed")
+    assert app.query_params["among"] == "changed"
+    assert {metric.label: metric.value for metric in app.metric}["Effective k"] == "10%"
+    assert "Nothing really changes here" not in words_of(app)
 
 
 def test_the_hard_threshold_becomes_a_named_stop(open_page: Open, profiled: Workspace, pair: Comparison) -> None:

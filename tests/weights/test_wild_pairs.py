@@ -252,6 +252,10 @@ def test_files_beside_the_shards_do_not_disturb(pairs: dict[str, tuple[Path, Pat
     torch.save({"lm_head.weight": torch.zeros(3)}, folder / "pytorch_model.bin")
     save_file({"layers.0.attention.wq.weight": torch.zeros(2)}, folder / "consolidated.safetensors")
     assert codes(base, folder) == {}
+    (folder / MODEL).rename(folder / "model-00001-of-00001.safetensors")
+    assert codes(base, folder) == {}
+    (folder / "model-00001-of-00001.safetensors").unlink()
+    assert list(open_checkpoint(folder).tensors) == ["layers.0.attention.wq.weight"]
 
 
 def test_only_pickles_are_refused_with_the_way_out(pairs: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:

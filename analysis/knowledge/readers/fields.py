@@ -145,7 +145,7 @@ def _cell(text: str) -> list[str] | None:
         return [text]
     try:
         return msgspec.json.decode(text, type=list[str])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -21,6 +21,7 @@ from analysis.knowledge.readers.sources import DataFile
 Row = tuple[str, Any]  # where it stands ("line 3"), and what stands there
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = "\t,;"
+NOT_JSON = (msgspec.DecodeError, RecursionError)  # the second of brackets nested thousands deep
 BYTE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -57,7 +58,7 @@ def _whole(first: tuple[int, bytes], line: bytes, stream: IO[bytes]) -> bytes:
 def _is_row(line: bytes) -> bool:
     try:
         return "Data" not in msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (*NOT_JSON, UnicodeDecodeError):
         return False
 
 
@@ -69,15 +70,15 @@ def _lines(lines: Iterator[tuple[int, bytes]], problems: Problems) -> Iterator[R
                 yield f"line {number}", decode(line.decode())
             except UnicodeDecodeError as error:
                 problems.add(f"line {number}", _bad_byte(line, error))
-            except msgspec.DecodeError as error:
+            except NOT_JSON as error:
                 problems.add(f"line {number}", f"not JSON: {error}")
 
 
 def _array(file: DataFile, content: bytes, problems: Problems) -> Iterator[Row]:
     try:
         items = msgspec.json.decode(content, type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
-        raise QuestionError(f"{file.path} is not JSON ({_place(content, error)}): {error}.") from error
+    except NOT_JSON as error:
+        raise QuestionError(f"{file.path} is not JSON{_place(content, error)}: {error}.") from error
     return _items("item", items, problems)
 
 
@@ -87,7 +88,7 @@ def _object(content: bytes, problems: Problems) -> Iterator[Row] | None:
         if not isinstance(msgspec.json.decode(content, type=dict[str, msgspec.Raw]).get("Data"), msgspec.Raw):
             return iter([("the object", msgspec.json.decode(content))])
         return _items("Data item", msgspec.json.decode(content, type=TriviaFile).Data, problems)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (*NOT_JSON, UnicodeDecodeError):
         return None
 
 
@@ -97,6 +98,8 @@ def _items(name: str, items: list[msgspec.Raw], problems: Problems) -> Iterator[
             yield f"{name} {number}", msgspec.json.decode(bytes(item).decode())
         except UnicodeDecodeError as error:
             problems.add(f"{name} {number}", _bad_byte(bytes(item), error))
+        except NOT_JSON as error:
+            problems.add(f"{name} {number}", f"not JSON: {error}")
 
 
 def _table(first: int, lines: Iterator[tuple[int, bytes]], problems: Problems) -> Iterator[Row]:
@@ -139,6 +142,6 @@ def _quoting(error: csv.Error) -> str:
     )
 
 
-def _place(content: bytes, error: msgspec.DecodeError) -> str:
+def _place(content: bytes, error: Exception) -> str:
     found = BYTE.search(str(error))
-    return f"line {content.count(bytes([10]), 0, int(found[1])) + 1}" if found else "cut short"
+    return f" (line {content.count(bytes([10]), 0, int(found[1])) + 1})" if found else ""

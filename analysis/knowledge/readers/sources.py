@@ -108,11 +108,18 @@ def _stream(file: DataFile, stack: ExitStack) -> IO[bytes]:
     if file.path.is_dir():
         raw: IO[bytes] = stack.enter_context((file.path / file.name).open("rb"))
     elif file.name:
-        raw = stack.enter_context(stack.enter_context(zipfile.ZipFile(file.path)).open(file.name))
+        raw = stack.enter_context(_open_inside(stack.enter_context(zipfile.ZipFile(file.path)), file))
     else:
         raw = stack.enter_context(file.path.open("rb"))
     start = raw.peek(2)[:2]  # type: ignore[attr-defined]  # both kinds of stream are buffered
     return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if start == GZIP_START else raw
+
+
+def _open_inside(archive: zipfile.ZipFile, file: DataFile) -> IO[bytes]:
+    try:
+        return archive.open(file.name)
+    except RuntimeError as error:  # how zipfile says encrypted, or compressed in a way it does not know
+        raise QuestionError(f"{file.path} cannot be unpacked here ({error}): unpack it and give the folder.") from error
 
 
 def _folder_names(folder: Path) -> list[str]:
