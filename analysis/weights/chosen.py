@@ -43,7 +43,7 @@ class Chooser:
         codes = DTYPE_CODES[tensor.base.dtype], DTYPE_CODES[tensor.tuned.dtype]
         mode = arithmetic_code(self._spec.arithmetic, tensor.tuned.dtype)
         rule = mode, MEASURES[self._ranking.measure], self._ranking.direction, cut.threshold
-        window, key = self._window(tensor.name), np.uint64(ties.tensor_key(self._spec.seed, tensor.name))
+        window, key = self.window(tensor.name), np.uint64(ties.tensor_key(self._spec.seed, tensor.name))
         mask = buffers.get("mask", chunk.count).view(np.bool_)
         hashes = buffers.get("hashes", chunk.count * 8).view(np.uint64)
         places = buffers.get("places", chunk.count * 8).view(np.int64)
@@ -51,14 +51,18 @@ class Chooser:
             *(chunk.base, chunk.tuned, *codes, *rule, chunk.count, chunk.first, key),
             *(np.uint64(window.low), np.uint64(window.high), mask, hashes, places),
         )
-        if handed or below:
-            words = chunk.base.view(_WORDS[tensor.base.dtype])[places[:handed] - chunk.first]
-            with self._lock:
-                self._below[tensor.name] += below
-                self._handed.setdefault(tensor.name, []).append(
-                    Handed(hashes[:handed].copy(), places[:handed].copy(), words)
-                )
+        self.keep(chunk, tensor, below, Handed(hashes[:handed], places[:handed], np.zeros(0)))
         return mask
+
+    def keep(self, chunk: Chunk, tensor: PairedTensor, below: int, handed: Handed) -> None:
+        """Remember ties of a chunk: how many lie below the window, and those inside (their words are read here)."""
+        if not below and not len(handed.hashes):
+            return
+        words = chunk.base.view(_WORDS[tensor.base.dtype])[handed.places - chunk.first]
+        with self._lock:
+            self._below[tensor.name] += below
+            kept = Handed(handed.hashes.copy(), handed.places.copy(), words)
+            self._handed.setdefault(tensor.name, []).append(kept)
 
     def finish(self, segment: Segment) -> Handed | None:
         """Say that a segment is done; after a tensor's last one, the ties that are restored after all."""
@@ -77,7 +81,8 @@ class Chooser:
             self._cut.lasts[name] = int(chosen.hashes.max())
         return chosen
 
-    def _window(self, name: str) -> Window:
+    def window(self, name: str) -> Window:
+        """The hashes among which the tensor's last restored tie is looked for."""
         cut, last = self._cut.tensors[name], self._cut.lasts.get(name)
         if last is not None:
             return Window(min(last + 1, ties.HASHES - 1), last)  # nothing waits

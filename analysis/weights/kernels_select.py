@@ -156,6 +156,72 @@ def select(
 
 
 @_compiled
+def _count_levels(key: Any, n: int, thresholds: Any, level: Any, near: Any) -> None:
+    """level: how many of the (falling) thresholds a key does not exceed; near: it equals one of them."""
+    level[:n], near[:n] = np.uint8(0), np.uint8(0)
+    for i in range(len(thresholds)):
+        threshold = thresholds[i]
+        for j in range(n):
+            level[j] += np.uint8(key[j] <= threshold)
+        for j in range(n):
+            near[j] |= np.uint8(key[j] == threshold)
+
+
+@_compiled
+def levels(
+    base: Any,
+    tuned: Any,
+    base_code: int,
+    tuned_code: int,
+    arithmetic: int,
+    count: int,
+    first: int,
+    tensor_key: Any,
+    thresholds: Any,
+    lows: Any,
+    highs: Any,
+    out: Any,
+    hashes: Any,
+    places: Any,
+    which: Any,
+    below: Any,
+) -> int:
+    """out[j] = the first of several nested stops (uint8, largest relative change first) that restores the weight.
+
+    `thresholds` fall; `lows` and `highs` are their windows of hashes. Ties in a window are handed back with the number
+    of their stop, as in `select`; `below` counts those below it, by stop. Returns how many were handed back.
+    """
+    lines, scratch, change = np.empty((2, 4096), np.float32), np.empty((3, 4096), np.float32), np.empty(4096)
+    p, s, key, near = lines[0], lines[1], np.empty(4096), np.zeros(4096, np.uint8)
+    words, handed = near.view(np.uint64), 0
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        level = out[start : start + n]
+        _decode(base, base_code, start, n, p)
+        _decode(tuned, tuned_code, start, n, s)
+        _keys(p, s, n, arithmetic, change, key, scratch)
+        near[n:] = np.uint8(0)
+        _count_levels(key, n, thresholds, level, near)
+        for w in range((n + 7) // 8):
+            if words[w] == np.uint64(0):
+                continue
+            for j in range(8 * w, 8 * w + 8):
+                if near[j] == np.uint8(0) or p[j] == s[j]:
+                    continue
+                code = tie_hash(tensor_key, first + start + j)
+                for i in range(len(thresholds) - 1, -1, -1):
+                    if key[j] != thresholds[i]:
+                        continue
+                    if code < lows[i]:
+                        level[j] = i
+                        below[i] += 1
+                    elif code <= highs[i]:
+                        hashes[handed], places[handed], which[handed] = code, first + start + j, i
+                        handed += 1
+    return handed
+
+
+@_compiled
 def blend16(base: Any, tuned: Any, mask: Any, count: int, out: Any) -> None:
     """Copy base where the mask (0 or 1, uint8) is set and tuned elsewhere, bit for bit: 16-bit words."""
     for j in range(count):
