@@ -1,107 +1,55 @@
 """The weight engine measured, each figure against its comparison in the same run.
 
-    python -m benchmarks.weights --millions 300
+    python -m benchmarks.weights [--sizes 300,1000,8000] [--alone]
 
-Makes a LLaMA-shaped bfloat16 pair of that size in a temporary folder (a random block tiled, the tuned side after an
-update that changes about a third of the values), then times:
-- the seven percentages of the paper, ranked and selected, against a plain restatement of the authors' procedure
-  (load both models, flat difference, torch.topk, torch.where; once per percentage), with parity of count and threshold;
-- the pass against reading the same bytes; threads one against two; slider stop to stop against a read-modify-write of
-  the same tensors; writing a restored checkpoint against copying the tuned folder; memory beyond the imports.
-CPU seconds stand beside wall seconds, because the machine may be shared.
+Makes LLaMA-shaped bfloat16 pairs of these sizes (millions of parameters) in a temporary folder. On the first size:
+- the paper's seven percentages, ranked and selected, against a plain restatement of the authors' procedure (load both
+  models, flat difference, torch.topk, torch.where; once per percentage), in process and as whole processes, with parity
+  of counts, thresholds and sets outside the ties;
+- the pass against reading the same bytes with `cat`; one thread against two;
+- slider stop to stop against one read-modify-write of the same tensors;
+- writing a restored checkpoint against `cp --reflink=never` of the tuned folder, both synced.
+On every size: seconds and nanoseconds a parameter of the pass, and peak resident memory beyond the imports.
+
+`--alone` leaves the authors' procedure out, which takes minutes. Compiled kernels and a warm page cache are the second
+start's, as `make demo` leaves them; pairs beyond the memory's size come from the disk.
 """
 
 import argparse
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from analysis.records import PAPER_PERCENTS, RestoreSpec
+from analysis.weights.levels import first_stops
 from analysis.weights.pair import check_pair, open_pair
 from analysis.weights.profile import peak_rss_bytes, profile_pair
 from analysis.weights.restore import apply_state
 from analysis.weights.write import write_restored
+from benchmarks._pairs import make_pair, parameters
 
-_TILE = 1 << 22
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table: seconds of ours and of what it is compared with (wall, CPU)."""
-
-    name: str
-    ours: tuple[float, float]
-    theirs: tuple[float, float] | None
-    note: str = ""
+Row = tuple[str, float, float | None, str]
 
 
-def timed(work: Callable[[], Any], repeats: int = 1) -> tuple[tuple[float, float], Any]:
-    """(wall, CPU) seconds of the quickest of `repeats` runs, and the last result."""
-    best, result = (float("inf"), float("inf")), None
+def best(work: Callable[[], Any], repeats: int = 3) -> float:
+    """Wall seconds of the quickest of some runs."""
+    found = []
     for _ in range(repeats):
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = work()
-        best = min(best, (time.perf_counter() - wall, time.process_time() - cpu))
-    return best, result
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
 
 
-def shapes(millions: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a LLaMA with about that many million parameters (tied head)."""
-    hidden, inner, vocabulary = 1024, 2816, 32_000
-    layer = 4 * hidden * hidden + 3 * hidden * inner
-    layers = max(1, round((millions * 1e6 - vocabulary * hidden) / layer))
-    held: dict[str, tuple[int, ...]] = {
-        "model.embed_tokens.weight": (vocabulary, hidden),
-        "model.norm.weight": (hidden,),
-    }
-    for number in range(layers):
-        at = f"model.layers.{number}."
-        held |= {f"{at}self_attn.{name}_proj.weight": (hidden, hidden) for name in "qkvo"}
-        held |= {f"{at}mlp.{name}_proj.weight": (inner, hidden) for name in ("gate", "up")}
-        held |= {f"{at}mlp.down_proj.weight": (hidden, inner), f"{at}input_layernorm.weight": (hidden,)}
-    return held
-
-
-def make_pair(home: Path, millions: int) -> tuple[Path, Path]:
-    """A bfloat16 pair on disk, written without holding it."""
-    generator = np.random.default_rng(0)
-    base = generator.normal(0, 0.02, _TILE).astype(np.float32)
-    tuned = base + generator.normal(0, 3e-5, _TILE).astype(np.float32)
-    for side, values in (("base", base), ("tuned", tuned)):
-        bits = values.view(np.uint32)
-        tile = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-        (home / side).mkdir()
-        _write_model(home / side / "model.safetensors", shapes(millions), tile)
-        (home / side / "config.json").write_text(json.dumps({"model_type": "llama", "tie_word_embeddings": True}))
-    return home / "base", home / "tuned"
-
-
-def _write_model(path: Path, tensors: dict[str, tuple[int, ...]], tile: np.ndarray[Any, np.dtype[np.uint16]]) -> None:
-    header, offset = {}, 0
-    for name, shape in tensors.items():
-        end = offset + 2 * int(np.prod(shape))
-        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, end]}
-        offset = end
-    raw = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(len(raw).to_bytes(8, "little") + raw)
-        for number, shape in enumerate(tensors.values()):
-            count = int(np.prod(shape))
-            rotated = np.roll(tile, 977 * number)
-            for first in range(0, count, _TILE):
-                file.write(rotated[: min(_TILE, count - first)].tobytes())
-
-
-def authors(base: Path, tuned: Path, percent: float) -> tuple[int, float]:
-    """One run of the authors' procedure, restated: count and threshold."""
+def authors(base: Path, tuned: Path, percent: float) -> dict[str, Any]:
+    """One run of the authors' procedure, restated: count, threshold, and the restored tensors."""
     import torch
     from safetensors.torch import load_file
 
@@ -117,102 +65,187 @@ def authors(base: Path, tuned: Path, percent: float) -> tuple[int, float]:
         part = mask[start : start + s[name].numel()].view(s[name].shape)
         s[name] = torch.where(part, p[name], s[name])
         start += s[name].numel()
-    return count, float(values[-1])
+    return {"count": count, "threshold": float(values[-1]), "ratio": ratio, "mask": mask, "names": names}
 
 
-def measure(base: Path, tuned: Path, home: Path, *, against: bool) -> list[Figure]:
-    """Every figure of this room; `against` also runs the authors' procedure, which takes minutes."""
-    figures = []
-    own, _ = timed(lambda: check_pair(base, tuned), 3)
-    figures.append(Figure("check, from headers", own, None))
+def ours(base: Path, tuned: Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The same seven sets: one pass, and one reading that numbers each weight with the first percentage it is in."""
     pair = open_pair(base, tuned)
-    profile_pair(pair)  # kernels compiled and files in memory, as a second start finds them
-    before = peak_rss_bytes()
-    reading, _ = timed(lambda: [_read(path) for path in (base, tuned)], 3)
-    one, _ = timed(lambda: profile_pair(pair, threads=1, percents=()), 2)
-    own, profile = timed(lambda: profile_pair(pair, threads=2, percents=()), 2)
-    per_value = f"{1e9 * own[1] / pair.parameters:.2f} CPU ns a parameter"
-    figures.append(Figure("the pass, two threads, against reading the bytes", own, reading, per_value))
-    figures.append(Figure("the pass, two threads, against one thread", own, one))
-    figures += _seven_percentages(pair, base, tuned, against=against)
-    figures += _slider(pair, profile)
-    own, report = timed(lambda: write_restored(pair, profile, RestoreSpec(20), home / "out"))
-    copying, _ = timed(lambda: _copy(tuned, home / "copy"))
-    figures.append(
-        Figure("write a restored checkpoint, against copying the folder, synced", own, copying, report.out[-3:])
-    )
-    figures.append(
-        Figure(f"peak memory {peak_rss_bytes() / 1e6:.0f} MB, {before / 1e6:.0f} after one pass", (0, 0), None)
-    )
-    return figures
+    profile = profile_pair(pair, arithmetic="paper")
+    return pair, profile, first_stops(pair, profile, PAPER_PERCENTS, RestoreSpec(0, arithmetic="paper"))
 
 
-def _seven_percentages(pair: Any, base: Path, tuned: Path, *, against: bool) -> list[Figure]:
-    def ours() -> Any:
-        profile = profile_pair(pair, arithmetic="paper")
-        for percent in PAPER_PERCENTS:
-            apply_state(live, pair, profile, RestoreSpec(percent, arithmetic="paper"))
-        return profile
-
-    live = _live(pair)
-    own, profile = timed(ours)
-    theirs, found = timed(lambda: [authors(base, tuned, k) for k in PAPER_PERCENTS]) if against else (None, None)
-    counts = [profile.count(RestoreSpec(percent, arithmetic="paper")) for percent in PAPER_PERCENTS]
-    equal = found is None or found == [(count.count, count.threshold) for count in counts]
-    note = "" if found is None else "parity" if equal else "NO PARITY"
-    return [Figure("seven percentages ranked and selected, against the authors' procedure", own, theirs, note)]
-
-
-def _slider(pair: Any, profile: Any) -> list[Figure]:
-    live = _live(pair)
-    profile.cuts([RestoreSpec(20), RestoreSpec(10)])
-    apply_state(live, pair, profile, RestoreSpec(10))
-    own, _ = timed(lambda: apply_state(live, pair, profile, RestoreSpec(20)), 3)
-    touching, _ = timed(lambda: [values.mul_(1.0) for values in live.values()], 3)
-    return [Figure("slider, stop to stop, against a read-modify-write of the model", own, touching)]
+def seven_percentages(base: Path, tuned: Path) -> list[Row]:
+    """Ranked and selected, theirs with its seven loads; in process and as whole processes."""
+    own, (_, profile, found) = best(lambda: ours(base, tuned)), ours(base, tuned)
+    began, parity = time.perf_counter(), True
+    outside = 0.0
+    for number, percent in enumerate(PAPER_PERCENTS):
+        theirs = authors(base, tuned, percent)
+        checking = time.perf_counter()
+        parity &= _agrees(theirs, profile.count(RestoreSpec(percent, arithmetic="paper")), found, number)
+        outside += time.perf_counter() - checking
+    against = time.perf_counter() - began - outside
+    note = "parity of counts, thresholds and sets" if parity else "NO PARITY"
+    whole = best(lambda: _child("seven", base, tuned), 2)
+    whole_theirs = best(lambda: _child("authors", base, tuned), 1)
+    return [
+        ("seven percentages ranked and selected, in process", own, against, note),
+        ("the same, whole processes", whole, whole_theirs, "imports and loading included"),
+    ]
 
 
-def _live(pair: Any) -> dict[str, Any]:
+def _agrees(theirs: dict[str, Any], count: Any, found: dict[str, Any], number: int) -> bool:
+    """Count, threshold, and the same weights outside the ties; of the unchanged nothing can be told by a value."""
     import torch
 
-    return {tensor.name: torch.zeros(tensor.tuned.shape, dtype=torch.bfloat16) for tensor in pair.tensors}
+    mine = torch.cat([torch.from_numpy(found[name]) for name in theirs["names"]]) <= number
+    outside = (theirs["ratio"] != theirs["threshold"]) & (theirs["ratio"] != 0)
+    same = torch.equal(mine[outside], theirs["mask"][outside])
+    return same and (count.count, count.threshold) == (theirs["count"], theirs["threshold"])
 
 
-def _read(folder: Path) -> None:
-    buffer = bytearray(1 << 20)
-    with (folder / "model.safetensors").open("rb", buffering=0) as file:
-        while file.readinto(buffer):
-            pass
+def the_pass(base: Path, tuned: Path) -> list[Row]:
+    """The pass against cat, and against itself on one thread."""
+    pair = open_pair(base, tuned)
+    files = [str(folder / "model.safetensors") for folder in (base, tuned)]
+    reading = best(lambda: _cat(files), 5)
+    own = best(lambda: profile_pair(pair), 5)
+    one = best(lambda: profile_pair(pair, threads=1), 3)
+    return [
+        ("the pass, everything it stores, against reading the same bytes (cat)", own, reading, ""),
+        (f"the pass on {os.cpu_count()} threads, against one thread", own, one, ""),
+        ("check, from headers", best(lambda: check_pair(base, tuned)), None, ""),
+    ]
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target)
-    for path in target.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+def _cat(files: list[str]) -> None:
+    with open(os.devnull, "wb") as nowhere:
+        subprocess.run(["cat", *files], stdout=nowhere, check=True)
 
 
-def table(figures: list[Figure]) -> str:
+def slider(base: Path, tuned: Path) -> list[Row]:
+    """Stop to stop in a resident model, against multiplying the same tensors by one in place."""
+    import torch
+
+    pair = open_pair(base, tuned)
+    profile = profile_pair(pair)
+    live = {tensor.name: torch.zeros(tensor.tuned.shape, dtype=torch.bfloat16) for tensor in pair.tensors}
+    apply_state(live, pair, profile, RestoreSpec(10))
+    rows: list[Row] = []
+    touching = best(lambda: [values.mul_(1.0) for values in live.values()], 5)
+    for first, second in ((10.0, 20.0), (20.0, 5.0), (5.0, 40.0)):
+        apply_state(live, pair, profile, RestoreSpec(first))
+        own = best(lambda percent=second: apply_state(live, pair, profile, RestoreSpec(percent)), 3)  # type: ignore[misc]
+        rows.append((f"slider, {first:g}% to {second:g}%, against a read-modify-write", own, touching, ""))
+    return rows
+
+
+def writing(base: Path, tuned: Path, home: Path) -> list[Row]:
+    """A restored checkpoint with the profile known, against cp, both synced."""
+    pair = open_pair(base, tuned)
+    profile = profile_pair(pair)
+
+    def write() -> None:
+        shutil.rmtree(home / "out", ignore_errors=True)
+        write_restored(pair, profile, RestoreSpec(20), home / "out")
+
+    def copy() -> None:
+        shutil.rmtree(home / "copy", ignore_errors=True)
+        command = [
+            "cp",
+            "-r",
+            *(["--reflink=never"] if sys.platform == "linux" else []),
+            str(tuned),
+            str(home / "copy"),
+        ]
+        subprocess.run(command, check=True)
+        for path in (*(home / "copy").iterdir(), home / "copy"):
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    rows: list[Row] = [("write a restored checkpoint, against cp and sync", best(write), best(copy), "")]
+    for name in ("out", "copy"):
+        shutil.rmtree(home / name)
+    return rows
+
+
+def growth(base: Path, tuned: Path, millions: int) -> str:
+    """One line of the table by size, measured in a process of its own."""
+    figures = _child("growth", base, tuned)
+    count = parameters(millions)
+    return (
+        f"| {count / 1e6:,.0f} M | {figures['pass']:.2f} | {1e9 * figures['pass'] / count:.2f} "
+        f"| {1e9 * figures['cpu'] / count:.2f} | {figures['pass_bytes'] / 1e6:,.0f} | {figures['all_bytes'] / 1e6:,.0f} |"
+    )
+
+
+def _child(what: str, base: Path, tuned: Path) -> Any:
+    """Run a part of this script in a new process; what it prints as JSON."""
+    command = [sys.executable, "-m", "benchmarks.weights", "--child", what, str(base), str(tuned)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(answer) if answer.strip() else None
+
+
+def _in_child(what: str, base: Path, tuned: Path) -> None:
+    if what == "seven":
+        ours(base, tuned)
+    elif what == "authors":
+        for percent in PAPER_PERCENTS:
+            authors(base, tuned, percent)
+    else:
+        print(json.dumps(_grown(base, tuned)))
+
+
+def _grown(base: Path, tuned: Path) -> dict[str, float]:
+    from benchmarks._warm import warm
+
+    warm()
+    imports, pair = peak_rss_bytes(), open_pair(base, tuned)
+    wall, cpu = time.perf_counter(), time.process_time()
+    profile = profile_pair(pair)
+    figures = {"pass": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    figures["pass_bytes"] = peak_rss_bytes() - imports
+    out = base.parent / "grown"
+    write_restored(pair, profile, RestoreSpec(20), out)
+    shutil.rmtree(out)
+    return figures | {"all_bytes": peak_rss_bytes() - imports}
+
+
+def table(rows: list[Row]) -> str:
     """The figures as Markdown."""
-    lines = ["| | ours s (CPU) | comparison s (CPU) | ratio | |", "|---|---|---|---|---|"]
-    for figure in figures:
-        theirs = f"{figure.theirs[0]:.3f} ({figure.theirs[1]:.3f})" if figure.theirs else ""
-        ratio = f"{figure.theirs[0] / figure.ours[0]:.2f}" if figure.theirs else ""
-        ours = f"{figure.ours[0]:.3f} ({figure.ours[1]:.3f})" if figure.ours[0] else ""
-        lines.append(f"| {figure.name} | {ours} | {theirs} | {ratio} | {figure.note} |")
+    lines = ["| | ours s | comparison s | theirs / ours | ours / theirs | |", "|---|---|---|---|---|---|"]
+    for name, own, theirs, note in rows:
+        ratios = f"{theirs / own:.2f} | {own / theirs:.2f}" if theirs else " | "
+        lines.append(f"| {name} | {own:.3f} | {f'{theirs:.3f}' if theirs else ''} | {ratios} | {note} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Make the pair, measure, print the table."""
+    """Make the pairs, measure, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--millions", type=int, default=300)
+    parser.add_argument("--sizes", default="300,1000,8000", help="millions of parameters")
     parser.add_argument("--alone", action="store_true", help="leave out the authors' procedure")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        base, tuned = make_pair(Path(home), asked.millions)
-        print(table(measure(base, tuned, Path(home), against=not asked.alone)))
+    if asked.child:
+        _in_child(asked.child[0], Path(asked.child[1]), Path(asked.child[2]))
+        return
+    lines = []
+    for number, millions in enumerate(int(size) for size in asked.sizes.split(",")):
+        with tempfile.TemporaryDirectory() as home:
+            if shutil.disk_usage(home).free < 7 * parameters(millions):
+                print(f"{millions} M parameters: the disk is too small, left out.")
+                continue
+            base, tuned = make_pair(Path(home), millions)
+            if number == 0:
+                profile_pair(open_pair(base, tuned))  # kernels compiled, files in memory
+                rows = the_pass(base, tuned) + slider(base, tuned) + writing(base, tuned, Path(home))
+                print(table(rows + ([] if asked.alone else seven_percentages(base, tuned))), flush=True)
+            lines.append(growth(base, tuned, millions))
+    print("\n| parameters | pass s | ns a parameter | CPU ns a parameter | peak MB, the pass | peak MB, writing too |")
+    print("|---|---|---|---|---|---|", *lines, sep="\n")
 
 
 if __name__ == "__main__":

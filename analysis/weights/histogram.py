@@ -36,11 +36,13 @@ class Distinct:
     keys: Array
     counts: Array
 
+    @cached_property
+    def _bins(self) -> Array:
+        return bin_of(self.keys).astype(np.uint16)
+
     def inside(self, bin_: int) -> "Distinct":
         """Those of one bin, each once, ascending."""
-        low, high = (float(np.array([edge << 15], np.uint32).view(np.float32)[0]) for edge in (bin_, bin_ + 1))
-        near = np.flatnonzero((self.keys >= low * (1 - 1e-6)) & ~(self.keys > high))
-        held = near[bin_of(self.keys[near]) == bin_]
+        held = np.flatnonzero(self._bins == bin_)
         return add_counts([Distinct(self.keys[held], self.counts[held])])
 
 
@@ -126,17 +128,16 @@ def bin_of(keys: Array) -> Array:
     return np.asarray((single.view(np.uint32) & np.uint32(0x7FFFFFFF)) >> np.uint32(15)).astype(np.int64)
 
 
-def take_sparse(table: Array, numbers: Array, first: int = 1) -> Sparse:
+def take_sparse(table: Array, room: tuple[Array, Array], first: int = 1) -> Sparse:
     """The filled rows of a dense table, which is left zero for its next use; but for row 0 none lies below `first`.
 
-    numbers: int64, as long as the table, for the kernel's use.
+    room: int64 and float64, as long as the table and as wide, for the kernel's use.
     """
     from analysis.weights import kernels
 
-    bins = numbers[: kernels.filled_rows(table, first, numbers)].copy()
-    rows = table[bins]
-    table[bins] = 0.0
-    return Sparse(bins, rows)
+    numbers, rows = room
+    found = kernels.take_rows(table, first, numbers, rows)
+    return Sparse(numbers[:found].copy(), rows[:found].copy())
 
 
 def merge(parts: Iterable[Sparse], columns: int) -> Sparse:

@@ -258,13 +258,15 @@ def tabulate(
 
 
 @_compiled
-def filled_rows(table: Any, first: int, out: Any) -> int:
-    """Write the numbers of the rows with a count (first column), row 0 and from `first` on; returns how many."""
-    found = 1 if table[0, 0] != 0.0 else 0
-    out[0] = 0
-    for row in range(first, len(table)):
+def take_rows(table: Any, first: int, numbers: Any, rows: Any) -> int:
+    """Move the rows with a count (first column), row 0 and from `first` on, to `numbers` and `rows`; how many."""
+    found, columns = 0, table.shape[1]
+    for number in range(first - 1, len(table)):
+        row = number if number >= first else 0
         if table[row, 0] != 0.0:
-            out[found] = row
+            numbers[found] = row
+            for column in range(columns):
+                rows[found, column], table[row, column] = table[row, column], 0.0
             found += 1
     return found
 

@@ -57,13 +57,13 @@ class _Table:
 
     def __init__(self, columns: int, first: int) -> None:
         self.rows = np.zeros((BINS, columns))
-        self._numbers = np.zeros(BINS, np.int64)
+        self._room = np.zeros(BINS, np.int64), np.zeros((BINS, columns))
         self._first = first
 
     def take(self) -> Sparse:
         """The filled rows; the table is empty afterwards."""
         self.rows[INFINITE_BIN, 1] = 0.0  # infinite ratios are counted, and add nothing to the sum of r
-        return take_sparse(self.rows, self._numbers, self._first)
+        return take_sparse(self.rows, self._room, self._first)
 
 
 class _KeyTally:
