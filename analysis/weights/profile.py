@@ -1,8 +1,8 @@
 """The one streaming pass over a pair: histograms, sums, the null, NaN and Inf, content hashes, each weight read once.
 
-For pairs of up to KEEP_PARAMETERS the stored values are kept with the profile, so that every later count is answered
-without the files. For larger ones the cuts at the paper's percentages are resolved at once: from the counts where both
-sides are bfloat16, else in one more reading.
+For pairs of up to KEEP_PARAMETERS the stored values are kept with the profile, and of larger bfloat16 pairs the distinct
+keys are counted, so that every later count is answered without the files. For other pairs the cuts at the paper's
+percentages are resolved at once, in one more reading.
 """
 
 import time
@@ -63,7 +63,7 @@ def profile_pair(
 ) -> UpdateProfile:
     """Read both sides once and keep what every question about the update needs.
 
-    For pairs above KEEP_PARAMETERS the cuts of relative-top at `percents` are resolved too.
+    Where the counts alone do not tell every threshold, those of relative-top at `percents` are looked up too.
 
     Raises PairError where weights are NaN or infinite (all such tensors named), where `paper` arithmetic meets fp16 or
     two dtypes; Cancelled when nobody wants the profile any more.
@@ -95,7 +95,7 @@ def profile_pair(
         peak_rss_bytes=peak_rss_bytes(),
         held=held,
     )
-    if held is None and profile.region_parameters("transformer"):
+    if not profile.knows_keys and profile.region_parameters("transformer"):
         profile.cuts([RestoreSpec(percent, arithmetic=arithmetic) for percent in percents], progress, pair=pair)
     return replace(profile, seconds=time.perf_counter() - started, peak_rss_bytes=peak_rss_bytes())
 

@@ -146,9 +146,12 @@ class UpdateProfile:
 
     def needs_files(self, spec: RestoreSpec) -> bool:
         """Whether `count` would read the pair's weights for this spec."""
-        if spec.strategy in BLENDS or self.held is None:
-            return spec not in self.looked and spec not in self._cuts
-        return False
+        if spec in self.looked or spec in self._cuts:
+            return False
+        if spec.strategy in BLENDS:
+            return True
+        measure = RANKINGS[spec.strategy].measure
+        return self.held is None and not (measure == "relative" and self.knows_keys)
 
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""
@@ -250,6 +253,13 @@ class UpdateProfile:
                 counts = self._key_counts(measure, source, progress)
                 requests = [(s, [counts[t.name] for t in self.chosen(s)]) for s in held]
                 self._cuts.update(zip(held, resolve(requests, source, progress), strict=True))
+
+    @cached_property
+    def knows_keys(self) -> bool:
+        """Whether every cut by relative change is known from the counts alone, without a look at the files."""
+        if self.held is not None or self._one_key_per_bin("relative"):
+            return True
+        return all(t.distinct is not None for t in self.tensors)
 
     def _one_key_per_bin(self, measure: Measure) -> bool:
         """Whether keys are bfloat16 values, of which a bin holds one."""
