@@ -35,7 +35,7 @@ from analysis.weights.lookup import count_bins
 from analysis.weights.pair import CheckpointPair, open_pair
 from analysis.weights.realised import count_blend
 from analysis.weights.sources import FileValues, HeldValues, Keys, Values
-from analysis.weights.strategies import RANKINGS, Measure
+from analysis.weights.strategies import RANDOM, RANKINGS, Measure
 from analysis.weights.stream import FileReader
 
 
@@ -146,9 +146,15 @@ class UpdateProfile:
 
     def needs_files(self, spec: RestoreSpec) -> bool:
         """Whether `count` would read the pair's weights for this spec."""
-        if spec.strategy in BLENDS or self.held is None:
-            return spec not in self.looked and spec not in self._cuts
-        return False
+        if spec in self.looked or spec in self._cuts:
+            return False
+        if spec.strategy in BLENDS:
+            return True
+        ranking = RANKINGS[spec.strategy]
+        if self.held is not None or ranking.direction == RANDOM:
+            return False
+        told = self._one_key_per_bin("relative") or all(t.relative.distinct is not None for t in self.chosen(spec))
+        return ranking.measure != "relative" or not told
 
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""
