@@ -147,7 +147,7 @@ class KnowledgeWork(CountWork):
             return ()
         questions = self.question_set(asking)
         found = []
-        for spec in self._evaluated_specs(comparison, asking):
+        for spec in dict.fromkeys(self._evaluated_specs(comparison, asking)):  # an older version may stand beside
             name = digest([questions.id, asdict(asking), asdict(spec), self._ids(comparison), base is None])
             if name not in self._summaries:
                 evaluation = self.known_evaluation(comparison, spec, asking)

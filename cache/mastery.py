@@ -81,7 +81,7 @@ class MasteryWork(PairWork):
             key=key,
             progress=progress,
         )
-        table.write(self._mastery_folder(identity) / _table_name(asking, questions, key))
+        table.write(self._mastery_folder(identity) / _table_name(asking, questions, table.method, key))
         return table
 
     def mastery_tables(self, source: str) -> tuple[Path, ...]:
@@ -115,11 +115,11 @@ class MasteryWork(PairWork):
         return self.home / "mastery" / identity
 
 
-def _table_name(asking: Asking, questions: QuestionSet, key: ResultKey) -> str:
-    """A file name a person can tell apart: 'questions-test-500-1a2b3c4d.parquet'."""
+def _table_name(asking: Asking, questions: QuestionSet, method: str, key: ResultKey) -> str:
+    """A file name a person can tell apart: 'questions-test-500-statements-1a2b3c4d.parquet'."""
     stem = _UNSAFE.sub("-", Path(asking.questions).stem).strip("-")[:40] or "questions"
     mark = digest([key_digest(key), questions.id])[:8]
-    return f"{stem}-{asking.split}-{len(questions.questions)}-{mark}.parquet"
+    return f"{stem}-{asking.split}-{len(questions.questions)}-{_UNSAFE.sub('-', method)}-{mark}.parquet"
 
 
 def _stamp(path: Path) -> Stamp:

@@ -79,7 +79,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork):
         """Put these questions at the head of the recent ones."""
         self._askings.add(asdict(asking))
 
-    def start(self, title: str, method: str, *args: Any, watcher: str, page: str = "jobs", **kwargs: Any) -> str:
+    def start(self, title: str, method: str, /, *args: Any, watcher: str, page: str = "jobs", **kwargs: Any) -> str:
         """Run a method of this workspace in the background; returns the job's id (cache.jobs: who cancels it)."""
         work = getattr(self, method)
         lane: Lane = "long" if method in LONG_WORK else "quick"

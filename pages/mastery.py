@@ -20,6 +20,7 @@ from pages.components.words import MASTERY, PAPER_LINK, plain
 FACTS = "mastery_facts"
 FACT = "mastery_fact"
 ROWS_HEIGHT = 420
+LEVEL_WIDTH = 130  # pixels
 
 
 def chosen_table(pair: Comparison, asking: Asking | None) -> Path | None:
@@ -45,8 +46,11 @@ def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
     """Facts at each level, by relation; R against how often a fact was seen, where that is known."""
     found = tables.level_table(table)
     with st.container(horizontal=True, key="levels"):
-        for level, count in table.level_counts().items():
-            st.metric(f"Level {level}", numbers.count(count), help=MASTERY, width=130)
+        for level, (count, bounds) in tables.level_counts(table).items():
+            with st.container(width=LEVEL_WIDTH, gap="xsmall"):
+                st.metric(f"Level {level}", count, help=MASTERY)
+                if bounds:
+                    st.caption(bounds)
     seen = "sightings" in facts and facts["sightings"].notna().any()
     left, right = st.columns([3, 2]) if seen else (st.container(), None)
     with left:
@@ -62,7 +66,7 @@ def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
 
 def by_template(table: MasteryTable) -> None:
     """Which statements elicit the object best, relation by relation."""
-    st.subheader("Which statements elicit best")
+    st.subheader("Which statements elicit best" if tables.has_statements(table) else "Which examples elicit best")
     rates = tables.template_table(table)
     relations = list(tables.level_table(table)["relation"])
     picked = st.selectbox(
@@ -104,6 +108,7 @@ def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
         "name": st.column_config.TextColumn("relation"),
         "level": st.column_config.NumberColumn("level", width=60),
         "R": st.column_config.ProgressColumn("R", format="percent", min_value=0, max_value=1, width=110),
+        "sure": st.column_config.NumberColumn("sure of the level", format="percent", width=90),
         "sightings": st.column_config.NumberColumn("seen", width=60),
     }
     chosen = st.session_state.get(FACT)
@@ -113,7 +118,7 @@ def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
     if row is None:
         st.caption("Choose a row to see the fact statement by statement.")
     else:
-        fact(table, row)
+        fact(table, row, str(facts.loc[facts["id"] == chosen, "subject"].iloc[0]))
 
 
 def choose(fact_id: str | None) -> None:
@@ -121,10 +126,10 @@ def choose(fact_id: str | None) -> None:
     st.session_state[FACT] = fact_id
 
 
-def fact(table: MasteryTable, row: dict[str, Any]) -> None:
+def fact(table: MasteryTable, row: dict[str, Any], name: str) -> None:
     """One fact: its successes under each statement, and the way to Tokens with the best one."""
     with st.container(border=True, key="fact"):
-        st.markdown(f"**{plain(row['subject'])}** → {plain(row['object'])}")
+        st.markdown(f"**{plain(name)}** → {plain(row['object'])}")
         words = f"{tables.relation_name(row['relation'])} · level {row['level']} · R = {numbers.share(row['R'])}"
         st.caption(plain(words))
         columns = {
@@ -135,8 +140,14 @@ def fact(table: MasteryTable, row: dict[str, Any]) -> None:
         }
         charts.table(tables.fact_templates(table, row), key="fact_templates", columns=columns, height=300)
         best = tables.best_statement(table, row)
-        if st.button("Open in Tokens", icon=":material/text_fields:", help="With the relation's best statement."):
-            selection.type_text(best, f" {row['object']}")
+        if st.button(
+            "Open in Tokens", icon=":material/text_fields:", help="With the relation's best statement, if any."
+        ):
+            if best is not None:
+                selection.type_text(best, f" {row['object']}")
+            else:
+                selection.choose_question(str(row["id"]))
+                st.session_state["token_source"] = "questions"
             st.switch_page("tokens.py")
 
 
@@ -197,8 +208,11 @@ with notices.shown_errors():
     measuring.panel(pair, asked, first=picked is None)
     if picked is not None:
         found = workspace().mastery_table(picked)
-        every = tables.facts_table(found, workspace().sightings(pair.base))
+        asked_of = workspace().question_set(asked).questions if asked is not None else ()
+        every = tables.facts_table(found, workspace().sightings(pair.base), asked_of)
         st.caption(plain(tables.protocol_words(found)))
+        if found.preview:
+            st.info(plain(tables.preview_words(found)), icon=":material/hourglass_top:")
         by_relation(found, every)
         by_template(found)
         browse(found, every)

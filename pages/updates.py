@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.figures import concentration, numbers, strategies, tensors, updates
-from analysis.records import REGIONS, RestoreSpec
+from analysis.records import PAPER_PERCENTS, REGIONS, RestoreSpec
 from cache.memo import workspace
 from pages.components import charts, notices, stop_preview
 from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE
@@ -48,7 +48,7 @@ pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
-    left, right, third = st.columns([3, 2, 1.3])
+    left, right, third = st.columns([5.4, 2.2, 1.5])
     measure = left.segmented_control(
         "Measure",
         list(updates.MEASURES),
@@ -106,7 +106,8 @@ with notices.shown_errors():
         st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
         st.markdown(concentration.concentration_words(curve).replace("|", "\\|"))
         shares = concentration.concentration_table(curve, changed_percent=100 * changed, arithmetic=arithmetic)
-        charts.table(shares, key="shares", columns=SHARE_COLUMNS, width="stretch")
+        hidden = {"arithmetic": None} | ({"effective_percent": None} if 100 * changed >= max(PAPER_PERCENTS) else {})
+        charts.table(shares, key="shares", columns=SHARE_COLUMNS | hidden, width="stretch")
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     st.subheader("Tensors")
@@ -122,4 +123,4 @@ with notices.shown_errors():
     st.text(listed(chosen, layer, module))
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
-    charts.table(listing, key="tensors", columns=TENSOR_COLUMNS, width="stretch")
+    charts.table(listing, key="tensors", columns=TENSOR_COLUMNS | {"arithmetic": None}, width="stretch")

@@ -6,17 +6,19 @@ EMNLP 2025, arXiv 2509.16596, section 3). Knows measured tables; calls no model,
 
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis.figures import numbers
+from analysis.knowledge.mastery_preview import LevelOdds, preview_odds
 from analysis.knowledge.mastery_table import MasteryTable
 from analysis.knowledge.relations import RELATIONS
 from analysis.knowledge.statistics import wilson
 from analysis.knowledge.templates import fill
-from analysis.records import MASTERY_LEVELS
+from analysis.records import MASTERY_LEVELS, Question
 
 LEVEL_NAMES = ("0 never", "1 ≤25%", "2 ≤50%", "3 ≤75%", "4 ≤100%")  # of the completions are right
 FACT_COLUMNS = ("id", "relation", "name", "subject", "object", "level", "R")
@@ -29,22 +31,62 @@ def relation_name(relation: object) -> str:
     return f"{known.label} · {known.id}" if known else str(relation or "no relation")
 
 
+def method_words(method: str) -> str:
+    """What a method is called on screen; its preview stays named."""
+    return method.replace("statements", "the paper's templates")
+
+
+def has_statements(table: MasteryTable) -> bool:
+    """Whether it was measured by statements, the paper's form."""
+    return table.method.startswith("statements")
+
+
 def protocol_words(table: MasteryTable) -> str:
-    """How the table was measured, in a line."""
+    """How the table was measured, in a line; the method is named first."""
     asked = table.protocol
     counts = sorted({len(texts) for texts in table.templates.values()})
-    templates = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}" if counts else "no"
-    ends = "to the end of the sentence" if asked.get("until") == "sentence" else "to the full length"
+    texts = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}" if counts else "no"
+    what = "drawings of examples" if table.method.startswith("question form") else "statements a relation"
+    ends = {"sentence": "to the end of the sentence", "line": "to the end of the line"}
     return (
-        f"{numbers.count(len(table.frame))} facts · method: the paper's templates, {templates} statements a relation × "
+        f"{numbers.count(len(table.frame))} facts · method: {method_words(table.method)}, {texts} {what} × "
         f"{asked.get('samples', '?')} samples at temperature {asked.get('temperature', '?')}, at most "
-        f"{asked.get('max_new_tokens', '?')} new tokens, {ends}, seed {asked.get('seed', '?')}"
+        f"{asked.get('max_new_tokens', '?')} new tokens, {ends.get(str(asked.get('until')), 'to the full length')}, "
+        f"seed {asked.get('seed', '?')}"
     )
+
+
+def level_counts(table: MasteryTable) -> dict[int, tuple[str, str]]:
+    """Facts at each level, and the 95% interval of that number where the table is a preview ("" where it is not)."""
+    if not table.preview:
+        return {level: (numbers.count(count), "") for level, count in table.level_counts().items()}
+    return {
+        level: (f"≈ {numbers.count(count)}", f"95%: {numbers.count(low)}–{numbers.count(high)}")
+        for level, (count, low, high) in _odds(table).counts.items()
+    }
+
+
+def preview_words(table: MasteryTable) -> str:
+    """How sure a preview is, in a sentence; "" for a full measurement."""
+    if not table.preview:
+        return ""
+    settled = int(_odds(table).settled.sum())
+    whole = table.protocol.get("preview_of")
+    return (
+        f"A preview: {table.protocol['samples']} of {whole} samples of each. For {numbers.count(settled)} of "
+        f"{numbers.count(len(table.frame))} facts one level has at least 95%; the others show their likeliest level. "
+        "Measure in full before training on a level."
+    )
+
+
+@lru_cache(maxsize=4)
+def _odds(table: MasteryTable) -> LevelOdds:
+    return preview_odds(table)
 
 
 def level_table(table: MasteryTable) -> pd.DataFrame:
     """One row a relation, best known first: relation, name, facts, mean R (0-1) and how many facts at each level."""
-    frame = table.frame.assign(relation=table.frame["relation"].astype(str))
+    frame = table.frame.assign(relation=table.frame["relation"].fillna("").astype(str))
     groups = frame.groupby("relation", sort=True)
     levels = pd.crosstab(frame["relation"], frame["level"]).reindex(columns=list(MASTERY_LEVELS), fill_value=0)
     levels.columns = [f"level {level}" for level in MASTERY_LEVELS]
@@ -53,11 +95,22 @@ def level_table(table: MasteryTable) -> pd.DataFrame:
     return found.sort_values("R", ascending=False, ignore_index=True)
 
 
-def facts_table(table: MasteryTable, sightings: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a fact: id, relation, name, subject, object, level, R (0-1); with `sightings` where they are known."""
-    frame = table.frame
+def facts_table(
+    table: MasteryTable, sightings: pd.DataFrame | None = None, questions: Sequence[Question] = ()
+) -> pd.DataFrame:
+    """One row a fact: id, relation, name, subject, object, level, R (0-1); `sightings` where they are known.
+
+    A fact without a subject is told by its question, found among `questions` by its id. A preview also has `sure`, the
+    probability (0-1) of the level shown.
+    """
+    frame = table.frame.assign(relation=table.frame["relation"].fillna("").astype(str))
     names = {relation: relation_name(relation) for relation in frame["relation"].unique()}
     found = frame.assign(name=frame["relation"].map(names))[list(FACT_COLUMNS)]
+    if found["subject"].isna().any():
+        asked = {question.id: question.question for question in questions}
+        found["subject"] = found["subject"].fillna(found["id"].map(asked)).fillna("")
+    if table.preview:
+        found["sure"] = _odds(table).odds.max(axis=1)
     if sightings is None:
         return found
     seen = sightings.drop_duplicates(["relation", "subject"])
@@ -101,15 +154,23 @@ def fact_row(table: MasteryTable, fact: str) -> dict[str, Any] | None:
 def fact_templates(table: MasteryTable, row: dict[str, Any]) -> pd.DataFrame:
     """One row a template of this fact, best first: statement (subject filled in), right (of `samples`), share (0-1)."""
     samples = int(table.protocol["samples"])
-    statements = [fill(template, str(row["subject"])) for template in table.templates[str(row["relation"])]]
+    statements = [fill(template, str(row["subject"])) for template in table.templates[_relation(row)]]
     found = pd.DataFrame({"statement": statements, "right": [int(right) for right in row["successes"]]})
     found["samples"], found["share"] = samples, found["right"] / samples
     return found.sort_values("share", ascending=False, ignore_index=True, kind="stable")
 
 
-def best_statement(table: MasteryTable, row: dict[str, Any]) -> str:
-    """The relation's best template about this fact's subject: what the token level puts to the base."""
-    return fill(table.best_templates()[str(row["relation"])], str(row["subject"]))
+def best_statement(table: MasteryTable, row: dict[str, Any]) -> str | None:
+    """The relation's best template about this fact's subject: what the token level puts to the base.
+
+    None from the question form, which has no statements.
+    """
+    best = table.best_templates().get(_relation(row))
+    return fill(best, str(row["subject"])) if best else None
+
+
+def _relation(row: dict[str, Any]) -> str:
+    return "" if pd.isna(row["relation"]) else str(row["relation"])
 
 
 def training_command(base: str, questions: str, mastery: Path, level: int) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from analysis.errors import CheckpointError, PairError
 from analysis.records import REGIONS, CheckReport, Finding, Region
 from analysis.weights.checkpoint import Checkpoint
-from analysis.weights.names import bare, canonical, place
+from analysis.weights.heads import reconcile_tied, tied_copies
+from analysis.weights.names import bare, canonical
 from analysis.weights.opening import Sides, open_sides
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.rows import other_tokens, share_rows
@@ -119,8 +120,8 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> _Matching:
     base_names, base_doubles = _by_bare_name(base, "base")
     tuned_names, tuned_doubles = _by_bare_name(tuned, "tuned")
     findings += base_doubles + tuned_doubles
-    findings += _reconcile_tied(base, tuned, base_names, tuned_names)
-    copies = _tied_copies(base, tuned, base_names, tuned_names)
+    findings += reconcile_tied(base, tuned, base_names, tuned_names)
+    copies = tied_copies(base, tuned, base_names, tuned_names)
     if copies:
         message = "the output head is stored again though it is tied to the embedding: it is counted once"
         findings.append(Finding("info", "tied-copy", message, tuple(copy.tuned.stored_name for copy in copies)))
@@ -166,46 +167,6 @@ def _architecture(base: Checkpoint, tuned: Checkpoint) -> list[Finding]:
     if not differing:
         return []
     return [Finding("error", "architecture", f"the configs describe different architectures: {'; '.join(differing)}")]
-
-
-def _reconcile_tied(
-    base: Checkpoint, tuned: Checkpoint, base_names: dict[str, str], tuned_names: dict[str, str]
-) -> list[Finding]:
-    """A head that one side stores and the other shares with its embedding.
-
-    Where tuned stores it, its base value is base's embedding: compared with that. Where only base stores it, tuned has
-    no place for it: left out, so that each weight is counted once.
-    """
-    embedding = next((key for key in base_names if place(key).module == "embed"), None)
-    findings = []
-    for key in sorted((set(base_names) ^ set(tuned_names)) & {"lm_head.weight", "embed_out.weight"}):
-        if key in tuned_names and base.tied and embedding is not None:
-            base_names[key] = base_names[embedding]
-            message = (
-                "only tuned stores an output head of its own: it is compared with base's embedding, which is its head"
-            )
-        elif key in base_names and tuned.tied:
-            base_names.pop(key)
-            message = "only base stores an output head of its own; tuned shares its embedding, so the head is left out"
-        else:
-            continue
-        findings.append(Finding("warning", "tied-on-one-side", message, (key,)))
-    return findings
-
-
-def _tied_copies(
-    base: Checkpoint, tuned: Checkpoint, base_names: dict[str, str], tuned_names: dict[str, str]
-) -> tuple[PairedTensor, ...]:
-    """Heads that both sides store though their configs tie them: taken out of the names, kept as copies."""
-    copies = []
-    embedding = next((key for key in tuned_names if place(key).module == "embed"), None)
-    for key in ("lm_head.weight", "embed_out.weight"):
-        if not (base.tied and tuned.tied and key in base_names and key in tuned_names and embedding in base_names):
-            continue
-        base_names.pop(key)
-        stored = tuned.tensors[tuned_names.pop(key)]
-        copies.append(PairedTensor(tuned_names[embedding], base.tensors[base_names[embedding]], stored))
-    return tuple(copies)
 
 
 def _missing(base_names: dict[str, str], tuned_names: dict[str, str]) -> list[Finding]:

@@ -35,7 +35,7 @@ from analysis.weights.lookup import count_bins
 from analysis.weights.pair import CheckpointPair, open_pair
 from analysis.weights.realised import count_blend
 from analysis.weights.sources import FileValues, HeldValues, Keys, Values
-from analysis.weights.strategies import RANKINGS, Measure
+from analysis.weights.strategies import RANDOM, RANKINGS, Measure
 from analysis.weights.stream import FileReader
 
 
@@ -150,8 +150,10 @@ class UpdateProfile:
             return False
         if spec.strategy in BLENDS:
             return True
-        measure = RANKINGS[spec.strategy].measure
-        return self.held is None and not (measure == "relative" and self.knows_keys)
+        ranking = RANKINGS[spec.strategy]
+        if self.held is not None or ranking.direction == RANDOM:
+            return False
+        return ranking.measure != "relative" or not self.knows_keys
 
     def changed_fraction(self, region: Region = "transformer") -> float:
         """Share of the region's parameters with s != p, 0-1: past it a restoration restores nothing more."""

@@ -21,9 +21,10 @@ def lines() -> None:
 
 
 def _line(icon: str, what: str, words: str, choose: Callable[[str | None], None]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"looked-at-{what}"):
-        st.markdown(f"{icon} {what}  \n{plain(legible(words))}", width="stretch")
-        st.button("✕", key=f"drop-{what}", help=f"Look at no {what}", type="tertiary", on_click=choose, args=(None,))
+    with st.container(key=f"looked-at-{what}"):
+        told, out = st.columns([5, 1], vertical_alignment="center", gap="xsmall")
+        told.markdown(f"{icon} {what}  \n{plain(legible(words))}")
+        out.button("✕", key=f"drop-{what}", help=f"Look at no {what}", type="tertiary", on_click=choose, args=(None,))
 
 
 def _asks(question_id: str) -> str:

@@ -1,19 +1,31 @@
 """Measuring mastery from a page: what it will cost, the button, progress with what is known so far, cancel, resume."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
 from analysis.figures import mastery, numbers
+from analysis.knowledge.forms import DRAWINGS
 from analysis.knowledge.mastery import PartialMastery, Protocol
 from analysis.knowledge.templates import PAPER_TEMPLATES
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import charts, notices, progress, selection
-from pages.components.words import plain
 
 JOB = "mastery_job"
 POLL_SECONDS = 1.0
+METHODS = {
+    "auto": "the paper's statements, or the question form where no fact has any",
+    "statements": "the paper's statements",
+    "question form": "the question form",
+}
+METHOD_HELP = (
+    f"The paper completes {PAPER_TEMPLATES} statements of each fact. Questions without them (PopQA, TriviaQA, your "
+    f"own) are asked behind worked examples instead, {DRAWINGS} drawings of them: the question form. The two "
+    "measure different things and are never mixed; each table names its own."
+)
+PREVIEW_HELP = "Gives every level with its probability and its counts with an interval, in about a tenth of the time."
 UNTIL = {"length": "at the full length (paper)", "sentence": "at the end of the sentence"}
 
 
@@ -67,35 +79,38 @@ def _form(pair: Comparison, asking: Asking | None) -> None:
         st.caption("Choose questions first: their facts are what is measured.")
         return
     facts = len(workspace().question_set(asking).questions)
-    st.markdown(
-        f"The session's {numbers.count(facts)} questions, by the paper's templates: {PAPER_TEMPLATES} statements of "
-        "each fact, each completed several times by the base."
-    )
+    st.markdown(f"The facts behind the session's {numbers.count(facts)} questions, asked of the base.")
     with st.form("measure", border=False):
+        method = st.selectbox("Method", list(METHODS), format_func=METHODS.get, help=METHOD_HELP)
         left, right = st.columns(2)
         samples = left.number_input("Samples of each statement", min_value=1, max_value=100, value=10)
         heat = right.number_input("Temperature", min_value=0.0, max_value=5.0, value=0.7, step=0.1)
         longest = left.number_input("Longest completion, tokens", min_value=1, max_value=256, value=32)
         until = right.selectbox("A completion ends", list(UNTIL), format_func=UNTIL.get)
+        preview = st.checkbox("Preview: one sample of each, with how sure that is", help=PREVIEW_HELP)
         st.caption(
-            f"With 10 samples that is {numbers.count(facts * PAPER_TEMPLATES * 10)} completions. It goes on in the "
+            f"In full, with 10 samples, {numbers.count(facts * PAPER_TEMPLATES * 10)} completions by statements or "
+            f"{numbers.count(facts * DRAWINGS * 10)} by the question form; a preview takes a tenth. It goes on in the "
             "background; cancelling loses nothing."
         )
         if st.form_submit_button("Measure the base", type="primary", icon=":material/science:"):
             with notices.shown_errors():
-                start(pair, asking, Protocol(int(samples), float(heat), int(longest), until=until))
+                taken = {"samples": 1, "preview_of": int(samples)} if preview else {"samples": int(samples)}
+                asked = Protocol(**taken, temperature=float(heat), max_new_tokens=int(longest), until=until)
+                start(pair, asking, asked, method)
                 st.rerun()
 
 
-def start(pair: Comparison, asking: Asking, protocol: Protocol) -> None:
+def start(pair: Comparison, asking: Asking, protocol: Protocol, method: str = "auto") -> None:
     """Queue the measurement of the base's facts behind these questions."""
-    facts = replace(asking, mastery=None, prompt="paper")
+    facts = replace(asking, mastery=None, prompt="paper", shots=0)
     job = workspace().start(
-        f"Measure mastery: {plain(pair.base)}",
+        f"Measure mastery: {Path(pair.base).name}",
         "mastery",
         pair.base,
         facts,
         protocol,
+        method=method,
         watcher=selection.watcher("mastery"),
         page="mastery",
     )

@@ -27,6 +27,7 @@ TICK_STYLE = """<style>
 .stops { position: relative; height: 1.1rem; margin: -1.1rem 0.45rem 0; font-size: 0.7rem; opacity: 0.7; }
 .stops i { position: absolute; border-left: 1px solid currentColor; height: 0.35rem; font-style: normal; }
 .stops b { position: absolute; top: 0.3rem; transform: translateX(-50%); font-weight: 400; }
+@media (max-width: 640px) { .stops i:nth-child(2) b { display: none; } }
 </style>"""
 REGION_NAMES = {
     "transformer": "transformer layers, no norms (paper)",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.knowledge.choice import in_choosing_half
-from analysis.records import RestoreSpec
+from analysis.records import RestoreSpec, ResultKey
 from cache.work import Asking, Comparison, Workspace
 
 
@@ -21,6 +21,10 @@ def test_the_best_known_stop_is_chosen_on_one_half_and_reported_on_the_other(tin
     specs = [RestoreSpec(20.0), RestoreSpec(60.0)]
     assert workspace.known_choice(pair, asking, specs[0]) is None
     workspace.stop(pair, specs[0], asking)
+    (entry,) = workspace.store.entries("evaluation")[-1:]
+    older = ResultKey(entry.kind, entry.version - 1, entry.parts)
+    workspace.store.put(older, workspace.store.get(replace(older, version=entry.version)))  # type: ignore[arg-type]
+    assert len(workspace.known_stops(pair, asking)) == 1
     assert workspace.known_choice(pair, asking, specs[0]) is None  # one stop: nothing to choose
     workspace.stop(pair, specs[1], asking)
     workspace.stop(pair, replace(specs[1], strategy="random"), asking)  # another kind takes no part

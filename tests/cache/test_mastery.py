@@ -22,7 +22,7 @@ def test_a_measured_table_is_found_by_its_base_and_gives_an_evaluation_its_level
     assert workspace.mastery_tables(base) == ()
     table = workspace.mastery(base, asking, QUICK, TEMPLATES)
     (path,) = Workspace(tmp_path).mastery_tables(base)
-    assert path.name.startswith("questions-test-80-")
+    assert path.name.startswith("questions-test-80-statements-")
     assert workspace.mastery_table(path).frame["R"].tolist() == table.frame["R"].tolist()
     assert workspace.mastery_tables(str(tiny_pair.tuned)) == ()
     levels = [question.level for question in workspace.question_set(replace(asking, mastery=str(path))).questions]

@@ -10,6 +10,7 @@ import pytest
 from analysis.figures import mastery
 from analysis.figures import mastery_tables as tables
 from analysis.knowledge.mastery import Protocol
+from analysis.knowledge.mastery_preview import preview_odds, with_odds
 from analysis.knowledge.mastery_table import MasteryTable
 from analysis.knowledge.statistics import wilson
 from analysis.records import Question
@@ -100,3 +101,32 @@ def test_the_training_command_survives_a_shell_whatever_the_names() -> None:
     words = shlex.split(line)
     assert words[:3] == ["palimpsest", "sft", "/a b/base"]
     assert words[4:] == ["--questions", "q'$(x).zip", "--mastery", "/m;.parquet", "--level", "3", "--size", "240"]
+
+
+def test_a_preview_says_how_sure_it_is() -> None:
+    facts = [Question(f"f{n}", "?", ("Rome",), "P19", f"Ann {n}") for n in range(40)]
+    rights = [(n % 2, (n // 2) % 2) for n in range(40)]
+    table = with_odds(MasteryTable.of(facts, rights, TEMPLATES, Protocol(samples=1, preview_of=10)))
+    odds = preview_odds(table)
+    assert tables.protocol_words(table).startswith("40 facts · method: the paper's templates, preview, 1–2 statements")
+    count, bounds = tables.level_counts(table)[0]
+    assert count == f"≈ {round(odds.counts[0][0])}" and bounds.startswith("95%: ")
+    assert tables.facts_table(table)["sure"].tolist() == odds.odds.max(axis=1).tolist()
+    words = tables.preview_words(table)
+    assert f"For {odds.settled.sum()} of 40 facts" in words and "1 of 10 samples" in words
+
+
+def test_the_question_form_is_named_and_its_facts_are_told_by_their_question() -> None:
+    facts = [Question(f"f{n}", f"Who wrote {n}?", ("Eve",)) for n in range(2)]
+    table = MasteryTable.of(
+        facts, [(4, 2), (0, 0)], {"": ("drawing 1", "drawing 2")}, Protocol(samples=4), "question form"
+    )
+    assert "method: question form, 2 drawings of examples" in tables.protocol_words(table)
+    assert not tables.has_statements(table) and tables.preview_words(table) == ""
+    assert tables.level_counts(table)[3] == ("1", "")
+    assert tables.facts_table(table, questions=facts)["subject"].tolist() == ["Who wrote 0?", "Who wrote 1?"]
+    row = tables.fact_row(table, "f0")
+    assert row is not None and tables.best_statement(table, row) is None
+    assert tables.fact_templates(table, row)["share"].tolist() == [1.0, 0.5]
+    assert tables.level_table(table)["name"].tolist() == ["no relation"]
+    assert tables.template_table(table)["rate"].tolist() == [0.5, 0.25]

@@ -369,4 +369,4 @@ def test_a_million_rows_work_in_bounded_time(tmp_path: Path, kind: str) -> None:
     started = time.process_time()
     loaded = load_questions(file, limit=500)
     assert len(loaded.questions) == 500
-    assert time.process_time() - started < 60  # 8 s measured on one core
+    assert time.process_time() - started < 60  # 11 s measured on one core

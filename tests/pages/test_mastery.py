@@ -39,7 +39,7 @@ def test_before_anything_was_measured_the_page_says_what_to_choose_and_offers_to
     assert "Choose questions first" in words_of(app)
     app = open_page("mastery", pair, asking)
     assert not app.exception
-    assert "The session's 20 questions" in words_of(app)
+    assert "the session's 20 questions" in words_of(app)
     assert "Measure the base" in [button.label for button in app.button]
 
 
@@ -85,6 +85,28 @@ def test_the_levels_are_sent_to_the_evaluation_and_to_training(
     assert not app.exception
     assert app.session_state["asking"].mastery == str(measured)
     assert "In use" in app.success[0].value
+
+
+def test_a_preview_by_the_question_form_is_named_with_its_uncertainty(
+    open_page: Open, shared: Workspace, pair: Comparison, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.csv"  # four examples and a question fit into the tiny model's context
+    short.write_text("question,answer\n" + "".join(f"{letter}?,a\n" for letter in "abcdefgh"))
+    app = open_page("mastery", pair, Asking(str(short)))
+    next(field for field in app.number_input if field.label == "Longest completion, tokens").set_value(2)
+    next(box for box in app.checkbox if box.label.startswith("Preview")).check()
+    next(button for button in app.button if button.label == "Measure the base").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception
+    assert "method: question form, preview" in words_of(app).replace("\\", "")
+    assert "A preview: 1 of 10 samples" in app.info[0].value.replace("\\", "")
+    assert "sure" in facts_of(app).columns
+    app.session_state["mastery_fact"] = facts_of(app)["id"].iloc[0]
+    app.run()
+    next(button for button in app.button if button.label == "Open in Tokens").click().run()
+    assert not app.exception
+    assert app.session_state["chosen_question"] == app.session_state["mastery_fact"]
 
 
 def test_one_level_is_sent_to_samples(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from analysis.records import BLENDS, RestoreSpec
+from analysis.weights import profile as profiles
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import selection
@@ -115,6 +116,24 @@ def test_the_hard_threshold_becomes_a_named_stop(open_page: Open, profiled: Work
     assert app.button(key="stop-noise").label == f"Donoho–Gavish threshold: {round(noise, 1):g}%"
     app.button(key="stop-noise").click().run()
     assert app.session_state["restored_spec"] == RestoreSpec(round(noise, 1), "spectral")
+
+
+def test_a_large_pairs_count_is_looked_up_in_the_background(
+    open_page: Open, shared: Workspace, pair: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "KEEP_PARAMETERS", 0)
+    shared.profile(pair)
+    shared.remember(pair)
+    app = at(open_page, pair, strategy="absolute-top", k="37")
+    settle(shared)
+    app.run()
+    assert not app.exception
+    assert [job.title.split(":")[0] for job in shared.jobs.all()] == ["Look at"]
+    assert "Effective k" in {metric.label for metric in app.metric}
+    app.button(key="stop-20").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception and len(shared.jobs.all()) == 2
 
 
 @pytest.mark.slow
