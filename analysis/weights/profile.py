@@ -1,8 +1,8 @@
 """The one streaming pass over a pair: histograms, sums, the null, NaN and Inf, content hashes, each weight read once.
 
-For pairs of up to KEEP_PARAMETERS the stored values are kept with the profile, and of larger bfloat16 pairs the distinct
-keys are counted, so that every later count is answered without the files. For other pairs the cuts at the paper's
-percentages are resolved at once, in one more reading.
+For pairs of up to KEEP_PARAMETERS the stored values are kept with the profile, and of larger bfloat16 pairs the keys
+are counted one by one, so that every later count is answered without the files. For other pairs the cuts at the
+paper's percentages are resolved at once, in one more reading.
 """
 
 import time
