@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from analysis.errors import SpecError
+from analysis.errors import LanguageError, SpecError
 from analysis.knowledge.forms import Form, Method, make_form
 from analysis.knowledge.mastery_preview import with_odds
 from analysis.knowledge.mastery_table import MasteryTable
 from analysis.knowledge.prompts import encode_text
 from analysis.knowledge.scoring import accepted_answers, contains
 from analysis.knowledge.templates import TEMPLATES
+from analysis.language.generate import context_length
 from analysis.language.memory import fitting_rows
 from analysis.records import Progress, Question, ResultKey, ResultStore, Silent, Stored, check_cancelled
 
@@ -150,6 +151,7 @@ class Prober:
 
         filled = [(n, text) for n, fact in enumerate(facts) for text in self.form.texts(fact)]
         prompts = [encode_text(self.lm.tokenizer, text) for _, text in filled]
+        self._check_lengths([facts[n].id for n, _ in filled], prompts)
         draws = np.concatenate([self._draws(fact) for fact in facts])
         right = np.zeros(len(prompts), dtype=np.int64)
         lasts = [self._last_tokens(fact) for fact in facts]
@@ -164,6 +166,17 @@ class Prober:
             for ended in sample(self.lm, chosen, draws[rows], temperature=self.protocol.temperature, stop=stop):
                 np.add.at(right, rows[ended.prompt], ended.count * judge.right(ended))
         return _split(right, [len(self._names(fact)) for fact in facts])
+
+    def _check_lengths(self, names: Sequence[str], prompts: Sequence[Sequence[int]]) -> None:
+        context, new = context_length(self.lm), self.protocol.max_new_tokens
+        told = zip(names, prompts, strict=True)
+        wrong = [f"{name}: {len(ids)} tokens" for name, ids in told if not 0 < len(ids) <= context - new]
+        if wrong:
+            raise LanguageError(
+                f"{len(set(wrong))} texts and {new} new tokens do not fit in the model's context of {context}, or are "
+                "empty. Leave these facts out, or take fewer new tokens.",
+                items=sorted(set(wrong))[:20],
+            )
 
     def _names(self, fact: Question) -> tuple[str, ...]:
         return self.form.names[fact.relation or ""]

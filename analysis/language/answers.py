@@ -77,6 +77,10 @@ class Answers:
                 return tuple(draft[len(told) : self._most])
         return ()
 
+    def silence_is_likely(self, row: int) -> bool:
+        """Whether nothing was told yet and a draft says that nothing will be."""
+        return not self.told[row] and any(not draft for draft in self.drafts[row])
+
     def settle(self, rows: Sequence[int]) -> None:
         """Note which of these ended by their drafts alone."""
         self._verified.update(row for row in rows if row in self._ended and self.drafts[row])

@@ -18,7 +18,7 @@ import numpy as np
 
 from analysis.language.answers import Answers, Draft, Finished, Generation
 from analysis.language.forward import predict
-from analysis.language.generate import batches, check_prompts, greedy
+from analysis.language.generate import batches, check_prompts, context_length, greedy
 from analysis.language.load import LanguageModel
 from analysis.language.memory import halving
 from analysis.language.verify import by_row
@@ -111,10 +111,11 @@ class _Batch:
 
 
 def _settle_rows(batch: _Batch, answers: Answers, worth: Worth, progress: Progress) -> None:
-    first = True
+    first, use_drafts = True, worth.pays
+    drafted = [row for row in batch.rows if use_drafts and (answers.guess(row) or answers.silence_is_likely(row))]
     while going := answers.open(batch.rows):
         check_cancelled(progress)
-        guesses = _guesses(batch, answers, going, worth, use_drafts=worth.pays or not first)
+        guesses = _guesses(batch, answers, going, worth, use_drafts=use_drafts or not first)
         began = time.perf_counter()
         told = [[*answers.told[row], *guesses.get(row, ())] for row in batch.rows]
         predicted = dict(zip(batch.rows, batch.predict(told), strict=True))
@@ -122,11 +123,12 @@ def _settle_rows(batch: _Batch, answers: Answers, worth: Worth, progress: Progre
         for row in going:
             before = len(answers.told[row])
             answers.follow(row, guesses[row], predicted[row][before : before + len(guesses[row]) + 1])
-            held += sum(a == b for a, b in zip(answers.told[row][before:], guesses[row], strict=False))
+            if first and row in drafted:
+                held += sum(a == b for a, b in zip(answers.told[row], guesses[row], strict=False))
         if first:
-            drafted = sum(len(guesses[row]) for row in going if answers.drafts[row])
-            worth.read(time.perf_counter() - began, sum(map(len, told)), drafted, held if drafted else 0)
-            answers.settle(batch.rows)
+            counted = sum(len(guesses[row]) for row in drafted if row in guesses)
+            worth.read(time.perf_counter() - began, sum(map(len, told)), counted, held)
+            answers.settle(drafted)
         first = False
 
 
@@ -135,10 +137,11 @@ def _guesses(
 ) -> dict[int, tuple[int, ...]]:
     """For each open row what may come next: a draft's rest, else what plain decoding says."""
     found = {row: answers.guess(row) if use_drafts else () for row in rows}
-    bare = [row for row in rows if not found[row]]
+    bare = [row for row in rows if not found[row] and not (use_drafts and answers.silence_is_likely(row))]
     if bare:
         begun = [[*batch.prompts[row], *answers.told[row]] for row in bare]
         left = batch.new_tokens - min(len(answers.told[row]) for row in bare)
+        left = min(left, context_length(batch.lm) - max(map(len, begun)))
         for row, told in zip(bare, greedy(batch.lm, begun, max_new_tokens=left, worth=worth), strict=True):
             found[row] = told.token_ids[: batch.new_tokens - len(answers.told[row])]
     return found

@@ -21,7 +21,7 @@ from analysis.language.memory import rows_at_once
 from analysis.language.prefixes import ReadStarts, find_starts
 from analysis.language.rows import Decoder
 from analysis.language.verify import padding_is_harmless
-from analysis.language.worth import Worth
+from analysis.language.worth import PROBE_ROWS, Worth
 from analysis.records import Progress, Silent, check_cancelled
 
 if TYPE_CHECKING:
@@ -60,9 +60,11 @@ def greedy(
     answers = Answers(len(prompts), drafts if padded else None, lm.eos_ids, max_new_tokens, finished)
     size = batch_size or rows_at_once(lm, longest + max_new_tokens, max_new_tokens)
     found = find_starts(prompts, size) if padded and joins(lm) else None
-    decoder = Decoder(lm, prompts, answers, ReadStarts(lm, found) if found else None, worth or Worth(), size)
+    worth = worth or Worth()
+    decoder = Decoder(lm, prompts, answers, ReadStarts(lm, found) if found else None, worth, size)
     lengths = [len(prompt) + len(answers.guess(row)) for row, prompt in enumerate(prompts)]
-    for done in decoder.run(batches(lengths, size, equal=not padded)):
+    probe = PROBE_ROWS if any(answers.drafts) and not worth.proven else 0
+    for done in decoder.run(_probing(batches(lengths, size, equal=not padded), probe)):
         progress.report(done, len(prompts))
         check_cancelled(progress)
     return tuple(answers.generation(row) for row in range(len(prompts)))
@@ -76,6 +78,16 @@ def batches(lengths: Sequence[int], size: int, *, equal: bool = False) -> list[l
     order = sorted(range(len(lengths)), key=lambda row: lengths[row])
     groups = [list(rows) for _, rows in groupby(order, key=lambda row: lengths[row])] if equal else [order]
     return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
+
+
+def _probing(groups: list[list[int]], rows: int) -> list[list[int]]:
+    """The same batches, the middle one's first rows taken apart and first: whether drafts hold is seen from few."""
+    if not rows:
+        return groups
+    middle = len(groups) // 2
+    whole = groups[middle]
+    rest = [group for group in [*groups[:middle], whole[rows:], *groups[middle + 1 :]] if group]
+    return [whole[:rows], *rest]
 
 
 def context_length(lm: LanguageModel) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import LanguageError
+from analysis.language.spread import Spread, check_spread, needed_spread
 from analysis.weights.checkpoint import locate, open_checkpoint
 from analysis.weights.names import UNWRAPPING, canonical
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DTYPES = {"float32": "float32", "fp32": "float32", "bfloat16": "bfloat16", "bf16": "bfloat16"} | dict.fromkeys(
     ("float16", "fp16"), "float16"
 )
+ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 MEMORY_SHARE = 0.7  # of what is free: the rest is for activations, caches and the file cache
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 
@@ -42,18 +44,27 @@ class LanguageModel:
     eos_ids: frozenset[int]
 
 
-def load_model(source: str | Path, *, dtype: str = "auto", device: str = "auto") -> LanguageModel:
+def load_model(
+    source: str | Path, *, dtype: str = "auto", device: str = "auto", spread: Spread | None = None
+) -> LanguageModel:
     """The model and tokenizer in a folder (or of a Hugging Face id), read from safetensors.
 
     `dtype` "auto" is float32 where that fits in the device's free memory, else bfloat16; `device` "auto" is the first
-    accelerator, else the CPU. Raises LanguageError with every reason it found.
+    accelerator, else the CPU. A model that one accelerator cannot hold is spread over all of them; `spread` says how by
+    hand. Raises LanguageError with every reason it found.
     """
     folder = find_folder(source)
     config = _check_folder(folder)
     device = choose_device(device)
-    dtype = choose_dtype(dtype, parameters=open_checkpoint(folder).parameters, free_bytes=free_memory_bytes(device))
+    parameters = open_checkpoint(folder).parameters
+    dtype = choose_dtype(dtype, parameters=parameters, free_bytes=free_memory_bytes(device))
     tokenizer = load_tokenizer(folder)
-    model = _load_weights(folder, dtype, config).to(device).eval()
+    spread = spread or needed_spread(device, parameters * ITEM_BYTES[dtype])
+    model = _load_weights(folder, dtype, config, spread)
+    model = model.eval() if spread else model.to(device).eval()
+    if spread:
+        check_spread(model, folder)
+        device = str(model.get_input_embeddings().weight.device)
     model.requires_grad_(False)
     return LanguageModel(model, tokenizer, device, dtype, folder, find_eos(model, tokenizer))
 
@@ -163,7 +174,7 @@ def _check_folder(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _load_weights(folder: Path, dtype: str, config: dict[str, Any]) -> PreTrainedModel:
+def _load_weights(folder: Path, dtype: str, config: dict[str, Any], spread: Spread | None) -> PreTrainedModel:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -178,6 +189,7 @@ def _load_weights(folder: Path, dtype: str, config: dict[str, Any]) -> PreTraine
             use_safetensors=True,
             output_loading_info=True,
             key_mapping=_unwrapping(folder),
+            **(spread.settings() if spread else {}),
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         kind = config.get("model_type", "no model_type")

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from analysis.language.load import free_memory_bytes
+from analysis.language.load import ITEM_BYTES, free_memory_bytes
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
 
 MOST_ROWS = {"cpu": 128, "mps": 128, "cuda": 512}  # beyond, more rows at once are not quicker
 SHARE_OF_FREE = 0.5  # the rest is for rows that wait, and for what a library holds for a moment
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "DefaultCPUAllocator", "std::bad_alloc")
 
 Result = TypeVar("Result")
@@ -34,7 +33,7 @@ def fitting_rows(lm: LanguageModel, width: int, predicted: int) -> int:
 
 def row_bytes(lm: LanguageModel, width: int, predicted: int) -> int:
     """Bytes one row takes while it is read: keys and values, the widest activations of a layer, its logits."""
-    config, item = lm.model.config.get_text_config(), BYTES[lm.dtype]
+    config, item = lm.model.config.get_text_config(), ITEM_BYTES[lm.dtype]
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size

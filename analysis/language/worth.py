@@ -5,7 +5,8 @@ A drafted token costs a token of a pass and, where it holds, saves one decoded a
 
 from __future__ import annotations
 
-FIRST_TOKENS = 256  # drafted before a judgement is made
+FIRST_TOKENS = 64  # drafted before a judgement is made
+PROBE_ROWS = 32  # of a first batch whose drafts are not proven: what garbage may cost
 HOLDING_FRACTION = 0.5  # taken for the break-even until a decoded token's cost is known
 
 
@@ -19,6 +20,7 @@ class Worth:
         self._read = [0.0, 0.0]  # seconds, tokens
         self._stepped = [0.0, 0.0]
         self._drafted = self._held = 0
+        self.proven = False  # whether drafts of this kind paid the last time
 
     def read(self, seconds: float, tokens: int, drafted: int, held: int) -> None:
         """One pass over prompts and drafts: tokens fed, how many of them drafted, how many of those held."""
@@ -30,7 +32,8 @@ class Worth:
         self._stepped = [self._stepped[0] + seconds, self._stepped[1] + tokens]
 
     def forget_drafts(self) -> None:
-        """Other drafts, other luck: keep only the costs."""
+        """Other drafts, other luck: keep only the costs, and whether the last ones paid."""
+        self.proven = self._drafted >= FIRST_TOKENS and self.pays
         self._drafted = self._held = 0
 
     @property

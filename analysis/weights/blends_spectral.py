@@ -8,8 +8,9 @@ The hard threshold that best separates signal from noise of unknown size keeps S
 of the sides, omega(b) = lambda(b) / sqrt(mu_b) and mu_b the median of the Marchenko-Pastur law (Gavish and Donoho,
 IEEE Transactions on Information Theory 2014).
 
-Directions come from the eigenvectors of d d^T (or d^T d, whichever is smaller) in float64, as exact as a float32
-decomposition of d and far cheaper; products are float32. torch is imported inside the functions that use it.
+Directions are the eigenvectors of d d^T (or d^T d, whichever is smaller): as exact in float64 as a float32
+decomposition of d, far cheaper, and one side's are enough. Everything is float64, a stripe of columns at a time, so
+that the number of threads hardly ever shows in a stored value. torch is imported inside the functions that use it.
 """
 
 from __future__ import annotations
@@ -81,30 +82,41 @@ def dropped_directions(shape: tuple[int, ...], percent: float) -> int:
 
 
 def without_weakest(base: Array, tuned: Array, percent: float) -> torch.Tensor:
-    """p + U S' V^T in float32, for matrices of float32; the smaller of the two products is computed."""
+    """p + U S' V^T of float32 matrices, rounded to float32 once; the smaller of the two products is computed."""
     import torch
 
-    p, s = torch.from_numpy(base), torch.from_numpy(tuned)
-    d = s - p
-    _, vectors = directions(d)
-    dropped = dropped_directions(tuple(d.shape), percent)
+    p, s = _wide(base), _wide(tuned)
+    vectors = directions(p, s)[1]
+    dropped = dropped_directions(base.shape, percent)
     few = dropped <= vectors.shape[1] // 2
     basis = vectors[:, :dropped] if few else vectors[:, dropped:]
-    part = basis @ (basis.T @ d) if d.shape[0] <= d.shape[1] else (d @ basis) @ basis.T
-    return s - part if few else p + part
+    out = torch.empty_like(p)
+    for first in range(0, p.shape[1], _COLUMNS):
+        before, after = (side[:, first : first + _COLUMNS].double() for side in (p, s))
+        part = basis @ (basis.T @ (after - before))
+        out[:, first : first + _COLUMNS] = after - part if few else before + part
+    return out if base.shape[0] <= base.shape[1] else out.T
 
 
-def directions(d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Singular values of a matrix, smallest first (float64), and the directions of its smaller side as columns."""
+def directions(p: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Singular values of s - p, smallest first, and as columns its directions on the rows' side, both float64."""
     import torch
 
-    wide = d if d.shape[0] <= d.shape[1] else d.T
-    gram = torch.zeros(wide.shape[0], wide.shape[0], dtype=torch.float64)
-    for first in range(0, wide.shape[1], _COLUMNS):
-        block = wide[:, first : first + _COLUMNS].double()
+    gram = torch.zeros(p.shape[0], p.shape[0], dtype=torch.float64)
+    for first in range(0, p.shape[1], _COLUMNS):
+        before, after = (side[:, first : first + _COLUMNS].double() for side in (p, s))
+        block = after - before
         gram += block @ block.T
     squares, vectors = torch.linalg.eigh(gram)
-    return squares.clamp_min(0).sqrt(), vectors.float()
+    return squares.clamp_min(0).sqrt(), vectors
+
+
+def _wide(values: Array) -> torch.Tensor:
+    """A matrix with its smaller side as rows."""
+    import torch
+
+    matrix = torch.from_numpy(values)
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
 
 
 # --- the hard threshold ----------------------------------------------------------------------------------------
@@ -140,10 +152,8 @@ def noise_percent(spectra: Sequence[Spectrum]) -> float | None:
 
 def _spectrum(tensor: PairedTensor, reader: FileReader) -> Spectrum | None:
     """One matrix's answer; None where it did not change."""
-    import torch
-
-    base = torch.from_numpy(_values(_read(tensor.base, reader), tensor.base))
-    sizes, _ = directions(torch.from_numpy(_values(_read(tensor.tuned, reader), tensor.tuned)) - base)
+    sides = ((entry, _read(entry, reader)) for entry in (tensor.base, tensor.tuned))
+    sizes, _ = directions(*(_wide(_values(raw, entry)) for entry, raw in sides))
     if not sizes[-1]:
         return None
     return Spectrum(tensor.name, tensor.elements, len(sizes), noise_directions(sizes.numpy(), tensor.tuned.shape))

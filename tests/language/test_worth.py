@@ -5,7 +5,7 @@ from analysis.language.worth import Worth
 
 def test_drafts_are_trusted_until_enough_are_seen() -> None:
     worth = Worth()
-    worth.read(1.0, 1000, 255, 0)
+    worth.read(1.0, 1000, 63, 0)
     assert worth.pays
     worth.read(1.0, 1000, 1, 0)
     assert not worth.pays
@@ -20,4 +20,7 @@ def test_the_break_even_is_the_cost_of_a_read_token_over_that_of_a_decoded_one()
     worth.read(1.0, 1000, 1000, 0)
     assert not worth.pays
     worth.forget_drafts()
-    assert worth.pays and worth.break_even == 0.25
+    assert worth.pays and worth.break_even == 0.25 and not worth.proven
+    worth.read(1.0, 1000, 1000, 900)
+    worth.forget_drafts()
+    assert worth.proven

@@ -37,7 +37,7 @@ def test_it_agrees_with_a_whole_decomposition_in_float64(rows: int, columns: int
     base, d = (random.normal(size=(rows, columns)).astype(np.float32) for _ in range(2))
     tuned = base + 0.01 * d
     out = without_weakest(base, tuned, percent).numpy()
-    np.testing.assert_allclose(out, reference(base, tuned, percent), atol=2e-6)
+    np.testing.assert_allclose(out, reference(base, tuned, percent), atol=1e-6)
 
 
 def test_what_is_left_is_the_nearest_matrix_of_its_rank() -> None:
