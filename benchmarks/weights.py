@@ -120,7 +120,7 @@ def the_pass(base: Path, tuned: Path) -> list[Row]:
 
 
 def _cat(files: list[str]) -> None:
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         subprocess.run(["cat", *files], stdout=nowhere, check=True)
 
 
@@ -175,9 +175,11 @@ def growth(base: Path, tuned: Path, millions: int) -> str:
     """One line of the table by size, measured in a process of its own."""
     figures = _child("growth", base, tuned)
     count = parameters(millions)
+    each = [1e9 * figures[name] / count for name in ("pass", "cpu")]
+    peaks = [figures[name] / 1e6 for name in ("pass_bytes", "all_bytes")]
     return (
-        f"| {count / 1e6:,.0f} M | {figures['pass']:.2f} | {1e9 * figures['pass'] / count:.2f} "
-        f"| {1e9 * figures['cpu'] / count:.2f} | {figures['pass_bytes'] / 1e6:,.0f} | {figures['all_bytes'] / 1e6:,.0f} |"
+        f"| {count / 1e6:,.0f} M | {figures['pass']:.2f} | {each[0]:.2f} | {each[1]:.2f} "
+        f"| {peaks[0]:,.0f} | {peaks[1]:,.0f} |"
     )
 
 

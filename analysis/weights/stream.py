@@ -158,7 +158,10 @@ def chunks(reader: FileReader, buffers: Buffers, segment: Segment) -> Iterator[C
 
 def thread_count(threads: int | None) -> int:
     """The threads to use: as asked, else what this process may run on, at most 16."""
-    return max(1, threads) if threads is not None else min(16, len(os.sched_getaffinity(0)))
+    if threads is not None:
+        return max(1, threads)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    return min(16, allowed)
 
 
 def run_units(

@@ -5,38 +5,29 @@ side. Written into a hidden folder beside OUT, synced, then renamed. Never write
 optimiser states beside the checkpoint are left out and named in the report.
 """
 
-import errno
-import glob
-import hashlib
-import json
-import math
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xxhash
 
 from analysis.errors import CheckpointError, StoreError
-from analysis.records import Progress, RestoreCount, RestoreSpec, Silent
+from analysis.folders import whole_folder
+from analysis.records import Progress, RestoreSpec, Silent
 from analysis.weights import stream
-from analysis.weights.checkpoint import ADAPTER_CONFIG, INDEX
+from analysis.weights.beside import other_files, write_others, write_recipe
 from analysis.weights.chosen import Chooser
 from analysis.weights.headers import ITEM_BYTES, ShardFile, TensorEntry
 from analysis.weights.identity import id_of, join_digests
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.profile import UpdateProfile, peak_rss_bytes
-from analysis.weights.restore import Selection, pieces, select, settled, state_id
+from analysis.weights.restore import Selection, pieces, select, settled
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units
 
-RECIPE = "palimpsest.json"
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".h5", ".msgpack", ".onnx", ".distcp")
 _SPARE_BYTES = 1 << 20
 
 
@@ -85,21 +76,20 @@ def write_restored(
     """
     started = time.perf_counter()
     out = Path(out).expanduser().absolute()
-    others, left_out = _other_files(pair)
+    others, left_out = other_files(pair)
     _check_target(
         pair, out, sum(shard.size for shard in pair.tuned.files) + sum(f.stat().st_size for f in others.values())
     )
     selection = select(pair, profile, spec, progress)
     chooser = settled(pair, selection, threads=threads, progress=progress)
     count = profile.count(spec, progress, pair=pair)
-    with _whole_or_nothing(out) as folder:
+    with whole_folder(out) as folder:
         hashes = _write_shards(pair, (selection, chooser), folder, progress or Silent(), threads)
         content_id = id_of(pair.tuned, hashes)
-        for name, file in others.items():
-            _copy(file, folder / name)
-        recipe = _recipe(pair, profile, count, content_id)
-        (folder / RECIPE).write_text(json.dumps(recipe, indent=2) + "\n")
+        write_others(folder, others, pair)
+        write_recipe(folder, pair, profile, count, content_id)
         written = _sync(folder)
+    _sync_path(out.parent)
     return WriteReport(
         strategy=spec.strategy,
         percent=spec.percent,
@@ -133,77 +123,6 @@ def _check_target(pair: CheckpointPair, out: Path, needed: int) -> None:
             code="disk-full",
             items=["Free some space, or give a folder on another disk."],
         )
-
-
-@contextmanager
-def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    """A hidden folder beside `out` that becomes `out` when the block ends well, and is removed when it does not."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _remove_orphans(out)
-        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-{_machine()}-{os.getpid()}-"))
-    except OSError as error:
-        raise CheckpointError(f"{out} cannot be made: {error.strerror}.", code="out-unwritable") from error
-    try:
-        yield folder
-        folder.chmod(0o777 & ~_umask())
-        folder.rename(out)
-        _sync_path(out.parent)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        message = f"{out} could not be written: {error.strerror}."
-        raise (
-            StoreError(message, code="disk-full") if full else CheckpointError(message, code="out-unwritable")
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_orphans(out: Path) -> None:
-    """Partial folders that killed runs of this machine left; another machine's may still be written to."""
-    start = f".{out.name}.partial-{_machine()}-"
-    for folder in out.parent.glob(f"{glob.escape(start)}*"):
-        owner = folder.name.removeprefix(start).split("-")[0]
-        if owner.isdigit() and Path("/proc/self").exists() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _machine() -> str:
-    """A short name of this machine, the same for all its processes."""
-    return hashlib.blake2b(os.uname().nodename.encode(), digest_size=4).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _other_files(pair: CheckpointPair) -> tuple[dict[str, Path], list[str]]:
-    """Files to copy beside the weights, by name, and the names of those left out.
-
-    An adapter has no config of its own, and often no tokenizer: what it lacks comes from the base.
-    """
-    own = {shard.path for shard in (*pair.tuned.files, *pair.base.files)}
-    adapter = (pair.tuned.folder / ADAPTER_CONFIG).exists() and pair.tuned.path.is_dir()
-    copied: dict[str, Path] = {}
-    left_out = []
-    for folder in (pair.base.folder, pair.tuned.folder) if adapter else (pair.tuned.folder,):
-        for file in sorted(folder.rglob("*")):
-            name = str(file.relative_to(folder))
-            if not file.is_file() or file in own or name in (RECIPE, ADAPTER_CONFIG):
-                continue
-            foreign_index = file.name.endswith(".index.json") and name != INDEX
-            if file.suffix in _WEIGHTS or foreign_index or any(part.startswith(".") for part in Path(name).parts):
-                left_out.append(name)
-            else:
-                copied[name] = file
-    return copied, left_out
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
 
 
 def _write_shards(
@@ -312,24 +231,3 @@ def _sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _recipe(pair: CheckpointPair, profile: UpdateProfile, count: RestoreCount, content_id: str) -> dict[str, Any]:
-    return {
-        "palimpsest": 1,
-        "state": state_id(profile, count.spec),
-        "content": content_id,
-        "base": {"id": profile.base_id, "source": pair.base.path.name},
-        "tuned": {"id": profile.tuned_id, "source": pair.tuned.path.name},
-        **asdict(count.spec),
-        "region_parameters": count.region_parameters,
-        "count": count.count,
-        "threshold": "infinity" if count.threshold == math.inf else count.threshold,  # JSON has no infinite number
-        "ties": count.ties,
-        "ties_restored": count.ties_restored,
-        "effective_percent": count.effective_percent,
-        "effective_l2_percent": count.effective_l2_percent,
-        "realised": asdict(count.realised) if count.realised else None,
-        "by_layer": {str(layer): restored for layer, restored in count.by_layer.items()},
-        "by_module": count.by_module,
-    }

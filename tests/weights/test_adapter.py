@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save_file
 
 from analysis.errors import CheckpointError
 from analysis.records import RestoreSpec
+from analysis.weights.beside import RECIPE
 from analysis.weights.checkpoint import open_checkpoint
 from analysis.weights.identity import content_id, known_pair_ids
 from analysis.weights.pair import check_pair, open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state
-from analysis.weights.write import RECIPE, write_restored
+from analysis.weights.write import write_restored
 
 peft = pytest.importorskip("peft", reason="needs the train extra")
 

@@ -14,12 +14,13 @@ from safetensors.torch import load_file, save_file
 from analysis.errors import Cancelled, CheckpointError, StoreError
 from analysis.records import RestoreSpec
 from analysis.weights import write
+from analysis.weights.beside import RECIPE
 from analysis.weights.checkpoint import INDEX, open_checkpoint
 from analysis.weights.identity import content_id
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state, state_id
-from analysis.weights.write import RECIPE, write_restored
+from analysis.weights.write import write_restored
 
 Pairs = dict[str, tuple[Path, Path]]
 
@@ -182,3 +183,28 @@ def test_a_shard_cut_short_while_writing_leaves_nothing_behind(llama_pairs: Pair
     with pytest.raises(CheckpointError, match="changed while being read"):
         write_restored(pair, profile, RestoreSpec(1), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
+
+
+def test_beside_a_single_file_only_what_a_model_needs_is_copied(llama_pairs: Pairs, tmp_path: Path) -> None:
+    home = tmp_path / "downloads"
+    shutil.copytree(llama_pairs["bfloat16"][1], home)
+    (home / "letter.txt").write_text("private")
+    (home / "holiday").mkdir()
+    (home / "holiday" / "photo.jpg").write_bytes(b"...")
+    pair = open_pair(llama_pairs["bfloat16"][0], home / "model.safetensors")
+    write_restored(pair, profile_pair(pair), RestoreSpec(5), tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"model.safetensors", "config.json", "generation_config.json", "tokenizer_config.json", RECIPE}
+
+
+def test_shards_that_came_without_an_index_get_one(llama_pairs: Pairs, tmp_path: Path) -> None:
+    from transformers import LlamaForCausalLM
+
+    home = tmp_path / "tuned"
+    shutil.copytree(llama_pairs["sharded"][1], home)
+    (home / "model.safetensors.index.json").unlink()
+    pair = open_pair(llama_pairs["sharded"][0], home)
+    write_restored(pair, profile_pair(pair), RestoreSpec(0), tmp_path / "out")
+    whole = LlamaForCausalLM.from_pretrained(tmp_path / "out").state_dict()
+    expected = LlamaForCausalLM.from_pretrained(llama_pairs["sharded"][1]).state_dict()
+    assert all(torch.equal(whole[name], expected[name]) for name in expected)
