@@ -17,7 +17,7 @@ from analysis.records import PAPER_PERCENTS, RestoreSpec
 from cache.models import PairModel
 
 DEMO_STOPS = tuple(sorted({*PAPER_PERCENTS, *range(5, 45, 5)}))
-RANDOM_STOPS = (5.0, 10.0, 20.0, 30.0, 40.0)
+RANDOM_STOPS = (10.0, 20.0, 40.0)
 QUESTIONS = 500
 PREFIX_TOKENS = 128
 DRIFT = 0.001  # of a weight's own size: a tenth of the answers or so change from stop to stop

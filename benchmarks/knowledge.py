@@ -85,7 +85,7 @@ def against_generate(subject: Subject, wanted: str, exact: str) -> Line:
     """New stops against `generate`, and every answer against `generate` one prompt at a time."""
     lm, prompts = subject.model.lm, subject.prompts
     subject.model.enter("tuned")
-    size = peers.best_batch(lambda size: peers.generate(lm, prompts, size))
+    size = _best_size(subject)
     pairs, verified, wrong, compared = [], [], 0, 0
     for ours, result in walk(subject):
         theirs, _ = timed(lambda: peers.generate(lm, prompts, size))
@@ -98,6 +98,17 @@ def against_generate(subject: Subject, wanted: str, exact: str) -> Line:
     note = f"generate's best batch {size}; {statistics.median(verified):g} of {len(prompts)} rows settled by drafts; "
     note += f"{wrong} of {compared:,} rows differ from generate, batch of one" if compared else "exactness not asked"
     return line(f"{subject.name}: a new stop, against generate", pairs, wanted, note)
+
+
+_SIZES: dict[str, int] = {}
+
+
+def _best_size(subject: Subject) -> int:
+    """Generate's best batch size for these questions; searched once a run."""
+    if subject.name not in _SIZES:
+        lm, prompts = subject.model.lm, subject.prompts
+        _SIZES[subject.name] = peers.best_batch(lambda size: peers.generate(lm, prompts, size))
+    return _SIZES[subject.name]
 
 
 def _differing(subject: Subject, result: Evaluation, rows: range) -> int:
@@ -115,10 +126,10 @@ def worst(subject: Subject) -> Line:
     """Drafts that never hold, against no drafts and against `generate`."""
     lm, prompts = subject.model.lm, subject.prompts
     subject.model.enter("tuned")
-    size = peers.best_batch(lambda size: peers.generate(lm, prompts, size))
+    size = _best_size(subject)
     plain = evaluate(lm, subject.questions, prompt=subject.prompt)
     pairs, none = [], []
-    for shift in range(1, 6):
+    for shift in range(1, 4):
         garbage = Bank({row.id: [tuple(_garbage(row.token_ids, shift))] for row in plain.rows})
         ours, result = timed(partial(evaluate, lm, subject.questions, prompt=subject.prompt, drafts=garbage))
         assert result.rows == plain.rows
@@ -141,7 +152,7 @@ def against_lm_eval(subject: Subject, home: Path) -> Line | str:
     subject.model.enter("tuned")
     try:
         size = peers.best_batch(
-            lambda size: peers.LmEval(lm, subject.texts(), answers, size, home)(), peers.BATCH_SIZES[1:4]
+            lambda size: peers.LmEval(lm, subject.texts(), answers, size, home)(), peers.BATCH_SIZES[1:3]
         )
         peer = peers.LmEval(lm, subject.texts(), answers, size, home)
     except ImportError:

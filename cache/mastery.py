@@ -66,6 +66,7 @@ class MasteryWork(PairWork):
             method=method,
             dtype=dtype,
         )
+        progress.report(0, 1, "loading torch and the model")
         table = measure(
             load_model(source, dtype=dtype),
             questions.questions,

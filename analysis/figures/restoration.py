@@ -29,16 +29,8 @@ _TITLES: dict[Axis, str] = {
 }
 STOP_CLICK = "stop"
 _HEIGHT = style.FIGURE_HEIGHT + 50  # pixels: three lines stand under the title
-_LEGEND_COLUMNS, _LEGEND_ROW = 3, 20  # pixels a row
-_LEGEND = alt.Legend(
-    orient="top",
-    columns=_LEGEND_COLUMNS,
-    symbolType="stroke",
-    symbolStrokeWidth=2.5,
-    symbolSize=250,
-    symbolOpacity=1,
-    labelLimit=200,
-)
+_LEGEND_ROW = 20  # pixels
+_LONG_NAME = 14  # letters: two such names beside each other fill a phone, three shorter ones too
 _FEW = 3
 _FARTHEST = 200.0  # percent of the squared distance: rescaled changes go on from there without end
 _NEAR_AXIS = 0.01  # of accuracy: a label beneath such a line would lie on the axis
@@ -88,7 +80,7 @@ def accuracy_curve(
         *_reference_layers(x, scope, base, tuned),
         *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned), _with_bars(table, current)),
     ]
-    rows = -(-table["order"].nunique() // _LEGEND_COLUMNS)
+    rows = -(-table["order"].nunique() // _columns(table))
     chart = alt.layer(*layers, height=_HEIGHT + _LEGEND_ROW * rows)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
 
@@ -176,10 +168,26 @@ def _series(table: pd.DataFrame) -> pd.DataFrame:
     return curves.assign(place=curves["strategy"].map(place)).sort_values(["place", "among"])
 
 
+def _columns(table: pd.DataFrame) -> int:
+    return 2 if any(len(name) > _LONG_NAME for name in table["order"]) else 3
+
+
+def _legend(series: pd.DataFrame) -> alt.Legend:
+    return alt.Legend(
+        orient="top",
+        columns=_columns(series),
+        labelLimit=220,
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolSize=250,
+        symbolOpacity=1,
+    )
+
+
 def _colour(series: pd.DataFrame) -> alt.Color:
     colours = [style.STRATEGY_COLOURS[strategy] for strategy in series["strategy"]]
     return alt.Color(
-        "order:N", title=None, legend=_LEGEND, scale=alt.Scale(domain=list(series["order"]), range=colours)
+        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=colours)
     )
 
 
@@ -190,7 +198,7 @@ def _dash(series: pd.DataFrame) -> alt.StrokeDash:
         for strategy, among in zip(series["strategy"], series["among"], strict=True)
     ]
     return alt.StrokeDash(
-        "order:N", title=None, legend=_LEGEND, scale=alt.Scale(domain=list(series["order"]), range=dashes)
+        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=dashes)
     )
 
 

@@ -116,48 +116,43 @@ class Decoder:
         going = set(self._answers.open(rows))
         if not going:
             return
-        if can_join(cache):
-            places = [place for place, row in enumerate(rows) if row in going]
-            cache, mask = rows_of(cache, places), mask[torch.tensor(places, device=mask.device)]
-            rows, before = [rows[place] for place in places], [before[place] for place in places]
         fed = [
             len(self._prompts[row]) + len(self._answers.told[row]) - 1 - length
             for row, length in zip(rows, before, strict=True)
         ]
-        self._waiting.append(_Waiting(rows, cache, _grown(mask, fed)))
+        mask = _grown(mask, fed)
+        if can_join(cache):
+            places = [place for place, row in enumerate(rows) if row in going]
+            rows, mask = [rows[place] for place in places], mask[torch.tensor(places, device=mask.device)]
+            width = int((mask.amax(dim=0) * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax())
+            cache, mask = rows_of(cache, places, width), mask[:, :width]
+        self._waiting.append(_Waiting(rows, cache, mask))
 
     def _finish(self, rows: list[int]) -> None:
         """Decode the waiting rows until all have ended."""
-        import torch
-        from torch.nn.functional import pad
-
-        width = max(group.mask.shape[1] for group in self._waiting)
-        mask = torch.cat([pad(group.mask, (0, width - group.mask.shape[1])) for group in self._waiting])
-        cache, self._waiting = joined([group.cache for group in self._waiting]), []
+        group, self._waiting = _gathered(self._waiting), []
         while going := self._answers.open(rows):
-            if len(going) < COMPACT_BELOW * len(rows) and can_drop_rows(cache):
-                kept = torch.tensor([rows.index(row) for row in going], device=mask.device)
-                cache.batch_select_indices(kept)
-                rows, mask = going, mask[kept]
-            began = time.perf_counter()
-            guesses = self._guesses(rows, set(going))
-            fed = [[(self._answers.told[row] or [0])[-1], *guess] for row, guess in zip(rows, guesses, strict=True)]
-            found = step(self._lm, fed, mask, cache)
-            cache = found.cache
-            predicted = by_row(found, list(map(len, fed)))
-            alive = [place for place, row in enumerate(rows) if row in set(going)]
-            lengths = {place: len(self._answers.told[rows[place]]) for place in alive}
-            self._follow(
-                [rows[place] for place in alive],
-                [guesses[place] for place in alive],
-                [predicted[place] for place in alive],
-            )
-            new = [
-                len(self._answers.told[row]) - lengths[place] if place in lengths else 0
-                for place, row in enumerate(rows)
-            ]
-            mask = torch.cat([mask, filled(new, max(map(len, fed)), self._lm.device)], dim=1)
-            self._worth.stepped(time.perf_counter() - began, sum(new) or 1)
+            if len(going) < COMPACT_BELOW * len(group.rows) and can_drop_rows(group.cache):
+                _drop(group, set(going))
+            self._advance(group, set(going))
+
+    def _advance(self, group: _Waiting, going: set[int]) -> None:
+        """Feed every row its last token and a guess of what follows; the running rows take what that predicts."""
+        import torch
+
+        began = time.perf_counter()
+        told = self._answers.told
+        guesses = self._guesses(group.rows, going)
+        fed = [[(told[row] or [0])[-1], *guess] for row, guess in zip(group.rows, guesses, strict=True)]
+        before = [len(told[row]) for row in group.rows]
+        found = step(self._lm, fed, group.mask, group.cache)
+        for row, guess, tokens in zip(group.rows, guesses, by_row(found, list(map(len, fed))), strict=True):
+            if row in going:
+                self._answers.follow(row, guess, tokens)
+        new = [len(told[row]) - had for row, had in zip(group.rows, before, strict=True)]
+        group.cache = found.cache
+        group.mask = torch.cat([group.mask, filled(new, max(map(len, fed)), self._lm.device)], dim=1)
+        self._worth.stepped(time.perf_counter() - began, sum(new) or 1)
 
     def _guesses(self, rows: Sequence[int], going: set[int]) -> list[Draft]:
         """What to feed beside each last token: as much as half of the running rows have a guess for."""
@@ -165,6 +160,27 @@ class Decoder:
         lengths = sorted((len(guess) for row, guess in zip(rows, guesses, strict=True) if row in going), reverse=True)
         most = lengths[(len(lengths) - 1) // 2]
         return [guess[:most] for guess in guesses]
+
+
+def _gathered(waiting: Sequence[_Waiting]) -> _Waiting:
+    """All of them as one, as wide as the widest."""
+    import torch
+    from torch.nn.functional import pad
+
+    width = max(group.mask.shape[1] for group in waiting)
+    mask = torch.cat([pad(group.mask, (0, width - group.mask.shape[1])) for group in waiting])
+    rows = [row for group in waiting for row in group.rows]
+    return _Waiting(rows, joined([group.cache for group in waiting]), mask)
+
+
+def _drop(group: _Waiting, going: set[int]) -> None:
+    """Leave out the rows that have ended."""
+    import torch
+
+    places = [place for place, row in enumerate(group.rows) if row in going]
+    kept = torch.tensor(places, device=group.mask.device)
+    group.cache.batch_select_indices(kept)
+    group.rows, group.mask = [group.rows[place] for place in places], group.mask[kept]
 
 
 def _grown(mask: torch.Tensor, more: Sequence[int]) -> torch.Tensor:

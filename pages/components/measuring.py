@@ -14,6 +14,7 @@ from cache.work import Asking, Comparison
 from pages.components import charts, notices, progress, selection
 
 JOB = "mastery_job"
+POPOVER = "measure-popover"
 POLL_SECONDS = 1.0
 METHODS = {
     "auto": "the paper's statements, or the question form where no fact has any",
@@ -31,7 +32,7 @@ UNTIL = {"length": "at the full length (paper)", "sentence": "at the end of the 
 
 def button(pair: Comparison, asking: Asking | None) -> None:
     """The form that starts another measurement, behind a button."""
-    with st.popover("Measure", icon=":material/science:"):
+    with st.popover("Measure", icon=":material/science:", key=POPOVER, on_change="rerun"):
         _form(pair, asking)
 
 
@@ -93,12 +94,17 @@ def _form(pair: Comparison, asking: Asking | None) -> None:
             f"{numbers.count(facts * DRAWINGS * 10)} by the question form; a preview takes a tenth. It goes on in the "
             "background; cancelling loses nothing."
         )
-        if st.form_submit_button("Measure the base", type="primary", icon=":material/science:"):
+        if st.form_submit_button("Measure the base", type="primary", icon=":material/science:", on_click=_close):
             with notices.shown_errors():
                 taken = {"samples": 1, "preview_of": int(samples)} if preview else {"samples": int(samples)}
                 asked = Protocol(**taken, temperature=float(heat), max_new_tokens=int(longest), until=until)
                 start(pair, asking, asked, method)
                 st.rerun()
+
+
+def _close() -> None:
+    """Let the form go, so that the progress is seen; a callback."""
+    st.session_state[POPOVER] = False
 
 
 def start(pair: Comparison, asking: Asking, protocol: Protocol, method: str = "auto") -> None:

@@ -27,7 +27,7 @@ def more_ways(comparison: Comparison, strategy: Strategy, region: str) -> Restor
         with right:
             scope, arithmetic = _ranking(disabled=strategy in BLENDS)
             among = st.toggle(
-                "Draw on the changed weights only (equal effective change)",
+                "Changed weights only (equal effective change)",
                 key="among",
                 help=AMONG_HELP,
                 disabled=strategy not in MAY_PICK_UNCHANGED,

@@ -16,6 +16,8 @@ SPLITS = ("test", "dev", "train")
 DOMAINS = {"both": "in- and out-of-domain", "in": "in-domain", "out": "out-of-domain"}
 OWN_EXAMPLE = "Question: {question}\nAnswer:"
 MOST_SHOTS = 64
+POPOVER = "questions-popover"
+CLOSING = "questions-closing"
 NOTE_ITEMS = 5
 FORMATS = (
     "EntityQuestions, as a zip or a folder · PopQA's TSV · TriviaQA and Natural Questions, their released JSON · JSON "
@@ -45,8 +47,10 @@ def asking_for(pair: Comparison) -> Asking | None:
 def bar() -> Asking | None:
     """The active questions in one line, with the form that changes them in a popover; returns them, or None."""
     asking = selection.asking()
+    if st.session_state.pop(CLOSING, False):
+        st.session_state[POPOVER] = False
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        with st.popover("Questions", icon=":material/quiz:"):
+        with st.popover("Questions", icon=":material/quiz:", key=POPOVER, on_change="rerun"):
             form(key="bar")
         with shown_errors():
             st.caption(summary(asking) if asking else "No questions chosen yet: pick some to see what the models know.")
@@ -122,4 +126,5 @@ def form(*, key: str) -> None:
     with shown_errors():
         workspace().question_set(chosen)
         selection.ask(chosen)
+        st.session_state[CLOSING] = True  # the popover is drawn already: it goes in the next run
         st.rerun()

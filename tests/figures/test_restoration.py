@@ -81,6 +81,7 @@ def test_controls_of_both_kinds_and_blends_are_curves_of_their_own(make_stop, ma
         "random, changed only": (7, 4),
         "spectral": (2, 3),
     }
+    assert line["encoding"]["color"]["legend"]["columns"] == 2  # long names: fewer beside each other
 
 
 def test_the_arithmetic_stands_under_the_title_where_something_was_ranked(make_stop, make_evaluation) -> None:
