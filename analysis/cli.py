@@ -115,12 +115,15 @@ def profile(
     region: RegionOption = "transformer",
     arithmetic: ArithmeticOption = "exact",
     percents: Percents = "1,3,5,10,20,40,60",
+    device: Annotated[
+        str, typer.Option(help="where weights are counted: cpu, cuda, mps or auto; equal answers")
+    ] = "cpu",
     as_json: Json = False,
 ) -> None:
     """One pass over the pair: how much changed, where, and the threshold of every percentage."""
     asked = _numbers(percents)
     pair = _comparison(base, tuned)
-    found = _workspace().profile(pair, arithmetic, terminal.progress())
+    found = _workspace().profile(pair, arithmetic, terminal.progress(), device)
     _workspace().remember(pair)
     answer = {
         "region": region,

@@ -44,17 +44,22 @@ class PairWork:
         return check_pair(base, tuned)
 
     def profile(
-        self, comparison: Comparison, arithmetic: Arithmetic = "exact", progress: Progress | None = None
+        self,
+        comparison: Comparison,
+        arithmetic: Arithmetic = "exact",
+        progress: Progress | None = None,
+        device: str = "cpu",
     ) -> UpdateProfile:
-        """The one pass over a pair: every threshold, histogram and content hash."""
+        """The one pass over a pair: every threshold, histogram and content hash; counted on this device."""
         known = self.known_profile(comparison, arithmetic)
         if known is not None:
             return known
         progress = progress or Silent()
         with self.store.lock(_pass_key(comparison, arithmetic), progress):
-            return self.known_profile(comparison, arithmetic) or self._pass(comparison, arithmetic, progress)
+            return self.known_profile(comparison, arithmetic) or self._pass(comparison, arithmetic, progress, device)
 
-    def _pass(self, comparison: Comparison, arithmetic: Arithmetic, progress: Progress) -> UpdateProfile:
+    def _pass(self, comparison: Comparison, arithmetic: Arithmetic, progress: Progress, device: str) -> UpdateProfile:
+        from analysis.language.load import choose_device
         from analysis.weights.profile import profile_pair
 
         progress.report(0, 1, "preparing the kernels (compiled once on a machine)")
@@ -62,7 +67,8 @@ class PairWork:
 
         set_aside_the_living()
         pair = self._pair(comparison)
-        profile = profile_pair(pair, arithmetic=arithmetic, memory=self._identity, progress=progress)
+        where = device if device == "cpu" else choose_device(device)  # torch is loaded only where it is needed
+        profile = profile_pair(pair, arithmetic=arithmetic, memory=self._identity, progress=progress, device=where)
         self.store.put(_profile_key(profile.base_id, profile.tuned_id, arithmetic), profile.to_stored())
         return self._keep_profile(profile)
 

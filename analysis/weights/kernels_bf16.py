@@ -183,7 +183,7 @@ def _widen(words: Any, n: int, single: Any, out: Any) -> int:
 
 
 @_compiled
-def _add_outside(pending: Any, n: int, arithmetic: int, table: Any, keys: Any, scratch: Any, wide: Any) -> Any:
+def add_outside(pending: Any, n: int, arithmetic: int, table: Any, keys: Any, scratch: Any, wide: Any) -> Any:
     """Tabulate `n` pairs without a cell, (2, n) words; returns NaN or Inf seen in base, in tuned."""
     kept, counts, used = keys
     bad_base = _widen(pending[0], n, scratch[2], wide[2])
@@ -200,6 +200,32 @@ def _add_outside(pending: Any, n: int, arithmetic: int, table: Any, keys: Any, s
         last += 1 if key[i] != 0.0 else 0
     used[0] = last
     return bad_base, bad_tuned
+
+
+@_compiled
+def add_null(
+    base: Any,
+    tuned: Any,
+    arithmetic: int,
+    count: int,
+    first: int,
+    tensor_key: Any,
+    null_every: int,
+    scratch: Any,
+    null_table: Any,
+) -> None:
+    """Feed the null from one block of 4,096 in `null_every`, drawn by the hash of its place."""
+    for start in range(0, count, 4096):
+        n = min(4096, count - start)
+        draw = tie_hash(tensor_key, first + start) >> np.uint64(11)
+        if n > 1 and draw % np.uint64(null_every) == np.uint64(0):
+            offset = 1 + np.int64((draw >> np.uint64(8)) % np.uint64(n - 1))
+            p_single, change = scratch[0, :4096], scratch[1, :4096]
+            _decode(base.view(np.uint8), 0, start, n, p_single)
+            _decode(tuned.view(np.uint8), 0, start, n, change)
+            for j in range(n):
+                change[j] = abs(change[j] - p_single[j])
+            _add_null(p_single, change, n, offset, arithmetic, scratch[2, :4096], null_table)
 
 
 @_compiled
@@ -241,19 +267,9 @@ def count_pairs(
             pending[0, waiting + i], pending[1, waiting + i] = p[where[i]], s[where[i]]
         waiting += found
         if waiting > 4096 or start + n == count:
-            bad = _add_outside(pending, waiting, arithmetic, table, keys, scratch, wide)
+            bad = add_outside(pending, waiting, arithmetic, table, keys, scratch, wide)
             bad_base, bad_tuned, waiting = bad_base + bad[0], bad_tuned + bad[1], 0
-    for start in range(0, count, 4096):
-        n = min(4096, count - start)
-        draw = tie_hash(tensor_key, first + start) >> np.uint64(11)
-        if n > 1 and draw % np.uint64(null_every) == np.uint64(0):
-            offset = 1 + np.int64((draw >> np.uint64(8)) % np.uint64(n - 1))
-            p_single, change = scratch[0, :4096], scratch[1, :4096]
-            _decode(base.view(np.uint8), 0, start, n, p_single)
-            _decode(tuned.view(np.uint8), 0, start, n, change)
-            for j in range(n):
-                change[j] = abs(change[j] - p_single[j])
-            _add_null(p_single, change, n, offset, arithmetic, scratch[2, :4096], null_table)
+    add_null(base, tuned, arithmetic, count, first, tensor_key, null_every, scratch, null_table)
     return bad_base, bad_tuned
 
 

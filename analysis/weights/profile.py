@@ -60,8 +60,11 @@ def profile_pair(
     memory: Memory | None = None,
     progress: Progress | None = None,
     percents: Sequence[float] = PAPER_PERCENTS,
+    device: str = "cpu",
 ) -> UpdateProfile:
     """Read both sides once and keep what every question about the update needs.
+
+    device: where bfloat16 pairs are counted ("cuda", "mps", ...; the answer is the same).
 
     Where the counts alone do not tell every threshold, those of relative-top at `percents` are looked up too.
 
@@ -76,7 +79,7 @@ def profile_pair(
     held = _room_for_values(pair) if pair.parameters <= KEEP_PARAMETERS else None
     with FileReader() as reader:
         units = segments(pair.tensors)
-        results = _run_pass(units, reader, arithmetic, threads, progress, _held_views(pair, held))
+        results = _run_pass(units, reader, (arithmetic, device), threads, progress, _held_views(pair, held))
         _refuse_not_finite(units, results)
         base_id, tuned_id = _identities(pair, units, results, memory, threads)
         bytes_read = reader.bytes_read
@@ -152,12 +155,13 @@ def _hold(chunk: Chunk, tensor: PairedTensor, held: Held) -> None:
 def _run_pass(
     units: Sequence[Segment],
     reader: FileReader,
-    arithmetic: Arithmetic,
+    counting: tuple[Arithmetic, str],
     threads: int | None,
     progress: Progress,
     held: Held | None,
 ) -> list[_SegmentResult]:
-    buffers, tallies = Buffers(), Tallies()
+    arithmetic, device = counting
+    buffers, tallies = Buffers(), Tallies(device)
 
     def work(segment: Segment) -> _SegmentResult:
         tally = tallies.of(arithmetic, segment.tensor.base.dtype, segment.tensor.tuned.dtype)

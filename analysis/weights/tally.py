@@ -38,18 +38,27 @@ class Tally(Protocol):
 
 
 class Tallies(threading.local):
-    """Each thread's tallies, made when first needed."""
+    """Each thread's tallies, made when first needed; `device` counts the cells of bfloat16 pairs."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         self._held: dict[tuple[Arithmetic, str, str], Tally] = {}
+        self._device = device
 
     def of(self, arithmetic: Arithmetic, base: str, tuned: str) -> Tally:
         """The tally for these stored dtypes."""
         key = arithmetic, base, tuned
         if key not in self._held:
-            both_bf16 = base == tuned == "BF16"
-            self._held[key] = _CellTally(arithmetic) if both_bf16 else _KeyTally(arithmetic, base, tuned)
+            self._held[key] = self._made(arithmetic, base, tuned)
         return self._held[key]
+
+    def _made(self, arithmetic: Arithmetic, base: str, tuned: str) -> Tally:
+        if not base == tuned == "BF16":
+            return _KeyTally(arithmetic, base, tuned)
+        if self._device == "cpu":
+            return CellTally(arithmetic)
+        from analysis.weights.tally_device import DeviceTally
+
+        return DeviceTally(arithmetic, self._device)
 
 
 class _Table:
@@ -71,35 +80,35 @@ class _KeyTally:
 
     def __init__(self, arithmetic: Arithmetic, base: str, tuned: str) -> None:
         self._codes = DTYPE_CODES[base], DTYPE_CODES[tuned], arithmetic_code(arithmetic, tuned)
-        self._table, self._null = _Table(4, 1), _Table(2, 1)
+        self.table, self.null = _Table(4, 1), _Table(2, 1)
 
     def add(self, chunk: Chunk, null_key: np.uint64, null_every: int) -> tuple[int, int]:
         """See Tally."""
         from analysis.weights import kernels
 
         place = chunk.count, chunk.first, null_key, null_every
-        base, tuned = kernels.tabulate(chunk.base, chunk.tuned, *self._codes, *place, self._table.rows, self._null.rows)
+        base, tuned = kernels.tabulate(chunk.base, chunk.tuned, *self._codes, *place, self.table.rows, self.null.rows)
         return base, tuned
 
     def take(self) -> Counted:
         """See Tally."""
-        return Counted(self._table.take(), self._null.take(), None)
+        return Counted(self.table.take(), self.null.take(), None)
 
 
-class _CellTally:
+class CellTally:
     """A cell for every pair of bfloat16 patterns; keys and sums once a cell."""
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         from analysis.weights import kernels_bf16 as kernels
 
-        self._arithmetic = arithmetic_code(arithmetic, "BF16")
-        self._known = kernels.cells_of(self._arithmetic)
-        self._table, self._null = _Table(4, _FIRST_BIN if self._arithmetic == 0 else 1), _Table(2, 1)
-        self._cells, self._span = np.zeros(kernels.CELLS, np.uint32), np.array([kernels.MAGNITUDES - 1, 0])
+        self.arithmetic = arithmetic_code(arithmetic, "BF16")
+        self._known = kernels.cells_of(self.arithmetic)
+        self.table, self.null = _Table(4, _FIRST_BIN if self.arithmetic == 0 else 1), _Table(2, 1)
+        self.cells, self.span = np.zeros(kernels.CELLS, np.uint32), np.array([kernels.MAGNITUDES - 1, 0])
         self._core = np.zeros(len(self._known.keys), np.int64)
-        self._escaped = np.zeros(kernels.KEPT), np.zeros(kernels.KEPT, np.int64), np.zeros(1, np.int64)
+        self.escaped = np.zeros(kernels.KEPT), np.zeros(kernels.KEPT, np.int64), np.zeros(1, np.int64)
         self._keys = np.zeros(len(self._core) + kernels.KEPT)
-        self._room = kernels.working_room()
+        self.room = kernels.working_room()
         self._counts = np.zeros(len(self._keys), np.int64)
 
     def add(self, chunk: Chunk, null_key: np.uint64, null_every: int) -> tuple[int, int]:
@@ -107,9 +116,9 @@ class _CellTally:
         from analysis.weights import kernels_bf16 as kernels
 
         words = chunk.base.view(np.uint16), chunk.tuned.view(np.uint16)
-        place = self._arithmetic, chunk.count, chunk.first, null_key, null_every
-        tables = self._cells, self._span, self._table.rows, self._escaped, self._null.rows
-        base, tuned = kernels.count_pairs(*words, *place, self._room, *tables)
+        place = self.arithmetic, chunk.count, chunk.first, null_key, null_every
+        tables = self.cells, self.span, self.table.rows, self.escaped, self.null.rows
+        base, tuned = kernels.count_pairs(*words, *place, self.room, *tables)
         return base, tuned
 
     def take(self) -> Counted:
@@ -117,17 +126,17 @@ class _CellTally:
         from analysis.weights import kernels_bf16 as kernels
 
         known = self._known
-        tables = known.keys, known.rank, known.bin, known.size, known.first_exponent, self._table.rows, self._core
-        kernels.take_cells(self._cells, self._span, self._arithmetic, kernels.VALUES, *tables)
-        return Counted(self._table.take(), self._null.take(), self._distinct())
+        tables = known.keys, known.rank, known.bin, known.size, known.first_exponent, self.table.rows, self._core
+        kernels.take_cells(self.cells, self.span, self.arithmetic, kernels.VALUES, *tables)
+        return Counted(self.table.take(), self.null.take(), self._distinct())
 
     def _distinct(self) -> Distinct | None:
         """The counted values of r, in exact arithmetic; None where there were too many outside the cells."""
         from analysis.weights import kernels_bf16 as kernels
 
-        used = self._escaped[-1]
-        if self._arithmetic != 0 or used[0] < 0:
+        used = self.escaped[-1]
+        if self.arithmetic != 0 or used[0] < 0:
             self._core[:], used[0] = 0, 0
             return None
-        found = kernels.take_keys(self._core, self._known.keys, self._escaped, self._keys, self._counts)
+        found = kernels.take_keys(self._core, self._known.keys, self.escaped, self._keys, self._counts)
         return Distinct(self._keys[:found].copy(), self._counts[:found].copy())
