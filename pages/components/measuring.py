@@ -23,8 +23,8 @@ METHODS = {
 }
 METHOD_HELP = (
     f"{PAPER_TEMPLATES} statements of each fact are completed, as in the paper. Questions without them (PopQA, "
-    f"TriviaQA, your own) are asked behind worked examples instead, {DRAWINGS} drawings of them: the question form. The two "
-    "measure different things and are never mixed; each table names its own."
+    f"TriviaQA, your own) are asked behind worked examples instead, {DRAWINGS} drawings of them: the question form. "
+    "The two measure different things and are never mixed; each table names its own."
 )
 PREVIEW_HELP = "Gives every level with its probability and its counts with an interval, in about a tenth of the time."
 UNTIL = {"length": "at the full length (paper)", "sentence": "at the end of the sentence"}
