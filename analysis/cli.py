@@ -279,7 +279,7 @@ def mastery(
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy")] = 0.7,
     until: Annotated[Literal["length", "sentence"], typer.Option(help="where a completion ends")] = "length",
     method: Annotated[
-        Literal["auto", "statements", "question form"], typer.Option(help="statements, or the question after others")
+        Literal["auto", "statements", "question-form"], typer.Option(help="statements, or the question after others")
     ] = "auto",
     preview: Annotated[
         bool, typer.Option("--preview", help="one sample of each statement, and how sure that is")
@@ -299,7 +299,8 @@ def mastery(
     taken = {"samples": 1, "preview_of": samples} if preview else {"samples": samples}
     protocol = Protocol(temperature=temperature, seed=seed, until=until, **taken)
     statements = read_templates(templates) if templates else None
-    table = _workspace().mastery(base, asking, protocol, statements, terminal.progress(), method)
+    form = "question form" if method == "question-form" else method
+    table = _workspace().mastery(base, asking, protocol, statements, terminal.progress(), form)
     table.write(out)
     levels = {str(level): count for level, count in table.level_counts().items()}
     told = {"out": str(out), "facts": len(table.frame), "method": table.method, "levels": levels, **table.protocol}

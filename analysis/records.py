@@ -292,11 +292,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class PartialEvaluation:
-    """What is known while an evaluation runs: over the rows done, in an order drawn at random."""
+    """What is known of the whole while an evaluation runs, from the rows done (analysis.knowledge.order says which)."""
 
     done: int
     total: int
-    accuracy: float  # contains, 0-1
+    accuracy: float  # contains, 0-1, an estimate for all rows
     interval95: tuple[float, float]  # valid at any time (without-replacement confidence sequence)
 
 

@@ -289,3 +289,25 @@ def test_the_console_script_prints_one_object_and_nothing_else(tiny_pair: Any, t
         check=True,
     )
     assert json.loads(done.stdout)["n"] == 80
+
+
+def test_a_mastery_preview_says_how_sure_it_is_and_other_questions_are_asked_as_questions(
+    palimpsest: Any, tiny_pair: Any, tmp_path: Path
+) -> None:
+    out, plain = tmp_path / "preview.parquet", tmp_path / "plain.jsonl"
+    asked = ("--questions", tiny_pair.questions, "--limit", 2, "--samples", 4)
+    code, told, _ = palimpsest("mastery", tiny_pair.base, *asked, "--out", out, "--preview", "--json")
+    assert code == 0 and out.exists()
+    assert (told["method"], told["samples"], told["preview_of"]) == ("statements, preview", 1, 4)
+    assert set(told["estimated_levels"]) == {"0", "1", "2", "3", "4"} and 0 <= told["settled"] <= 2
+    assert sum(level["facts"] for level in told["estimated_levels"].values()) == pytest.approx(2)
+    plain.write_text("".join(f'{{"question": "Who wrote {n}?", "answers": ["a"]}}\n' for n in range(3)))
+    code, told, _ = palimpsest(
+        *("mastery", tiny_pair.base, "--questions", plain, "--out", tmp_path / "q.parquet"), *("--samples", 1, "--json")
+    )
+    assert (code, told["method"], told["until"]) == (0, "question form", "line")
+    code, told, _ = palimpsest(
+        *("mastery", tiny_pair.base, "--questions", plain, "--method", "statements"),
+        *("--out", tmp_path / "n.parquet", "--json"),
+    )
+    assert code == 2 and "question form" in told["error"]["message"]

@@ -33,7 +33,7 @@ def relation_name(relation: object) -> str:
 
 def method_words(method: str) -> str:
     """What a method is called on screen; its preview stays named."""
-    return method.replace("statements", "the paper's templates")
+    return method.replace("statements", "statements (the paper's form, our own templates)")
 
 
 def has_statements(table: MasteryTable) -> bool:
@@ -46,11 +46,12 @@ def protocol_words(table: MasteryTable) -> str:
     asked = table.protocol
     counts = sorted({len(texts) for texts in table.templates.values()})
     texts = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}" if counts else "no"
-    what = "drawings of examples" if table.method.startswith("question form") else "statements a relation"
+    what = "statements a relation" if has_statements(table) else "drawings of examples"
+    samples = "1 sample" if asked.get("samples") == 1 else f"{asked.get('samples', '?')} samples"
     ends = {"sentence": "to the end of the sentence", "line": "to the end of the line"}
     return (
         f"{numbers.count(len(table.frame))} facts · method: {method_words(table.method)}, {texts} {what} × "
-        f"{asked.get('samples', '?')} samples at temperature {asked.get('temperature', '?')}, at most "
+        f"{samples} at temperature {asked.get('temperature', '?')}, at most "
         f"{asked.get('max_new_tokens', '?')} new tokens, {ends.get(str(asked.get('until')), 'to the full length')}, "
         f"seed {asked.get('seed', '?')}"
     )

@@ -225,7 +225,7 @@ def _stop_tooltip() -> list[alt.Tooltip]:
 
 
 def _reference_layers(x: _X, scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> list[alt.Chart]:
-    """Base and tuned as lines: tuned named at the left end, base at the right, where restorations meet it."""
+    """Base and tuned as lines, each named at the end where the curves, which lead from tuned to base, are not."""
     lower = headline(base, scope).value if base else None
     upper = headline(tuned, scope).value if tuned else None
     base_above = lower is not None and (lower < _NEAR_AXIS or (upper is not None and lower > upper))
@@ -240,7 +240,7 @@ def _reference_layers(x: _X, scope: Scope, base: Evaluation | None, tuned: Evalu
 
 def _reference(x: _X, number: Headline, state: str, label: str, *, above: bool) -> list[alt.Chart]:
     low, high = number.interval95 or (number.value, number.value)
-    words, colour, right = f"{label} {numbers.share(number.value)}", style.COLOURS[state], state == "base"
+    words, colour, right = f"{label} {numbers.share(number.value)}", style.COLOURS[state], state == "tuned"
     row = {"accuracy": number.value, "low": low, "high": high, "label": words, "end": x.reach if right else 0.0}
     chart = alt.Chart(pd.DataFrame([row]))
     band = chart.mark_rect(color=colour, opacity=0.1).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))

@@ -9,6 +9,8 @@
 | absolute-bottom | smallest abs(s - p): TIES trimming of one model | arXiv 2306.01708 |
 | small-base | smallest abs(p) among the changed | a control: is relative-top just "small weights"? |
 
+The four strategies that rank nothing, blends, are in blends.py.
+
 Knows no weights and no files: kernels.py computes the measure, cuts.py orders by it.
 """
 

@@ -17,14 +17,14 @@ JOB = "mastery_job"
 POPOVER = "measure-popover"
 POLL_SECONDS = 1.0
 METHODS = {
-    "auto": "the paper's statements, or the question form where no fact has any",
-    "statements": "the paper's statements",
+    "auto": "statements, as in the paper; the question form where no fact has any",
+    "statements": "statements, as in the paper",
     "question form": "the question form",
 }
 METHOD_HELP = (
-    f"The paper completes {PAPER_TEMPLATES} statements of each fact. Questions without them (PopQA, TriviaQA, your "
-    f"own) are asked behind worked examples instead, {DRAWINGS} drawings of them: the question form. The two "
-    "measure different things and are never mixed; each table names its own."
+    f"{PAPER_TEMPLATES} statements of each fact are completed, as in the paper. Questions without them (PopQA, "
+    f"TriviaQA, your own) are asked behind worked examples instead, {DRAWINGS} drawings of them: the question form. "
+    "The two measure different things and are never mixed; each table names its own."
 )
 PREVIEW_HELP = "Gives every level with its probability and its counts with an interval, in about a tenth of the time."
 UNTIL = {"length": "at the full length (paper)", "sentence": "at the end of the sentence"}

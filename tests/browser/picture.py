@@ -22,7 +22,7 @@ def main() -> None:
         name = sweep(Path(folder), pair)
         with running_server(Path(folder)) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1280, "height": 1130})
+            page = browser.new_page(viewport={"width": 1280, "height": 1440})
             page.set_default_timeout(120_000)
             page.goto(f"{address}/compare")
             page.locator(f".st-key-demo-{name} button").click()
@@ -31,7 +31,7 @@ def main() -> None:
             page.locator(f".st-key-stop-{STOP} button").click()
             page.get_by_text("McNemar p").first.wait_for()
             settle(page)
-            page.wait_for_timeout(4_000)  # charts are drawn after the script's end, toasts leave
+            page.wait_for_timeout(8_000)  # charts are drawn after the script's end, toasts leave
             page.screenshot(path=out)
             browser.close()
 

@@ -108,7 +108,9 @@ def test_a_preview_says_how_sure_it_is() -> None:
     rights = [(n % 2, (n // 2) % 2) for n in range(40)]
     table = with_odds(MasteryTable.of(facts, rights, TEMPLATES, Protocol(samples=1, preview_of=10)))
     odds = preview_odds(table)
-    assert tables.protocol_words(table).startswith("40 facts · method: the paper's templates, preview, 1–2 statements")
+    assert tables.protocol_words(table).startswith(
+        "40 facts · method: statements (the paper's form, our own templates), preview, 1–2 statements"
+    )
     count, bounds = tables.level_counts(table)[0]
     assert count == f"≈ {round(odds.counts[0][0])}" and bounds.startswith("95%: ")
     assert tables.facts_table(table)["sure"].tolist() == odds.odds.max(axis=1).tolist()

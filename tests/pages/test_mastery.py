@@ -56,7 +56,7 @@ def test_measuring_runs_in_the_background_and_its_table_is_shown(
     assert not app.exception
     assert len(facts_of(app)) == 20
     assert "Level 0" in [metric.label for metric in app.metric]
-    assert "method: the paper's templates" in words_of(app).replace("\\", "")
+    assert "method: statements (the paper's form, our own templates)" in words_of(app).replace("\\", "")
 
 
 def test_a_chosen_fact_is_told_statement_by_statement_and_opens_in_tokens(
