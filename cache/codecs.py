@@ -1,6 +1,7 @@
 """Records as they lie in the store, and back: summaries as JSON, rows as tables, the score bits as arrays."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,19 +15,23 @@ from analysis.records import SCORES, Answered, DivergenceReport, Evaluation, Sto
 def evaluation_to_stored(evaluation: Evaluation) -> Stored:
     """An evaluation: its numbers in the document, a row an answer in the table, the `contains` bits as an array."""
     summary: dict[str, Any] = msgspec.to_builtins(_without_rows(evaluation))
-    rows = pd.DataFrame(
+    bits = np.array([row.correct["contains"] for row in evaluation.rows], dtype=np.uint8)
+    return Stored(document=summary, tables={"rows": answers_table(evaluation.rows)}, arrays={"contains": bits})
+
+
+def answers_table(rows: Sequence[Answered]) -> pd.DataFrame:
+    """One line an answer."""
+    return pd.DataFrame(
         {
-            "id": [row.id for row in evaluation.rows],
-            "output": [row.output for row in evaluation.rows],
-            "stopped": [row.stopped for row in evaluation.rows],
-            "prompt_ids": [list(row.prompt_ids) for row in evaluation.rows],
-            "token_ids": [list(row.token_ids) for row in evaluation.rows],
-            "margin": [math.nan if row.margin is None else row.margin for row in evaluation.rows],
-            **{str(score): [row.correct[score] for row in evaluation.rows] for score in SCORES},
+            "id": [row.id for row in rows],
+            "output": [row.output for row in rows],
+            "stopped": [row.stopped for row in rows],
+            "prompt_ids": [list(row.prompt_ids) for row in rows],
+            "token_ids": [list(row.token_ids) for row in rows],
+            "margin": [math.nan if row.margin is None else row.margin for row in rows],
+            **{str(score): [row.correct[score] for row in rows] for score in SCORES},
         }
     )
-    bits = np.array([row.correct["contains"] for row in evaluation.rows], dtype=np.uint8)
-    return Stored(document=summary, tables={"rows": rows}, arrays={"contains": bits})
 
 
 def evaluation_summary(document: dict[str, Any]) -> Evaluation:
@@ -36,8 +41,13 @@ def evaluation_summary(document: dict[str, Any]) -> Evaluation:
 
 def evaluation_from_stored(stored: Stored) -> Evaluation:
     """The whole evaluation."""
-    table = stored.tables["rows"]
-    rows = tuple(
+    rows = answers_from_table(stored.tables["rows"])
+    return replace(evaluation_summary(dict(stored.document)), rows=rows)
+
+
+def answers_from_table(table: pd.DataFrame) -> tuple[Answered, ...]:
+    """The answers again, in the table's order."""
+    return tuple(
         Answered(
             id=row["id"],
             prompt_ids=tuple(int(token) for token in row["prompt_ids"]),
@@ -49,7 +59,6 @@ def evaluation_from_stored(stored: Stored) -> Evaluation:
         )
         for row in table.to_dict("records")
     )
-    return replace(evaluation_summary(dict(stored.document)), rows=rows)
 
 
 def _number(value: Any) -> float | None:

@@ -29,6 +29,7 @@ from cache.drafts import Banks
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
 from cache.pairs import arithmetic_of, model_folder
+from cache.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from analysis.knowledge.prompts import PromptView
@@ -88,8 +89,18 @@ class KnowledgeWork(CountWork):
             model.enter(state, progress)
             asked = self.question_set(asking)
             bank = self._banks.of(key, self._ids(comparison), asked, asking.prompt, model.lm.tokenizer)
-            result = evaluate(model.lm, asked, prompt=asking.prompt, progress=progress, drafts=bank)
+            begun = Unfinished(self.store, key)
+            result = evaluate(
+                model.lm,
+                asked,
+                prompt=asking.prompt,
+                progress=progress,
+                drafts=bank,
+                known=begun.known(),
+                keep=begun.keep,
+            )
         self.store.put(key, evaluation_to_stored(result))
+        begun.forget()
         return result
 
     def known_evaluation(self, comparison: Comparison, state: State, asking: Asking) -> Evaluation | None:
@@ -122,7 +133,11 @@ class KnowledgeWork(CountWork):
                 return evaluation_from_stored(stored)
             self.store.require_room()
             lm = load_model(source, dtype=dtype)
-            result = evaluate(lm, questions, prompt=asking.prompt, progress=progress)
+            begun = Unfinished(self.store, key)
+            result = evaluate(
+                lm, questions, prompt=asking.prompt, progress=progress, known=begun.known(), keep=begun.keep
+            )
+            begun.forget()
             self.store.put(key, evaluation_to_stored(result))
             return result
 

@@ -8,7 +8,7 @@ length asked, or once its scores can no longer change. Knows no pairs and no sto
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.knowledge.drafts import Bank
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
 
 Prompts = Sequence[tuple[int, ...]]
+Keep = Callable[[Sequence[Answered]], None]
 BATCHES_A_BLOCK = 2  # at least: two batches sorted by length waste less padding
 BLOCK_SECONDS = 1.0  # where the speed is known: often enough to watch, seldom enough to decode leftovers together
 
@@ -41,10 +42,13 @@ class Asker:
         batch_size: int | None,
         seed: int,
         progress: Progress,
+        known: Mapping[str, Answered],
+        keep: Keep | None = None,
     ) -> None:
         self._lm, self._questions, self._prompts, self._bank = lm, questions, prompts, bank
         self._new_tokens, self._batch_size, self._progress = max_new_tokens, batch_size, _Cancelling(progress)
-        self.rows: dict[int, Answered] = {}
+        self._keep_rows = keep
+        self.rows = {row: known[one.id] for row, one in enumerate(questions) if one.id in known}
         self.verified = 0
         self._frozen = frozen_blocks(prompts) if lm.dtype != "float32" else None
         self.layout_rows = None if self._frozen is None else LAYOUT_ROWS
@@ -53,20 +57,34 @@ class Asker:
 
     def run(self) -> Iterator[PartialEvaluation]:
         """Ask block by block; after each, what is known of the whole."""
+        if len(self.rows) == len(self._questions):
+            yield self._order.partial(self._right())
+        first = True
         for block in self._blocks():
             began = time.perf_counter()
             rows = [row for batch in block for row in batch]
             told = self._settle(block) if self._frozen is not None else self._decode(rows)
             self._keep(rows, told)
-            if len(self.rows) == len(rows):  # the first block: later ones are timed by the same clock
+            if first:
                 self._bank.rows_per_second = len(rows) / (time.perf_counter() - began)
-            yield self._order.partial({row: answered.correct["contains"] for row, answered in self.rows.items()})
+            first = False
+            if self._keep_rows is not None and len(self.rows) < len(self._questions):
+                self._keep_rows([self.rows[row] for row in rows])
+            yield self._order.partial(self._right())
+
+    def _right(self) -> dict[int, bool]:
+        return {row: answered.correct["contains"] for row, answered in self.rows.items()}
 
     def _make_order(self, seed: int) -> Order:
         if self._frozen is not None:
-            return Order((), tuple(row for block in self._frozen for batch in block for row in batch))
+            self._frozen = [
+                block for block in self._frozen if any(row not in self.rows for batch in block for row in batch)
+            ]
+            left = [row for block in self._frozen for batch in block for row in batch]
+            return Order((), tuple(left), known=tuple(row for row in self.rows if row not in set(left)))
         names = [question.id for question in self._questions]
-        return make_order(list(map(self._bank.margin, names)), list(map(self._bank.right, names)), seed)
+        margins, right = list(map(self._bank.margin, names)), list(map(self._bank.right, names))
+        return make_order(margins, right, seed, known=self.rows)
 
     def _blocks(self) -> Iterator[list[list[int]]]:
         if self._frozen is not None:

@@ -7,19 +7,19 @@ the whole set (order.py). Does not know pairs, restoring or stores.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import LanguageError, QuestionError
-from analysis.knowledge.asking import Asker
+from analysis.knowledge.asking import Asker, Keep
 from analysis.knowledge.drafts import Bank
 from analysis.knowledge.prompts import Prompt, decide_prompt_bos, encode_prompts, resolve_prompt
 from analysis.knowledge.questions import QuestionSet
 from analysis.knowledge.summary import summarise
 from analysis.language.generate import MAX_NEW_TOKENS, context_length
 from analysis.language.memory import rows_at_once
-from analysis.records import Evaluation, Progress, Question, Silent, check_cancelled
+from analysis.records import Answered, Evaluation, Progress, Question, Silent, check_cancelled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -37,12 +37,16 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
     drafts: Bank | None = None,
+    known: Mapping[str, Answered] | None = None,
+    keep: Keep | None = None,
 ) -> Evaluation:
     """Ask every question once; the answers in the set's order, and the numbers over them.
 
     `seed` orders the asking and draws the bootstrap; it changes no answer. After each block progress gets a
     PartialEvaluation, and the work can be cancelled. `drafts`, what other states of the model answered, saves work
-    where it still holds, changes no answer, and learns the new answers. Without a `batch_size` memory decides.
+    where it still holds, changes no answer, and learns the new answers. Without a `batch_size` memory decides. `keep`
+    is given the answers of each block but the last; `known`, what it was given when the same was asked before and cut
+    short, is not asked again.
     """
     began = time.perf_counter()
     progress = progress or Silent()
@@ -62,11 +66,13 @@ def evaluate(
         batch_size=batch_size,
         seed=seed,
         progress=progress,
+        known=known or {},
+        keep=keep,
     )
     check_cancelled(progress)
-    for known in asker.run():
-        progress.report(known.done, known.total, "asking", known)
-        if known.done < known.total:
+    for partial in asker.run():
+        progress.report(partial.done, partial.total, "asking", partial)
+        if partial.done < partial.total:
             check_cancelled(progress)
     return summarise(
         [asker.rows[row] for row in range(len(questions))],

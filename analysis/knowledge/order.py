@@ -8,7 +8,7 @@ alone would make the running accuracy biased and its interval false. Knows no mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,11 +30,12 @@ class Order:
     close: tuple[int, ...]
     rest: tuple[int, ...]
     guessed: int | None = None
+    known: tuple[int, ...] = ()  # answered when the same was asked before and cut short: not asked again
 
     def blocks(self, size: int) -> Iterator[list[int]]:
         """All rows in blocks of at most `size`; no block spans both strata unless one block holds everything."""
         if len(self.close) + len(self.rest) <= size:
-            yield [*self.close, *self.rest]
+            yield from ([[*self.close, *self.rest]] if self.close or self.rest else [])
             return
         for stratum in (self.close, self.rest):
             yield from (list(stratum[start : start + size]) for start in range(0, len(stratum), size))
@@ -42,9 +43,9 @@ class Order:
     def partial(self, right: Mapping[int, bool]) -> PartialEvaluation:
         """Accuracy over all rows as estimated from those done (row -> right), with an interval valid at any time."""
         strata = [stratum for stratum in (self.close, self.rest) if stratum]
-        total = sum(map(len, strata))
-        confidence = 1 - (1 - CONFIDENCE) / len(strata)  # each stratum's interval may fail: together 5% at most
-        low = high = estimate = 0.0
+        total = sum(map(len, strata)) + len(self.known)
+        confidence = 1 - (1 - CONFIDENCE) / max(1, len(strata))  # each stratum's interval may fail: together 5% at most
+        low = high = estimate = float(sum(right[row] for row in self.known))
         for stratum in strata:
             told = [right[row] for row in stratum if row in right]
             low_share, high_share = anytime_interval(sum(told), len(told), len(stratum), confidence)
@@ -57,14 +58,18 @@ class Order:
         return float(self.guessed) if self.guessed is not None else size * sum(right.values()) / max(1, len(right))
 
 
-def make_order(margins: Sequence[float | None], right: Sequence[bool | None], seed: int) -> Order:
+def make_order(
+    margins: Sequence[float | None], right: Sequence[bool | None], seed: int, known: Container[int] = ()
+) -> Order:
     """The order for rows whose last margins and answers are these; one plain random order where one is not known."""
     shuffled = np.random.default_rng(seed).permutation(len(margins)).tolist()
-    known = [margin for margin in margins if margin is not None]
+    told = tuple(row for row in shuffled if row in known)
+    gaps = [margin for margin in margins if margin is not None]
     count = round(CLOSE_FRACTION * len(margins))
-    if len(known) < len(margins) or not count:
-        return Order((), tuple(shuffled))
-    close = set(sorted(range(len(known)), key=lambda row: (known[row], row))[:count])
-    rest = tuple(row for row in shuffled if row not in close)
+    if len(gaps) < len(margins) or not count:
+        return Order((), tuple(row for row in shuffled if row not in known), known=told)
+    nearest = set(sorted(range(len(gaps)), key=lambda row: (gaps[row], row))[:count])
+    close = tuple(row for row in shuffled if row in nearest and row not in known)
+    rest = tuple(row for row in shuffled if row not in nearest and row not in known)
     guessed = None if None in right else sum(bool(right[row]) for row in rest)
-    return Order(tuple(row for row in shuffled if row in close), rest, guessed)
+    return Order(close, rest, guessed, told)
