@@ -171,16 +171,32 @@ def writing(base: Path, tuned: Path, home: Path) -> list[Row]:
     return rows
 
 
-def growth(base: Path, tuned: Path, millions: int) -> str:
-    """One line of the table by size, measured in a process of its own."""
-    figures = _child("growth", base, tuned)
-    count = parameters(millions)
-    each = [1e9 * figures[name] / count for name in ("pass", "cpu")]
-    peaks = [figures[name] / 1e6 for name in ("pass_bytes", "all_bytes")]
-    return (
-        f"| {count / 1e6:,.0f} M | {figures['pass']:.2f} | {each[0]:.2f} | {each[1]:.2f} "
-        f"| {peaks[0]:,.0f} | {peaks[1]:,.0f} |"
-    )
+def growth(base: Path, tuned: Path, millions: int) -> dict[str, float]:
+    """One row of the table by size, measured in a process of its own."""
+    figures, count = _child("growth", base, tuned), parameters(millions)
+    return {
+        "parameters (millions)": count / 1e6,
+        "pass s": figures["pass"],
+        "ns a parameter": 1e9 * figures["pass"] / count,
+        "CPU ns a parameter": 1e9 * figures["cpu"] / count,
+        "peak MB, the pass": figures["pass_bytes"] / 1e6,
+        "peak MB, writing too": figures["all_bytes"] / 1e6,
+    }
+
+
+def chart(rows: list[dict[str, float]], path: Path) -> None:
+    """Cost a parameter and peak memory against the model's size."""
+    import altair
+
+    x = altair.X("parameters (millions):Q", scale=altair.Scale(type="log"), title="parameters (millions)")
+    panels = []
+    for name, title in (
+        ("CPU ns a parameter", "CPU time of the pass, ns a parameter"),
+        ("peak MB, writing too", "peak memory beyond the imports, MB"),
+    ):
+        y = altair.Y(f"{name}:Q", title=title, scale=altair.Scale(zero=True))
+        panels.append(altair.Chart(altair.Data(values=rows)).mark_line(point=True).encode(x=x, y=y))
+    altair.hconcat(*panels).save(path, scale_factor=2)
 
 
 def _child(what: str, base: Path, tuned: Path) -> Any:
@@ -229,12 +245,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="300,1000,8000", help="millions of parameters")
     parser.add_argument("--alone", action="store_true", help="leave out the authors' procedure")
+    parser.add_argument("--chart", type=Path, help="draw the cost by size into this .png or .svg")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
         _in_child(asked.child[0], Path(asked.child[1]), Path(asked.child[2]))
         return
-    lines = []
+    grown = []
     for number, millions in enumerate(int(size) for size in asked.sizes.split(",")):
         with tempfile.TemporaryDirectory() as home:
             if shutil.disk_usage(home).free < 7 * parameters(millions):
@@ -245,9 +262,12 @@ def main() -> None:
                 profile_pair(open_pair(base, tuned))  # kernels compiled, files in memory
                 rows = the_pass(base, tuned) + slider(base, tuned) + writing(base, tuned, Path(home))
                 print(table(rows + ([] if asked.alone else seven_percentages(base, tuned))), flush=True)
-            lines.append(growth(base, tuned, millions))
-    print("\n| parameters | pass s | ns a parameter | CPU ns a parameter | peak MB, the pass | peak MB, writing too |")
-    print("|---|---|---|---|---|---|", *lines, sep="\n")
+            grown.append(growth(base, tuned, millions))
+    print("\n| " + " | ".join(grown[0]) + " |", "|" + "---|" * len(grown[0]), sep="\n")
+    for row in grown:
+        print("| " + " | ".join(f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in row.values()) + " |")
+    if asked.chart:
+        chart(grown, asked.chart)
 
 
 if __name__ == "__main__":
