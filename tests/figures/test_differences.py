@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.figures.differences import LONGEST, Piece, diff_html, word_diff
@@ -23,6 +23,7 @@ def test_words_that_stayed_went_and_came() -> None:
     assert word_diff("", "") == ()
 
 
+@settings(max_examples=50)
 @given(st.text(), st.text())
 def test_both_texts_can_be_read_off_the_pieces(before: str, after: str) -> None:
     pieces = word_diff(before, after)
@@ -30,6 +31,7 @@ def test_both_texts_can_be_read_off_the_pieces(before: str, after: str) -> None:
     assert squeezed("".join(piece.text for piece in pieces if piece.kind != "gone")) == squeezed(after)
 
 
+@settings(max_examples=50)
 @given(st.text(alphabet="<>&'\"/ab =\u202e\n"), st.text(alphabet="<>&'\"/ab =\u202e\n"))
 def test_no_text_becomes_a_tag_an_attribute_or_a_control(before: str, after: str) -> None:
     html = diff_html(before, after)
