@@ -41,10 +41,18 @@ class PairModel:
 
         if state == self._state:
             return
-        profile = self._profile_of(state.arithmetic if isinstance(state, RestoreSpec) else "exact")
+        arithmetic, before = _arithmetic(state) or _arithmetic(self._state) or "exact", self._state
+        profile = self._profile_of(arithmetic)
+        previous = before if _arithmetic(before) in (None, arithmetic) else None
         self._state = None
-        apply_state(dict(self.lm.model.named_parameters()), self._pair, profile, state, progress=progress)
+        parameters = dict(self.lm.model.named_parameters())
+        apply_state(parameters, self._pair, profile, state, previous=previous, progress=progress)
         self._state = state
+
+
+def _arithmetic(state: State | None) -> Arithmetic | None:
+    """The arithmetic a state was ranked in; None for base, tuned and an unknown state."""
+    return state.arithmetic if isinstance(state, RestoreSpec) else None
 
 
 class ModelPool:

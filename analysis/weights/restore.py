@@ -54,6 +54,17 @@ class Selection:
             return "base"
         return "tuned" if cut is None or cut.effective == 0 else None
 
+    def same(self, other: Selection, tensor: PairedTensor) -> bool:
+        """Whether a tensor's values are the same in both, seen without a look at them."""
+        if any(s.blend is not None and tensor.name in s.blend.factors for s in (self, other)):
+            return self == other
+        sides = self.side(tensor), other.side(tensor)
+        if None not in sides:
+            return sides[0] == sides[1] and self.everything == other.everything
+        rules = [(s.spec.strategy, s.spec.seed, s.spec.arithmetic) if s.spec else None for s in (self, other)]
+        cuts = [s.cut.tensors.get(tensor.name) if s.cut else None for s in (self, other)]
+        return rules[0] == rules[1] and cuts[0] == cuts[1] is not None
+
     def mixed(self, tensors: Iterable[PairedTensor]) -> list[PairedTensor]:
         """Of these tensors, those with weights of both sides, chosen one by one."""
         return [tensor for tensor in tensors if self.cut is not None and self.side(tensor) is None]
@@ -199,11 +210,13 @@ def apply_state(
     profile: UpdateProfile,
     state: State,
     *,
+    previous: State | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write a state's values into live parameters, in place; names as the loaded model gives them.
 
+    `previous`: the state they hold, where that is known; tensors that are the same in both are then not touched.
     Needs no memory beyond the threads' buffers: each value is read from the files, chosen and put in its place. Tied
     embeddings are one parameter. Raises PairError when parameters and pair do not hold the same tensors, and for the
     base where it has tensors of its own that the tuned model has no place for.
@@ -214,8 +227,11 @@ def apply_state(
             items=[*pair.base_only, "Load the base by itself (palimpsest evaluate BASE)."],
         )
     targets = find_targets(parameters, pair)
-    selection = select(pair, profile, state, progress)
-    _choose(segments(pair.tensors), selection, targets, threads, progress)
+    selection, tensors = select(pair, profile, state, progress), list(pair.tensors)
+    if previous is not None:
+        before = select(pair, profile, previous, progress)
+        tensors = [tensor for tensor in tensors if not selection.same(before, tensor)]
+    _choose(segments(tensors), selection, targets, threads, progress)
 
 
 def _choose(

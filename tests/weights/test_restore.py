@@ -94,3 +94,30 @@ def test_every_state_has_its_own_id_and_the_ends_are_the_checkpoints(llama_pairs
 def test_different_dtypes_never_claim_to_be_the_base(llama_pairs: Pairs) -> None:
     profile = profile_pair(open_pair(llama_pairs["float32"][0], llama_pairs["bfloat16"][1]))
     assert state_id(profile, RestoreSpec(100, region="all")) != profile.base_id
+
+
+@pytest.mark.parametrize(
+    "second", ["tuned", "base", RestoreSpec(20), RestoreSpec(5, "random"), RestoreSpec(30, "interpolation")]
+)
+@pytest.mark.parametrize("first", ["tuned", "base", RestoreSpec(5), RestoreSpec(20, layers=(1,)), RestoreSpec(70)])
+def test_from_one_state_to_another_gives_the_same_values_as_from_nothing(
+    llama_pairs: Pairs, first: str | RestoreSpec, second: str | RestoreSpec
+) -> None:
+    pair = open_pair(*llama_pairs["bfloat16"])
+    profile = profile_pair(pair)
+    stepwise = {tensor.name: torch.empty(tensor.tuned.shape) for tensor in pair.tensors}
+    at_once = {tensor.name: torch.empty(tensor.tuned.shape) for tensor in pair.tensors}
+    apply_state(stepwise, pair, profile, first)
+    apply_state(stepwise, pair, profile, second, previous=first)
+    apply_state(at_once, pair, profile, second)
+    assert all(torch.equal(stepwise[name], at_once[name]) for name in at_once)
+
+
+def test_tensors_that_stay_the_same_are_not_touched(llama_pairs: Pairs) -> None:
+    pair = open_pair(*llama_pairs["bfloat16"])
+    profile = profile_pair(pair)
+    live = {tensor.name: torch.zeros(tensor.tuned.shape) for tensor in pair.tensors}
+    apply_state(live, pair, profile, RestoreSpec(20), previous=RestoreSpec(5))
+    untouched = {name for name, values in live.items() if not values.any()}
+    assert "model.embed_tokens.weight" in untouched
+    assert not any("mlp" in name for name in untouched)
