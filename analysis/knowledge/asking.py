@@ -80,8 +80,8 @@ class Asker:
             self._frozen = [
                 block for block in self._frozen if any(row not in self.rows for batch in block for row in batch)
             ]
-            left = [row for block in self._frozen for batch in block for row in batch]
-            return Order((), tuple(left), known=tuple(row for row in self.rows if row not in set(left)))
+            left = dict.fromkeys(row for block in self._frozen for batch in block for row in batch)
+            return Order((), tuple(left), known=tuple(row for row in self.rows if row not in left))
         names = [question.id for question in self._questions]
         margins, right = list(map(self._bank.margin, names)), list(map(self._bank.right, names))
         return make_order(margins, right, seed, known=self.rows)
