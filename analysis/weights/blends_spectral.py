@@ -47,10 +47,10 @@ class Spectral:
 
     percent: float
     names: set[str]
-    progress: Progress
-    _finished: OrderedDict[str, Bytes] = field(default_factory=OrderedDict, repr=False)
-    _done: set[str] = field(default_factory=set, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    progress: Progress = field(compare=False)
+    _finished: OrderedDict[str, Bytes] = field(default_factory=OrderedDict, repr=False, compare=False)
+    _done: set[str] = field(default_factory=set, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def whole(self, tensor: PairedTensor, reader: FileReader) -> Bytes:
         """The tensor's blended values as stored in the tuned dtype."""

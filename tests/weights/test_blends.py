@@ -216,3 +216,24 @@ def test_a_blend_nobody_wants_any_more_is_cancelled(llama_pairs: Pairs) -> None:
     for strategy in ("interpolation", "spectral"):
         with pytest.raises(PalimpsestError, match="Cancelled"):
             profile.count(RestoreSpec(50, strategy), Unwanted())  # type: ignore[arg-type]
+
+
+def test_from_any_stop_to_any_other_the_values_are_those_of_the_stop_alone(llama_pairs: Pairs) -> None:
+    pair = open_pair(*llama_pairs["bfloat16"])
+    profile = profile_pair(pair)
+    walk = ["tuned", *(RestoreSpec(40, strategy) for strategy in BLENDS), RestoreSpec(40), RestoreSpec(60, "spectral")]
+    walk += [
+        "base",
+        RestoreSpec(30, "drop-rescale"),
+        RestoreSpec(30, "drop-rescale", seed=1),
+        RestoreSpec(100, "random"),
+    ]
+    walk += [RestoreSpec(20, "interpolation", layers=(1,)), RestoreSpec(20, "interpolation", modules=("q",)), "tuned"]
+    held = {tensor.name: torch.empty(tensor.tuned.shape, dtype=torch.bfloat16) for tensor in pair.tensors}
+    before = None
+    for state in walk:
+        apply_state(held, pair, profile, state, previous=before)  # type: ignore[arg-type]
+        alone = {name: torch.empty_like(values) for name, values in held.items()}
+        apply_state(alone, pair, profile, state)  # type: ignore[arg-type]
+        assert all(torch.equal(bits(held[name]), bits(alone[name])) for name in held), state
+        before = state
