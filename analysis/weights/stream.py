@@ -1,6 +1,6 @@
 """Reads tensors from safetensors files in pieces, with threads and reused buffers, so that memory stays flat.
 
-A segment is the unit of work of one thread (2^22 values), a chunk what is read at once (2^17 values, so that it stays
+A segment is the unit of work of one thread (2^22 values), a chunk what is read at once (2^18 values, so that it stays
 in cache). Sums are made per segment and added in order, so results do not depend on the number of threads. `os.preadv`
 and not mmap: the resident memory stays what the buffers take, and a file that shrinks gives an error, not a crash.
 """
@@ -22,7 +22,7 @@ from analysis.weights.lowrank import AdaptedEntry, decode, fill
 from analysis.weights.pairing import PairedTensor
 
 SEGMENT = 1 << 22
-CHUNK = 1 << 17
+CHUNK = 1 << 18
 
 _MATRICES = 64  # of adapters, kept in memory
 
