@@ -136,7 +136,12 @@ def slider(base: Path, tuned: Path) -> list[Row]:
     touching = best(lambda: [values.mul_(1.0) for values in live.values()], 5)
     for first, second in ((10.0, 20.0), (20.0, 5.0), (5.0, 40.0)):
         apply_state(live, pair, profile, RestoreSpec(first))
-        own = best(lambda percent=second: apply_state(live, pair, profile, RestoreSpec(percent)), 3)  # type: ignore[misc]
+        there, back = RestoreSpec(second), RestoreSpec(first)
+        own = []
+        for _ in range(5):
+            own.append(best(lambda to=there, at=back: apply_state(live, pair, profile, to, previous=at), 1))  # type: ignore[misc]
+            apply_state(live, pair, profile, back, previous=there)
+        own = min(own)
         rows.append((f"slider, {first:g}% to {second:g}%, against a read-modify-write", own, touching, ""))
     return rows
 

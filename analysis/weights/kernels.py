@@ -92,11 +92,12 @@ def _keys_exact(p: Any, s: Any, count: int, change: Any, key: Any) -> None:
 
 
 @_compiled
-def _keys_paper(p: Any, s: Any, count: int, half: bool, change: Any, key: Any, scratch: Any) -> None:
+def _paper_ratios(p: Any, s: Any, count: int, half: bool, scratch: Any) -> None:
+    """The authors' abs(d) in scratch[0] and r in scratch[1], float32, each step rounded to bfloat16 where `half`."""
     delta, size, epsilon = scratch[0], scratch[1], scratch[2]
     epsilon[0] = _EPSILON
     for j in range(count):
-        delta[j] = np.float32(s[j] - p[j])
+        delta[j] = abs(np.float32(s[j] - p[j]))
     if half:
         _round_bf16(epsilon, 1)
         _round_bf16(delta, count)
@@ -105,10 +106,17 @@ def _keys_paper(p: Any, s: Any, count: int, half: bool, change: Any, key: Any, s
     if half:
         _round_bf16(size, count)
     for j in range(count):
-        change[j] = np.float64(abs(delta[j]))
-        size[j] = np.float32(abs(delta[j]) / size[j])
+        size[j] = np.float32(delta[j] / size[j])
     if half:
         _round_bf16(size, count)
+
+
+@_compiled
+def _keys_paper(p: Any, s: Any, count: int, half: bool, change: Any, key: Any, scratch: Any) -> None:
+    _paper_ratios(p, s, count, half, scratch)
+    delta, size = scratch[0], scratch[1]
+    for j in range(count):
+        change[j] = np.float64(delta[j])
     for j in range(count):
         key[j] = np.float64(size[j])
 

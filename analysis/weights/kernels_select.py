@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.weights.kernels import _compiled, _decode, _keys, tie_hash
+from analysis.weights.kernels import _compiled, _decode, _keys, _paper_ratios, tie_hash
 
 _HUGE, _TINY = np.float32(2.0**100), np.float32(2.0**-100)
 _MARGIN = 2.0**-17
@@ -163,8 +163,18 @@ def _count_levels(key: Any, n: int, thresholds: Any, level: Any, near: Any) -> N
         threshold = thresholds[i]
         for j in range(n):
             level[j] += np.uint8(key[j] <= threshold)
+        if threshold == 0:  # only unchanged weights have this key, and none of them is a tie
+            continue
         for j in range(n):
             near[j] |= np.uint8(key[j] == threshold)
+
+
+@_compiled
+def _high_words(values: Any, n: int, out: Any) -> None:
+    """The upper halves of float32 values: of bfloat16 ones all there is, and ordered as they are (none negative)."""
+    bits = values.view(np.uint32)
+    for j in range(n):
+        out[j] = np.uint16(bits[j] >> np.uint32(16))
 
 
 @_compiled
@@ -193,15 +203,22 @@ def levels(
     """
     lines, scratch, change = np.empty((2, 4096), np.float32), np.empty((3, 4096), np.float32), np.empty(4096)
     p, s, key, near = lines[0], lines[1], np.empty(4096), np.zeros(4096, np.uint8)
+    half, edge = np.empty(4096, np.uint16), np.empty(len(thresholds), np.uint16)
+    _high_words(thresholds.astype(np.float32), len(thresholds), edge)
     words, handed = near.view(np.uint64), 0
     for start in range(0, count, 4096):
         n = min(4096, count - start)
         level = out[start : start + n]
         _decode(base, base_code, start, n, p)
         _decode(tuned, tuned_code, start, n, s)
-        _keys(p, s, n, arithmetic, change, key, scratch)
         near[n:] = np.uint8(0)
-        _count_levels(key, n, thresholds, level, near)
+        if arithmetic == 2:
+            _paper_ratios(p, s, n, True, scratch)
+            _high_words(scratch[1], n, half)
+            _count_levels(half, n, edge, level, near)
+        else:
+            _keys(p, s, n, arithmetic, change, key, scratch)
+            _count_levels(key, n, thresholds, level, near)
         for w in range((n + 7) // 8):
             if words[w] == np.uint64(0):
                 continue
@@ -209,8 +226,9 @@ def levels(
                 if near[j] == np.uint8(0) or p[j] == s[j]:
                     continue
                 code = tie_hash(tensor_key, first + start + j)
+                own = np.float64(scratch[1, j]) if arithmetic == 2 else key[j]
                 for i in range(len(thresholds) - 1, -1, -1):
-                    if key[j] != thresholds[i]:
+                    if own != thresholds[i]:
                         continue
                     if code < lows[i]:
                         level[j] = i

@@ -62,7 +62,9 @@ class _Stops:
         names = {t.name for t in profile.chosen(specs[0])}
         self.tensors = [tensor for tensor in pair.tensors if tensor.name in names]
         self.specs, self.cuts = specs, profile.cuts(specs, pair=pair)
-        self.found = {t.name: np.full(t.elements, len(specs), np.uint8) for t in self.tensors}
+        sizes = [t.elements for t in self.tensors]
+        whole = np.split(np.empty(sum(sizes), np.uint8), np.cumsum(sizes)[:-1])  # one array: large pages, few faults
+        self.found = {t.name: part for t, part in zip(self.tensors, whole, strict=True)}
         self._choosers = [
             Chooser(spec, cut, segments(self.tensors)) for spec, cut in zip(specs, self.cuts, strict=True)
         ]
