@@ -111,7 +111,8 @@ def resolve(
     for group in (group for held in groups for group in held if group.inside_changed):
         bin_ = bins[id(group)][0]
         for tensor in group.tensors:
-            if tensor.distinct is None and not source.one_key_per_bin and tensor.inside(bin_):
+            told = source.one_key_per_bin or (tensor.distinct is not None and tensor.distinct.tells(bin_))
+            if not told and tensor.inside(bin_):
                 wanted.setdefault(tensor.name, set()).add(bin_)
     found = distinct_keys(wanted, source, progress) if wanted else {}
     return [
@@ -203,9 +204,9 @@ def _beyond(tensor: KeyCounts, bin_: int, threshold: float, direction: int, held
 
 def _keys_inside(tensor: KeyCounts, bin_: int, found: Mapping[str, Distinct]) -> Distinct:
     """The keys of one bin; where nothing tells them, the bin has one key, its left edge."""
-    known = tensor.distinct or found.get(tensor.name)
-    if known is not None:
-        return known.inside(bin_)
+    for known in (tensor.distinct, found.get(tensor.name)):
+        if known is not None and known.tells(bin_):
+            return known.inside(bin_)
     key = np.array([bin_ << 15], np.uint32).view(np.float32).astype(np.float64)
     return Distinct(key, np.array([tensor.inside(bin_)], np.int64))
 

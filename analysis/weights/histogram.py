@@ -31,10 +31,18 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Distinct:
-    """Keys, float64, and how many values have each, int64; in no order, and a key may stand more than once."""
+    """Keys, float64, and how many values have each; in no order, and a key may stand more than once.
+
+    Of keys from `below` on not all are here.
+    """
 
     keys: Array
     counts: Array
+    below: float = np.inf
+
+    def tells(self, bin_: int) -> bool:
+        """Whether all keys of the bin are here."""
+        return self.below == np.inf or bin_ < int(bin_of(np.array([self.below]))[0])
 
     @cached_property
     def _bins(self) -> Array:
@@ -158,13 +166,6 @@ def add_counts(parts: Sequence[Distinct]) -> Distinct:
     counts = np.zeros(len(keys), np.int64)
     np.add.at(counts, owner, np.concatenate([part.counts for part in parts]))
     return Distinct(keys, counts)
-
-
-def join(parts: Sequence[Distinct]) -> Distinct:
-    """All parts, as they are."""
-    if len(parts) == 1:
-        return parts[0]
-    return Distinct(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "counts")))
 
 
 def to_dense(parts: Iterable[Sparse], columns: int) -> Array:

@@ -21,6 +21,7 @@ STEPS = 128  # -64 to 63 units in the last place
 MAGNITUDES = 1 << 15
 CELLS = STEPS * MAGNITUDES
 KEPT = 1 << 16  # exact keys outside the cells that are written down before equal ones are joined
+KNOWN_BELOW = 0.25  # cells have every r below it, but for subnormal weights
 _PAPER_EXPONENT = 127 - 17  # from 2^-17 on, 1e-8 is less than half a unit in the last place
 
 assert KEPT >= 2 * 8192  # after joining a block finds room
@@ -156,7 +157,11 @@ def _add_pairs(p: Any, s: Any, times: Any, n: int, arithmetic: int, table: Any, 
 
 @_compiled
 def _join_equal(kept: Any, counts: Any, used: Any) -> None:
-    """Sort the full list of keys and join equal ones; `used` is -1, and no key is kept any more, if few were equal."""
+    """Sort the full list of keys and join equal ones.
+
+    Where that leaves it more than half full, keys from KNOWN_BELOW on are given up (used[1] is then 1): below it lie
+    only few. Should even those be too many, used[0] is -1, and no key is kept.
+    """
     order = np.argsort(kept[: used[0]])
     sorted_keys, sorted_counts = kept[order], counts[order]
     last = 0
@@ -166,7 +171,13 @@ def _join_equal(kept: Any, counts: Any, used: Any) -> None:
             last += 1
             kept[last], counts[last] = sorted_keys[i], 0
         counts[last] += sorted_counts[i]
-    used[0] = last + 1 if 2 * (last + 1) <= len(kept) else -1
+    used[0] = last + 1
+    if 2 * used[0] > len(kept):
+        used[1] = 1
+        while used[0] > 0 and kept[used[0] - 1] >= KNOWN_BELOW:
+            used[0] -= 1
+        if 2 * used[0] > len(kept):
+            used[0] = -1
 
 
 @_compiled
@@ -197,7 +208,7 @@ def add_outside(pending: Any, n: int, arithmetic: int, table: Any, keys: Any, sc
     last = used[0]
     for i in range(n if last >= 0 else 0):
         kept[last], counts[last] = key[i], 1
-        last += 1 if key[i] != 0.0 else 0
+        last += 1 if key[i] != 0.0 and (used[1] == 0 or key[i] < KNOWN_BELOW) else 0
     used[0] = last
     return bad_base, bad_tuned
 
@@ -246,7 +257,7 @@ def count_pairs(
 ) -> tuple[int, int]:
     """Count `count` pairs of bfloat16 words, the `first`-th of their tensor onward, into `cells` (uint32) and `table`.
 
-    keys: (float64, counts int64, used int64[1]), exact keys outside the cells. span: int64[2], the range of magnitudes
+    keys: (float64, counts int64, used int64[2]), exact keys outside the cells. span: int64[2], the range of magnitudes
     with a cell so far. room: of `working_room`. One block of 4,096 in `null_every` also feeds the null. Returns NaN or
     Inf seen in base, in tuned.
     """

@@ -36,6 +36,7 @@ def pack_distinct(parts: Sequence[Distinct | None]) -> dict[str, Array]:
         "keys_sizes": np.array([-1 if part is None else len(part.keys) for part in parts], np.int64),
         "keys": np.concatenate([np.zeros(0), *(part.keys for part in held)]),
         "keys_counts": counts.astype(np.uint32) if small else counts,
+        "keys_below": np.array([np.inf if part is None else part.below for part in parts]),
     }
 
 
@@ -43,8 +44,9 @@ def unpack_distinct(arrays: Mapping[str, Any]) -> list[Distinct | None]:
     """What `pack_distinct` was given."""
     sizes = arrays["keys_sizes"]
     keys = _split(arrays["keys"], np.maximum(sizes, 0))
-    counts = _split(arrays["keys_counts"].astype(np.int64), np.maximum(sizes, 0))
-    return [Distinct(*part) if size >= 0 else None for size, *part in zip(sizes.tolist(), keys, counts, strict=True)]
+    counts = _split(arrays["keys_counts"], np.maximum(sizes, 0))
+    told = zip(sizes.tolist(), keys, counts, arrays["keys_below"].tolist(), strict=True)
+    return [Distinct(*part) if size >= 0 else None for size, *part in told]
 
 
 def pack_cuts(cuts: Mapping[RestoreSpec, Cut]) -> tuple[list[dict[str, Any]], dict[str, Array]]:

@@ -15,8 +15,9 @@ import xxhash
 
 from analysis.errors import PairError
 from analysis.records import PAPER_PERCENTS, Arithmetic, Finding, Progress, RestoreSpec, Silent
+from analysis.weights.gathering import Gathering
 from analysis.weights.headers import ITEM_BYTES
-from analysis.weights.histogram import Array, TensorUpdate, join, merge
+from analysis.weights.histogram import Array, TensorUpdate
 from analysis.weights.identity import (
     Forgetful,
     Memory,
@@ -29,7 +30,7 @@ from analysis.weights.identity import (
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.pairing import PairedTensor
 from analysis.weights.stream import Buffers, Chunk, FileReader, Segment, chunks, run_units, segments
-from analysis.weights.tally import Counted, Tallies, Tally
+from analysis.weights.tally import Tallies, Tally
 from analysis.weights.ties import tensor_key
 from analysis.weights.update import UpdateProfile, fingerprints, split_held
 
@@ -45,7 +46,6 @@ Held = Mapping[str, tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class _SegmentResult:
-    counted: Counted
     bad_base: int
     bad_tuned: int
     base_digest: bytes
@@ -79,11 +79,13 @@ def profile_pair(
     held = _room_for_values(pair) if pair.parameters <= KEEP_PARAMETERS else None
     with FileReader() as reader:
         units = segments(pair.tensors)
-        results = _run_pass(units, reader, (arithmetic, device), threads, progress, _held_views(pair, held))
+        gathering = Gathering(pair.tensors, units)
+        counting = Tallies(device), arithmetic, gathering
+        results = _run_pass(units, reader, counting, threads, progress, _held_views(pair, held))
         _refuse_not_finite(units, results)
         base_id, tuned_id = _identities(pair, units, results, memory, threads)
         bytes_read = reader.bytes_read
-    tensors = _merge_segments(pair, units, results)
+    tensors = gathering.updates()
     profile = UpdateProfile(
         base_id=base_id,
         tuned_id=tuned_id,
@@ -155,17 +157,19 @@ def _hold(chunk: Chunk, tensor: PairedTensor, held: Held) -> None:
 def _run_pass(
     units: Sequence[Segment],
     reader: FileReader,
-    counting: tuple[Arithmetic, str],
+    counting: tuple[Tallies, Arithmetic, Gathering],
     threads: int | None,
     progress: Progress,
     held: Held | None,
 ) -> list[_SegmentResult]:
-    arithmetic, device = counting
-    buffers, tallies = Buffers(), Tallies(device)
+    tallies, arithmetic, gathering = counting
+    buffers = Buffers()
 
     def work(segment: Segment) -> _SegmentResult:
         tally = tallies.of(arithmetic, segment.tensor.base.dtype, segment.tensor.tuned.dtype)
-        return _read_segment(segment, chunks(reader, buffers, segment), tally, held)
+        result = _read_segment(segment, chunks(reader, buffers, segment), tally, held)
+        gathering.add(segment, tally.take())
+        return result
 
     note = "reading base and tuned"
     return run_units(units, work, threads=threads, progress=progress, weight=lambda unit: unit.count, note=note)
@@ -183,7 +187,7 @@ def _read_segment(segment: Segment, pieces: Iterable[Chunk], tally: Tally, held:
         bad_base, bad_tuned = bad_base + bad[0], bad_tuned + bad[1]
         if held is not None:
             _hold(chunk, segment.tensor, held)
-    return _SegmentResult(tally.take(), bad_base, bad_tuned, hashes[0].digest(), hashes[1].digest())
+    return _SegmentResult(bad_base, bad_tuned, hashes[0].digest(), hashes[1].digest())
 
 
 def _refuse_not_finite(units: Sequence[Segment], results: Sequence[_SegmentResult]) -> None:
@@ -225,27 +229,6 @@ def _identities(
         remember_hashes(checkpoint, hashes, memory)
         ids.append(id_of(checkpoint, hashes))
     return ids[0], ids[1]
-
-
-def _merge_segments(
-    pair: CheckpointPair, units: Sequence[Segment], results: Sequence[_SegmentResult]
-) -> tuple[TensorUpdate, ...]:
-    parts: dict[str, list[_SegmentResult]] = {}
-    for unit, result in zip(units, results, strict=True):
-        parts.setdefault(unit.tensor.name, []).append(result)
-    return tuple(_merged(tensor, parts[tensor.name]) for tensor in pair.tensors)
-
-
-def _merged(tensor: PairedTensor, parts: Sequence[_SegmentResult]) -> TensorUpdate:
-    counted = [part.counted for part in parts]
-    distinct = [part.distinct for part in counted if part.distinct is not None]
-    return TensorUpdate(
-        tensor.name,
-        tensor.elements,
-        table=merge((part.table for part in counted), 4),
-        null=merge((part.null for part in counted), 2),
-        distinct=join(distinct) if len(distinct) == len(counted) else None,
-    )
 
 
 def _findings(tensors: Sequence[TensorUpdate]) -> list[Finding]:

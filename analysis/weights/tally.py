@@ -106,7 +106,7 @@ class CellTally:
         self.table, self.null = _Table(4, _FIRST_BIN if self.arithmetic == 0 else 1), _Table(2, 1)
         self.cells, self.span = np.zeros(kernels.CELLS, np.uint32), np.array([kernels.MAGNITUDES - 1, 0])
         self._core = np.zeros(len(self._known.keys), np.int64)
-        self.escaped = np.zeros(kernels.KEPT), np.zeros(kernels.KEPT, np.int64), np.zeros(1, np.int64)
+        self.escaped = np.zeros(kernels.KEPT), np.zeros(kernels.KEPT, np.int64), np.zeros(2, np.int64)
         self._keys = np.zeros(len(self._core) + kernels.KEPT)
         self.room = kernels.working_room()
         self._counts = np.zeros(len(self._keys), np.int64)
@@ -136,7 +136,9 @@ class CellTally:
 
         used = self.escaped[-1]
         if self.arithmetic != 0 or used[0] < 0:
-            self._core[:], used[0] = 0, 0
+            self._core[:], used[:] = 0, 0
             return None
+        below = kernels.KNOWN_BELOW if used[1] else np.inf
         found = kernels.take_keys(self._core, self._known.keys, self.escaped, self._keys, self._counts)
-        return Distinct(self._keys[:found].copy(), self._counts[:found].copy())
+        used[1] = 0
+        return Distinct(self._keys[:found].copy(), self._counts[:found].copy(), below)

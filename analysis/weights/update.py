@@ -261,7 +261,7 @@ class UpdateProfile:
         """Whether every cut by relative change is known from the counts alone, without a look at the files."""
         if self.held is not None or self._one_key_per_bin("relative"):
             return True
-        return all(t.distinct is not None for t in self.tensors)
+        return all(t.distinct is not None and t.distinct.below == np.inf for t in self.tensors)
 
     def _one_key_per_bin(self, measure: Measure) -> bool:
         """Whether keys are bfloat16 values, of which a bin holds one."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from analysis.records import SELECTS, RestoreSpec
+from analysis.weights import gathering, stream, ties
 from analysis.weights import profile as profiles
-from analysis.weights import stream, ties
 from analysis.weights.pair import open_pair
 from analysis.weights.profile import profile_pair
 from analysis.weights.restore import apply_state
@@ -66,6 +66,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     threads=st.sampled_from([1, 3]),
     keep=st.booleans(),
     narrow=st.booleans(),
+    few_keys=st.booleans(),
     among=st.sampled_from(["all", "changed"]),
     seed=st.integers(0, 3),
 )
@@ -82,6 +83,7 @@ def test_restoring_equals_the_plain_reference(
     threads: int,
     keep: bool,
     narrow: bool,
+    few_keys: bool,
     among: Any,
     seed: int,
 ) -> None:
@@ -106,6 +108,9 @@ def test_restoring_equals_the_plain_reference(
         patch.setattr(stream, "CHUNK", max(chunk, segment // 64))
         patch.setattr(stream, "SEGMENT", segment)
         patch.setattr(profiles, "KEEP_PARAMETERS", 10**7 if keep else 0)
+        if few_keys:  # so that cuts far up look into the files
+            patch.setattr(gathering, "KEYS_KEPT", 0)
+            patch.setattr(gathering, "KEYS_AT_LEAST", 0)
         if narrow:  # so that windows hold few ties, or miss the last one
             patch.setattr(ties, "_REACH", 0.5)
             patch.setattr(ties, "_FEW", 1)
