@@ -288,12 +288,14 @@ def _evaluation_key(weights: dict[str, Any], source: str, questions: str, prompt
     from analysis.language.frozen import LAYOUT_ROWS
 
     layout = {} if dtype == "float32" else {"layout": LAYOUT_ROWS}  # part of what a low-precision answer is
+    asked = resolve_prompt(prompt)
     return make_key(
         "evaluation",
         weights=weights,
         companions=companions_id(source),
         questions=questions,
-        prompt=resolve_prompt(prompt).template,
+        prompt=asked.template,
+        around_shots=[asked.answer, asked.between],
         dtype=dtype,
         **layout,
     )
