@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from analysis.figures.stops import spec_words
+from analysis.records import RestoreSpec
 from tests.browser.driver import settle
 from tests.browser.test_journey import PATIENCE, load_demo, open_page
 
@@ -89,6 +91,6 @@ def test_a_pin_survives_the_change_to_a_restored_stop(page: Page, server: str) -
     name = card(page, "pin").locator(".card-facts").inner_text()
     settle(page)
     page.locator(".st-key-token_state").get_by_role("combobox").click()
-    page.get_by_role("option", name=re.compile("restored, top 20%")).click()
+    page.get_by_role("option", name=f"restored, {spec_words(RestoreSpec(20))}", exact=True).click()
     expect(card(page, "pin")).to_contain_text("restored expected", timeout=PATIENCE)
     expect(card(page, "pin").locator(".card-facts")).to_have_text(name)
