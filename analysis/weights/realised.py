@@ -16,6 +16,7 @@ from analysis.weights.histogram import Array, TensorUpdate
 from analysis.weights.pair import CheckpointPair
 from analysis.weights.restore import Piece, Selection, pieces, settled
 from analysis.weights.stream import Buffers, FileReader, Segment, run_units, segments
+from analysis.weights.tables import by_layer, by_module
 
 
 def look(pair: CheckpointPair, selection: Selection, names: set[str], progress: Progress) -> Realised:
@@ -68,24 +69,18 @@ def count_blend(
     names = {t.name for t in tensors}
     found = look(pair, Selection(spec, None, blend=plan(pair, names, spec, progress)), names, progress)
     shapes, layers = {t.name: t.tuned.shape for t in pair.tensors}, layer_count(pair)
-    by_layer: dict[int, int] = {}
-    by_module: dict[str, int] = {}
-    for tensor in tensors:
-        moved = tensor.changed if moves(spec, tensor.place.layer, layers, shapes[tensor.name]) else 0
-        by_module[tensor.place.module] = by_module.get(tensor.place.module, 0) + moved
-        if tensor.place.layer is not None:
-            by_layer[tensor.place.layer] = by_layer.get(tensor.place.layer, 0) + moved
+    moved = {t.name: t.changed if moves(spec, t.place.layer, layers, shapes[t.name]) else 0 for t in tensors}
     return RestoreCount(
         spec=spec,
         region_parameters=sum(t.elements for t in tensors),
-        count=sum(by_module.values()),
+        count=sum(moved.values()),
         threshold=None,
         ties=0,
         ties_restored=0,
         effective_count=found.moved,
         changed_count=sum(t.changed for t in tensors),
-        by_layer=dict(sorted(by_layer.items())),
-        by_module=by_module,
+        by_layer=by_layer(tensors, moved),
+        by_module=by_module(tensors, moved),
         realised=found,
     )
 

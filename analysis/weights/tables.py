@@ -4,7 +4,7 @@ Computes from histograms and cuts only. Shares are taken inside the bin a cut fa
 than 2^-8 of that bin's own share. Infinite ratios (p = 0 != s) rank first and add nothing to sums of r.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -157,6 +157,23 @@ def tensor_rows(tensors: Sequence[TensorUpdate], cuts: dict[float, Cut]) -> tupl
     return tuple(
         TensorRow(**_statistics([t], cuts), name=t.name, layer=t.place.layer, module=t.place.module) for t in tensors
     )
+
+
+def by_layer(tensors: Iterable[TensorUpdate], numbers: Mapping[str, int]) -> dict[int, int]:
+    """Sums of a number by tensor name over the layers, in order; what is in no layer is left out."""
+    sums: dict[int, int] = {}
+    for tensor in tensors:
+        if tensor.place.layer is not None:
+            sums[tensor.place.layer] = sums.get(tensor.place.layer, 0) + numbers[tensor.name]
+    return dict(sorted(sums.items()))
+
+
+def by_module(tensors: Iterable[TensorUpdate], numbers: Mapping[str, int]) -> dict[str, int]:
+    """Sums of a number by tensor name over the module kinds, in order of first appearance."""
+    sums: dict[str, int] = {}
+    for tensor in tensors:
+        sums[tensor.place.module] = sums.get(tensor.place.module, 0) + numbers[tensor.name]
+    return sums
 
 
 def _grouped(

@@ -124,13 +124,7 @@ class UpdateProfile:
         if spec in self.looked:
             return self.looked[spec]
         tensors, cut = self.chosen(spec), self.cut(spec, progress, pair=pair)
-        by_layer: dict[int, int] = {}
-        by_module: dict[str, int] = {}
-        for tensor in tensors:
-            restored = cut.tensors[tensor.name].restored if tensor.name in cut.tensors else 0
-            by_module[tensor.place.module] = by_module.get(tensor.place.module, 0) + restored
-            if tensor.place.layer is not None:
-                by_layer[tensor.place.layer] = by_layer.get(tensor.place.layer, 0) + restored
+        restored = {t.name: cut.tensors[t.name].restored if t.name in cut.tensors else 0 for t in tensors}
         return RestoreCount(
             spec=spec,
             region_parameters=sum(t.elements for t in tensors),
@@ -140,8 +134,8 @@ class UpdateProfile:
             ties_restored=cut.ties_restored,
             effective_count=sum(t.effective for t in cut.tensors.values()),
             changed_count=sum(t.changed for t in tensors),
-            by_layer=dict(sorted(by_layer.items())),
-            by_module=by_module,
+            by_layer=tables.by_layer(tensors, restored),
+            by_module=tables.by_module(tensors, restored),
         )
 
     def needs_files(self, spec: RestoreSpec) -> bool:
