@@ -1,6 +1,6 @@
 """A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,15 +12,39 @@ from pages.components.words import plain
 EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
 
 
-def show(figure: Any, *, key: str, alt: str, exports: bool = True, **options: Any) -> Any:
-    """Draw a figure in the page's theme; `alt` states its message; `options` go to st.vega_lite_chart."""
+def show(
+    figure: Any,
+    *,
+    key: str,
+    alt: str,
+    exports: bool = True,
+    finding: str | None = None,
+    made: Mapping[str, Any] | None = None,
+    command: str | None = None,
+    **options: Any,
+) -> Any:
+    """Draw a figure in the page's theme; `alt` states its message; `options` go to st.vega_lite_chart.
+
+    `finding`: the sentence a pin of it opens with (default: `alt`), uncertainty and caveat included. `made`: what made
+    it, by plain name ("plan": "scale", "k %": 20, "n": 500), beside the pair, questions and view every pin holds; a
+    pin with the same page, key and `made` is the same making. `command`: the command line that makes it again.
+    """
     event = st.vega_lite_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
     if exports:
         _exports(figure, key)
     return event
 
 
-def show_zoomable(figure: Any, *, key: str, alt: str, **options: Any) -> Any:
+def show_zoomable(
+    figure: Any,
+    *,
+    key: str,
+    alt: str,
+    finding: str | None = None,
+    made: Mapping[str, Any] | None = None,
+    command: str | None = None,
+    **options: Any,
+) -> Any:
     """Draw a plotly figure in the page's theme; its own camera button saves it; `options` go to st.plotly_chart."""
     settings = plotly_style.config(key)
     return st.plotly_chart(figure, theme="streamlit", config=settings, key=key, alt=alt, **options)
@@ -55,7 +79,16 @@ def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
     return vl_convert.vegalite_to_png(spec, scale=EXPORT_SCALE)
 
 
-def table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any] | None = None, **options: Any) -> Any:
+def table(
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    columns: dict[str, Any] | None = None,
+    finding: str | None = None,
+    made: Mapping[str, Any] | None = None,
+    command: str | None = None,
+    **options: Any,
+) -> Any:
     """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
     csv(frame, key)
