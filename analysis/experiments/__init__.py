@@ -1,0 +1,1 @@
+"""Experiments: plans, their cells and tables, and the paper's own numbers."""
