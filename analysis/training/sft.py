@@ -23,6 +23,7 @@ from analysis.records import Progress, Question, Silent
 from analysis.training.card import SftReport, library_versions, write_card
 from analysis.training.facts import draw_facts
 from analysis.training.trainer import CLIP_NORM, LORA, SCHEDULE, WEIGHT_DECAY, Settings, train
+from analysis.training.variants import PLAIN, Variant
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
@@ -43,6 +44,7 @@ def fine_tune(
     batch_size: int = 8,
     epochs: int = 1,
     lora: bool = False,
+    variant: Variant = PLAIN,
     prompt: str = "paper",
     device: str = "auto",
     threads: int | None = None,
@@ -62,6 +64,9 @@ def fine_tune(
     from analysis.weights.checkpoint import open_checkpoint
     from analysis.weights.identity import content_id
 
+    lora = lora or variant.name == "lora"
+    if variant.name not in ("sft", "lora"):
+        raise TrainingError(f"The variant {variant.name} is not built yet.")
     settings = Settings(learning_rate, batch_size, epochs, seed, lora)
     _check(settings, Path(out), threads)
     facts = draw_facts(_questions(questions, mastery), size=size, level=level, seed=seed)
