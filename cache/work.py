@@ -16,11 +16,13 @@ import platformdirs
 from analysis.records import Progress, Silent
 from cache.asked import Asking, Comparison
 from cache.choices import ChoiceWork
+from cache.experiments.work import ExperimentWork
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
 from cache.mastery import MasteryWork
 from cache.models import State
+from cache.open_questions import OpenQuestionWork
 from cache.recent import Recent
 from cache.slices import Slices
 from cache.tokens import TokenWork
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Workspace", "default_home"]
 
-LONG_WORK = ("sweep", "prepare_demo", "mastery")
+LONG_WORK = ("sweep", "prepare_demo", "mastery", "run_plan")
 
 
 def default_home() -> Path:
@@ -38,7 +40,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(ChoiceWork, TokenWork, MasteryWork):
+class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestionWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:

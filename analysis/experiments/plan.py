@@ -1,0 +1,170 @@
+"""A plan: which models are fine-tuned from one base, what is restored of each, and what is measured. Pure records.
+
+The defaults are the paper's (Ye et al., EMNLP 2025). `plan_file.py` reads them from TOML; `grid.py` lays a plan out as
+cells. Knows no models and no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from analysis.errors import SpecError
+from analysis.records import IN_DOMAIN, PAPER_PERCENTS, STRATEGIES, Strategy
+from analysis.training.variants import Variant
+
+Keep = Literal["keep", "difference", "drop"]
+KEEPS: tuple[Keep, ...] = ("keep", "difference", "drop")
+LEVELS = ("0", "1", "2", "3", "4")
+MIX = "mix:"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained on and how: every level x size x seed x variant is one tuned model.
+
+    `levels`: "0" to "4", "all", or "mix:0+4" (equal parts, as far as the facts go). `sizes`: facts, 0 means all there
+    are. `relations` are those trained on; tests on them are in-domain, on the others out-of-domain.
+    """
+
+    levels: tuple[str, ...] = LEVELS
+    sizes: tuple[int, ...] = (60, 240, 960, 1_920)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    variants: tuple[Variant, ...] = (Variant(),)
+    relations: tuple[str, ...] = IN_DOMAIN
+    learning_rate: float = 1e-5
+    batch_size: int = 8
+    epochs: int = 1
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """The stops every tuned model is asked at, beside itself as it is."""
+
+    percents: tuple[float, ...] = PAPER_PERCENTS
+    strategies: tuple[Strategy, ...] = ("relative-top",)
+    seeds: tuple[int, ...] = (0,)  # of strategies that draw lots
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured. Limits are numbers of questions, drawn balanced over relations and levels; 0 asks none.
+
+    `in_domain` and `out_of_domain`: of the test split; None asks all. `train_percents`: stops (relative-top) at which
+    the facts trained on are asked, at most `train_limit` of them; empty asks none. `kl`: the paper's measurement at the
+    first answer token, over at most `kl_limit` facts. `profile`: concentration with its null, and where the restored
+    parameters lie. `layer_groups`: accuracy with each group of so many layers restored; 0 measures none.
+    """
+
+    in_domain: int | None = None
+    out_of_domain: int | None = None
+    draw_seed: int = 0
+    train_percents: tuple[float, ...] = (0.0, 5.0, 20.0)
+    train_limit: int | None = None
+    kl: bool = True
+    kl_limit: int | None = None
+    profile: bool = True
+    layer_groups: int = 4
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the cells are run. `threads` is part of every cell's key; the others change no result.
+
+    `cpus`, `gpus` and `memory_gb` are what a cell asks of a Ray cluster. `retries`: how often a cell is begun again
+    whose process or node died. `keep`: tuned checkpoints stay, stay as a difference, or go once measured.
+    """
+
+    keep: Keep = "difference"
+    threads: int = 1
+    retries: int = 2
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_gb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One plan, whole. `base`, `questions` and `mastery` are absolute paths, or a hub id."""
+
+    name: str
+    base: str
+    questions: str
+    mastery: str | None = None
+    prompt: str = "paper"
+    dtype: str = "float32"
+    train: Training = field(default_factory=Training)
+    restore: Restoring = field(default_factory=Restoring)
+    measure: Measuring = field(default_factory=Measuring)
+    run: Running = field(default_factory=Running)
+
+    def __post_init__(self) -> None:
+        problems = [*_name_problems(self.name), *_train_problems(self.train), *_restore_problems(self.restore)]
+        problems += [*_measure_problems(self.measure), *_run_problems(self.run)]
+        if problems:
+            raise SpecError(f"The plan {self.name} cannot be run as written.", items=problems)
+
+
+def levels_of(level: str) -> tuple[int, ...]:
+    """The mastery levels that a plan's level stands for: all five for "all"."""
+    if level == "all":
+        return tuple(int(name) for name in LEVELS)
+    return tuple(int(name) for name in level.removeprefix(MIX).split("+"))
+
+
+def _name_problems(name: str) -> Iterator[str]:
+    if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
+        yield f"name is {name!r}: use letters, digits, '-', '_' and '.' only"
+
+
+def _train_problems(train: Training) -> Iterator[str]:
+    for name in ("levels", "sizes", "seeds", "variants", "relations"):
+        values = getattr(train, name)
+        if not values:
+            yield f"train.{name} is empty: name at least one"
+        if len(set(values)) < len(values):
+            yield f"train.{name} names something twice: {', '.join(map(str, values))}"
+    for level in train.levels:
+        parts = level.removeprefix(MIX).split("+")
+        if level != "all" and not (all(part in LEVELS for part in parts) and len(set(parts)) == len(parts)):
+            yield f'train.levels holds {level!r}: write 0 to 4, "all", or a mix like "mix:0+4"'
+    yield from (f"train.sizes holds {size}: give 1 or more, or 0 for all facts" for size in train.sizes if size < 0)
+    if not 0 < train.learning_rate < 1:
+        yield f"train.learning_rate is {train.learning_rate}: give a number between 0 and 1, like 1e-5"
+    for name in ("batch_size", "epochs"):
+        if getattr(train, name) < 1:
+            yield f"train.{name} is {getattr(train, name)}: give 1 or more"
+
+
+def _restore_problems(restore: Restoring) -> Iterator[str]:
+    yield from _percent_problems("restore.percents", restore.percents)
+    for strategy in restore.strategies:
+        if strategy not in STRATEGIES:
+            yield f"restore.strategies holds {strategy!r}: choose of {', '.join(STRATEGIES)}"
+    if restore.strategies and not restore.seeds:
+        yield "restore.seeds is empty: name at least one"
+
+
+def _measure_problems(measure: Measuring) -> Iterator[str]:
+    yield from _percent_problems("measure.train_percents", measure.train_percents)
+    for name in ("in_domain", "out_of_domain", "train_limit", "kl_limit", "layer_groups"):
+        value = getattr(measure, name)
+        if value is not None and value < 0:
+            yield f"measure.{name} is {value}: give 0 or more"
+
+
+def _run_problems(run: Running) -> Iterator[str]:
+    if run.keep not in KEEPS:
+        yield f"run.keep is {run.keep!r}: choose one of {', '.join(KEEPS)}"
+    if run.threads < 1:
+        yield f"run.threads is {run.threads}: give 1 or more"
+    for name in ("retries", "cpus", "gpus", "memory_gb"):
+        if getattr(run, name) < 0:
+            yield f"run.{name} is {getattr(run, name)}: give 0 or more"
+
+
+def _percent_problems(name: str, percents: tuple[float, ...]) -> Iterator[str]:
+    yield from (f"{name} holds {percent}: give 0 to 100" for percent in percents if not 0 <= percent <= 100)
+    if len(set(percents)) < len(percents):
+        yield f"{name} names something twice: {', '.join(f'{percent:g}' for percent in percents)}"
