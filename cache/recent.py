@@ -9,7 +9,7 @@ import msgspec
 
 from analysis.folders import whole_file
 
-KEEP = 20
+KEEP = 200  # a copied link finds its pair among these
 
 
 class Recent:
@@ -20,7 +20,7 @@ class Recent:
         self._lock = threading.Lock()
 
     def read(self) -> list[dict[str, Any]]:
-        """The entries, newest first, at most 20."""
+        """The entries, newest first, at most 200."""
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=list[dict[str, Any]])
         except (OSError, msgspec.MsgspecError):

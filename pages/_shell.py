@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import looked_at, progress, selection
+from pages.components import address, looked_at, progress, selection
 from pages.components.words import plain
 
 PAGES = {
@@ -51,23 +51,24 @@ def _sidebar() -> None:
         progress.sidebar_indicator()
 
 
-MISSING = {"pair": "a pair", "questions": "questions", "slice": "a slice of questions"}
-
-
-def _say_missing(missing: list[str]) -> None:
-    for what in missing:
-        st.warning(
-            f"This link names {MISSING[what]} that this store has not seen. "
-            "Load it on Compare, or open the link where it was made.",
-            icon=":material/link_off:",
-        )
+def _say_what_the_link_lacks() -> int:
+    """What of the opened link is not here, until it is dismissed; returns how many things were said."""
+    told = st.session_state.get(address.NOTICES, [])
+    if told:
+        with st.container(border=True, key="link-notices"):
+            for words in told:
+                st.markdown(f":material/link_off: {plain(words)}")
+            st.button("Dismiss", key="dismiss-notices", on_click=address.dismiss, type="tertiary")
+    return len(told)
 
 
 st.set_page_config(page_title="Palimpsest", page_icon="📜", layout="wide")
 st.html(STYLE)
-missing = selection.follow_address()
+selection.follow_address()
 page = st.navigation(_navigation())
 _sidebar()
-_say_missing(missing)
+said = _say_what_the_link_lacks()
 st.session_state["last_page"] = page.url_path or st.session_state.get("last_page")
 page.run()
+if len(st.session_state.get(address.NOTICES, [])) > said:  # the page found more that its link names in vain
+    st.rerun()

@@ -11,9 +11,10 @@ from analysis.figures import mastery, numbers
 from analysis.figures import mastery_tables as tables
 from analysis.knowledge.mastery_table import MasteryTable
 from analysis.records import MASTERY_LEVELS
+from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, measuring, notices, questions, selection
+from pages.components import address, charts, measuring, notices, questions, selection
 from pages.components.paging import paged
 from pages.components.words import MASTERY, PAPER_LINK, plain
 
@@ -35,11 +36,15 @@ def chosen_table(pair: Comparison, asking: Asking | None) -> Path | None:
         return None
     if measuring.just_done():
         st.session_state["mastery_table"] = next(iter(known))  # the newest
-    start = list(known).index(asking.mastery) if asking is not None and asking.mastery in known else 0
-    picked = st.selectbox(
-        "Measurement", list(known), index=start, format_func=known.get, key="mastery_table", width=420
-    )
+    first = asking.mastery if asking is not None and asking.mastery in known else next(iter(known))
+    named = {_short(path): path for path in known}  # an address never holds a path
+    address.hold(address.Field("mastery_table", named.get, first, _short))
+    picked = st.selectbox("Measurement", list(known), format_func=known.get, key="mastery_table", width=420)
     return Path(picked)
+
+
+def _short(path: str) -> str:
+    return digest(path)[: selection.ID_LENGTH]
 
 
 def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
@@ -69,6 +74,7 @@ def by_template(table: MasteryTable) -> None:
     st.subheader("Which statements elicit best" if tables.has_statements(table) else "Which examples elicit best")
     rates = tables.template_table(table)
     relations = list(tables.level_table(table)["relation"])
+    address.hold(address.one_of("mastery_relation", relations, relations[0]))
     picked = st.selectbox(
         "Relation",
         relations,
@@ -89,6 +95,14 @@ def by_template(table: MasteryTable) -> None:
 def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
     """Every fact, searched and filtered; the chosen one template by template."""
     st.subheader("The facts")
+    names = sorted(facts["relation"].astype(str).unique())
+    ids = set(facts["id"].astype(str))
+    address.hold(
+        address.words("mastery_search"),
+        address.some_of("mastery_levels_shown", MASTERY_LEVELS),
+        address.some_of("mastery_relations_shown", names),
+        address.Field(FACT, lambda text: text if text in ids else None, None, lambda chosen: chosen or ""),
+    )
     left, middle, right = st.columns([3, 3, 3], vertical_alignment="bottom")
     text = left.text_input("Search subjects and objects", key="mastery_search", icon=":material/search:")
     levels = middle.pills(
@@ -99,7 +113,6 @@ def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
         help=MASTERY,
         persist_state="session",
     )
-    names = sorted(facts["relation"].astype(str).unique())
     relations = right.multiselect("Relations", names, format_func=tables.relation_name, key="mastery_relations_shown")
     found = tables.pick_facts(facts, text=text, levels=levels, relations=relations)
     columns = {
@@ -154,12 +167,11 @@ def fact(table: MasteryTable, row: dict[str, Any], name: str) -> None:
 def send(pair: Comparison, asking: Asking | None, path: Path) -> None:
     """Use the levels: in the evaluation of this session, or for fine-tuning on one of them."""
     st.subheader("Use the levels")
+    address.hold(address.one_of("mastery_training_level", MASTERY_LEVELS, 0))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**One level:** fine-tune the base on its facts, or see how they are answered.")
-        level = st.segmented_control(
-            "Level", MASTERY_LEVELS, default=0, required=True, key="mastery_training_level", help=MASTERY
-        )
+        level = st.segmented_control("Level", MASTERY_LEVELS, required=True, key="mastery_training_level", help=MASTERY)
         source = asking.questions if asking is not None else "QUESTIONS"
         st.code(tables.training_command(pair.base, source, path, level or 0), language=None, wrap_lines=True)
         if asking is not None and st.button(f"Samples at level {level or 0}", icon=":material/fact_check:"):

@@ -12,6 +12,7 @@ from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import (
+    address,
     charts,
     notices,
     progress,
@@ -97,11 +98,11 @@ def curves(
     if reference is None:
         st.caption("The curve appears once the tuned model has been asked.")
         return
+    address.hold(address.one_of("axis", restoration.AXIS_NAMES, "percent"))
     axis = st.segmented_control(
         "Compare at equal",
         list(restoration.AXIS_NAMES),
         format_func=restoration.AXIS_NAMES.get,
-        default="percent",
         required=True,
         key="axis",
         help=f"{EFFECTIVE_K} {L2_MOVED}",
@@ -201,5 +202,6 @@ with notices.shown_errors():
     head, switch = st.columns([5, 1], vertical_alignment="center")
     with head:
         asked = questions.bar()
-    switch.toggle("Autorun", value=True, key="autorun", persist_state="session", help="Evaluate each stop on release.")
+    address.hold(address.switch("autorun", True))
+    switch.toggle("Autorun", key="autorun", persist_state="session", help="Evaluate each stop on release.")
     hero(pair, asked)

@@ -10,11 +10,11 @@ from analysis.records import MASTERY_LEVELS, Evaluation, RestoreSpec
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answer_view, answers, charts, notices, questions, selection, slices
+from pages.components import address, answer_view, answers, charts, notices, questions, selection, slices
 from pages.components.paging import paged
 from pages.components.words import MASTERY
 
-FLIPS, CHIPS, RAW = "flips", "samples_chips", "samples_raw"
+FLIPS, CHIPS, RAW, STOP = "flips", "samples_chips", "samples_raw", "samples_stop"
 CHIP_ICONS = {
     "fixed": "✚",
     "broken": "✖",
@@ -37,8 +37,10 @@ def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
     if not known:
         return None
     slider = selection.restored_spec()
-    start = known.index(slider) if slider in known else 0
-    return st.selectbox("Restored model", known, index=start, format_func=stops.spec_words, key="samples_stop")
+    written = {address.spec_text(spec): spec for spec in known}
+    first = slider if slider in known else known[0]
+    address.hold(address.Field(STOP, written.get, first, address.spec_text))
+    return st.selectbox("Restored model", known, format_func=stops.spec_words, key=STOP)
 
 
 def sides(states: list[samples.State]) -> tuple[samples.State, samples.State]:
@@ -48,9 +50,8 @@ def sides(states: list[samples.State]) -> tuple[samples.State, samples.State]:
     }
     last = list(options)[-1]
     key = f"samples_sides_{len(states)}"
-    chosen = st.segmented_control(
-        "Compare", list(options), default=last, required=True, key=key, persist_state="session"
-    )
+    address.hold(address.one_of(key, list(options), last))
+    chosen = st.segmented_control("Compare", list(options), required=True, key=key, persist_state="session")
     return options[chosen or last]
 
 
@@ -107,6 +108,12 @@ def chips(table: pd.DataFrame) -> list[samples.Chip]:
 
 def filters(table: pd.DataFrame) -> dict[str, object]:
     """Levels, relations and order, behind a button."""
+    relations_here = sorted(table["relation"].dropna().unique())
+    address.hold(
+        address.some_of("samples_levels", MASTERY_LEVELS),
+        address.some_of("samples_relations", relations_here),
+        address.one_of("samples_order", samples.ORDERS, "as asked"),
+    )
     with st.popover("Filter and order", icon=":material/filter_list:"):
         levels = st.pills(
             "Mastery",
@@ -118,7 +125,7 @@ def filters(table: pd.DataFrame) -> dict[str, object]:
         )
         relations = st.multiselect(
             "Relations",
-            sorted(table["relation"].dropna().unique()),
+            relations_here,
             format_func=mastery_tables.relation_name,
             key="samples_relations",
         )
@@ -143,13 +150,14 @@ def columns(states: list[samples.State]) -> dict[str, object]:
 
 def picked_rows(table: pd.DataFrame, before: samples.State, after: samples.State, search: str) -> pd.DataFrame:
     """The chips and the bar of filters, slices and CSV; returns the rows they pick."""
+    address.hold(address.some_of(CHIPS, samples.CHIPS), address.switch(RAW, True))
     chosen, slice_ = chips(table), selection.chosen_slice()
     with st.container(horizontal=True, vertical_alignment="center"):
         by = filters(table)
         found = samples.pick(table, chosen, search, ids=slice_.ids if slice_ is not None else None, **by)
         words = samples.filter_words(before, after, chosen, search, by["levels"], by["relations"])
         slices.menu(found["id"], words)
-        st.toggle("Raw outputs", value=True, key=RAW, persist_state="session")
+        st.toggle("Raw outputs", key=RAW, persist_state="session")
         rows = numbers.count(len(found))
         charts.csv(lambda: samples.export(found), "answers", label=f"CSV of {rows} rows, everything in it")
     slices.banner(table["id"])
@@ -188,6 +196,7 @@ with notices.shown_errors():
         else:
             st.page_link("restore.py", label="Evaluate a restored model to see it here", icon=":material/tune:")
         before, after = sides(list(answered))
+        address.hold(address.words("samples_search"))
         search = st.text_input(
             "Search questions and answers", key="samples_search", icon=":material/search:", persist_state="session"
         )

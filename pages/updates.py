@@ -5,11 +5,17 @@ import streamlit as st
 from analysis.figures import concentration, numbers, strategies, tensors, updates
 from analysis.records import PAPER_PERCENTS, REGIONS, RestoreSpec
 from cache.memo import workspace
-from pages.components import charts, notices, stop_preview
+from pages.components import address, charts, notices, stop_preview
 from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE
 
 GRID = "grid"
 GLANCE = "glance"
+CELL = "updates_cell"  # "3/q": in the session and in the address
+FIELDS = (
+    address.one_of("measure", updates.MEASURES, "mean_relative"),
+    address.one_of("updates_region", REGIONS, REGIONS[0]),
+    address.one_of("updates_arithmetic", strategies.ARITHMETIC_WORDS, "exact"),
+)
 PAPER_ROW = "Table 3 of the paper: LLaMA-3-8B, 1,920 samples, mastery level 0."
 TENSOR_COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
@@ -30,9 +36,20 @@ SHARE_COLUMNS = {
 
 
 def clicked_cell() -> tuple[str | None, str | None]:
-    """Layer and module of the cell that was clicked, or (None, None)."""
+    """Layer and module of the cell looked at, or (None, None)."""
+    layer, _, module = str(st.session_state[CELL]).partition("/")
+    return (layer, module) if layer and module else (None, None)
+
+
+def follow_cell() -> None:
+    """Look at the cell that was clicked; a callback."""
     picked = (st.session_state.get(GRID) or {}).get("selection", {}).get(updates.CELL_CLICK) or [{}]
-    return picked[0].get("layer"), picked[0].get("module")
+    st.session_state[CELL] = "/".join(str(picked[0][part]) for part in ("layer", "module")) if picked[0] else ""
+
+
+def every_cell() -> None:
+    """Look at no cell in particular; a callback."""
+    st.session_state[CELL] = ""
 
 
 def listed(chosen: frozenset[str], layer: str | None, module: str | None) -> str:
@@ -48,26 +65,23 @@ pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
+    address.hold(*FIELDS)
     left, right, third = st.columns([5.4, 2.2, 1.5])
     measure = left.segmented_control(
         "Measure",
         list(updates.MEASURES),
-        default="mean_relative",
         required=True,
         format_func=lambda name: updates.MEASURES[name].title,
         key="measure",
-        bind="query-params",
         persist_state="session",
     )
-    region = right.selectbox("Region", REGIONS, key="updates_region", bind="query-params", persist_state="session")
+    region = right.selectbox("Region", REGIONS, key="updates_region", persist_state="session")
     arithmetic = third.segmented_control(
         "Arithmetic",
         list(strategies.ARITHMETIC_WORDS),
-        default="exact",
         required=True,
         help=" ".join(strategies.ARITHMETIC_WORDS.values()),
         key="updates_arithmetic",
-        bind="query-params",
         persist_state="session",
     )
     if not stop_preview.is_read(pair, RestoreSpec(0, arithmetic=arithmetic)):
@@ -76,6 +90,8 @@ with notices.shown_errors():
     changed = profile.changed_fraction(region)
     rows = profile.tensor_rows(region, (tensors.RESTORED_PERCENT,))
     curve = profile.concentration(region)
+    cells_here = {f"{updates.layer_name(row.layer)}/{row.module}" for row in rows}
+    address.hold(address.one_of(CELL, ["", *sorted(cells_here)], ""))
 
     cells = st.columns(4)
     cells[0].metric("Parameters in the region", numbers.short_count(profile.region_parameters(region)))
@@ -90,7 +106,7 @@ with notices.shown_errors():
         updates.layer_module_grid(rows, measure, arithmetic=arithmetic),
         key=GRID,
         alt=updates.grid_words(rows, measure),
-        on_select="rerun",
+        on_select=follow_cell,
         selection_mode=updates.CELL_CLICK,
     )
     st.caption(f"{updates.grid_words(rows, measure)} {updates.MEASURES[measure].help} Click a cell for its tensors.")
@@ -120,7 +136,10 @@ with notices.shown_errors():
     )
     chosen = tensors.picked(event["selection"]["points"])
     layer, module = clicked_cell()
-    st.text(listed(chosen, layer, module))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(listed(chosen, layer, module), width="content")
+        if layer is not None:
+            st.button("All tensors", key="every-cell", on_click=every_cell, type="tertiary")
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
     charts.table(listing, key="tensors", columns=TENSOR_COLUMNS | {"arithmetic": None}, width="stretch")

@@ -4,7 +4,7 @@ The address holds digests only, looked up among what this store has seen: a link
 """
 
 import uuid
-from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -14,14 +14,18 @@ from cache.memo import workspace
 from cache.models import State
 from cache.slices import Slice
 from cache.work import Asking, Comparison
+from pages.components import address
+from pages.components.address import from_address, to_address
 
-SCHEMA = "1"
+__all__ = ["from_address", "to_address"]  # what holds a page's widgets to the address: pages.components.address
+
 ID_LENGTH = 16
 DEMO_LIMIT = 500
 ANNOUNCED = "jobs_announced"
 ASKED = "references_asked"  # what this session has queued by itself, each once
 QUESTION, SLICE = "chosen_question", "chosen_slice"  # in the session; "question" and "slice" in the address
 LONGEST_ID = 200  # of a question's id in an address
+ABOUT_QUESTIONS = ", "  # between the names of pair and questions
 
 
 def comparison() -> Comparison | None:
@@ -47,7 +51,7 @@ def question() -> str | None:
 def choose_question(question_id: str | None) -> None:
     """Look at this question, on every page; None looks at none."""
     st.session_state[QUESTION] = question_id
-    _write_name("question", question_id)
+    address.to_addresses({"question": question_id or ""})
 
 
 def chosen_slice() -> Slice | None:
@@ -59,7 +63,7 @@ def chosen_slice() -> Slice | None:
 def choose_slice(name: str | None) -> None:
     """Look at the questions of this slice, on every page; None looks at all."""
     st.session_state[SLICE] = name
-    _write_name("slice", name)
+    address.to_addresses({"slice": name or ""})
 
 
 def drawn(questions: Asking, count: int) -> tuple[Question, ...]:
@@ -123,85 +127,82 @@ def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page:
     return workspace().start(f"Ask {state}", "evaluation", pair, state, questions, watcher=purpose, page=page)
 
 
-def follow_address() -> list[str]:
-    """Take over what the address names; returns what this store does not have of it. Once a run, by the shell."""
-    missing = [
-        *_follow("pair", "comparison", workspace().recent()),
-        *_follow("questions", "asking", workspace().askings()),
-        *_follow_slice(),
-    ]
+def follow_address() -> None:
+    """Take over what the address names, and say what of it this store does not have. Once a run, by the shell."""
+    old = address.version_words(st.query_params.get("v"))
+    if old:
+        address.notice(old)
+    _follow("pair", "comparison", workspace().recent())
+    _follow("questions", "asking", workspace().askings())
+    _follow_slice()
     _follow_question()
     _write_address()
-    return missing
 
 
-def _follow(parameter: str, name: str, known: tuple[Comparison | Asking, ...]) -> list[str]:
+def _follow(parameter: str, name: str, known: tuple[Comparison | Asking, ...]) -> None:
     wanted = st.query_params.get(parameter)
-    if wanted is None or wanted == identity(st.session_state.get(name)):
-        return []
+    if not wanted or wanted == identity(st.session_state.get(name)):
+        return
     found = next((candidate for candidate in known if identity(candidate) == wanted), None)
-    if found is None:
-        return [parameter]
-    st.session_state[name] = found
-    return []
+    if found is not None:
+        st.session_state[name] = found
+    else:
+        address.notice(_missing(parameter))
+
+
+def _missing(parameter: str) -> str:
+    """What to say of a pair or of questions that this store has not seen; their names are the link's own word."""
+    about = st.query_params.get("about", "")[: address.LONGEST_TEXT]
+    pair, _, questions = about.partition(ABOUT_QUESTIONS)
+    if parameter == "pair":
+        named = f"the pair “{pair}”" if pair else "a pair"
+        way = "load it on Compare (the same two folders or ids)"
+    else:
+        named = f"the questions “{questions}”" if questions else "questions"
+        way = "choose them under Questions (the same file and settings)"
+    return f"This link shows {named}, which this store has not seen: {way}, or open the link where it was made."
 
 
 def _follow_question() -> None:
-    """An id is only ever compared with ids, so any short text may be taken over."""
-    wanted = st.query_params.get("question")
-    if wanted and len(wanted) <= LONGEST_ID:
+    """An id is only ever compared with ids, so any short text may be taken over; an address with a view may name none.
+
+    Where the session has just chosen another, the address is the older one.
+    """
+    wanted = st.query_params.get("question") or None
+    written = st.session_state.get("written-question") or None
+    if "v" in st.query_params and wanted != written and len(wanted or "") <= LONGEST_ID:
         st.session_state[QUESTION] = wanted
 
 
-def _follow_slice() -> list[str]:
-    wanted = st.query_params.get("slice")
-    if wanted is None or wanted == st.session_state.get(SLICE):
-        return []
-    if workspace().slices.get(wanted) is None:
-        return ["slice"]
-    st.session_state[SLICE] = wanted
-    return []
-
-
-def _write_name(parameter: str, value: str | None) -> None:
-    if value:
-        st.query_params[parameter] = value
+def _follow_slice() -> None:
+    wanted = st.query_params.get("slice") or None
+    if "v" not in st.query_params or wanted == (st.session_state.get("written-slice") or None):
+        return
+    if wanted is None or workspace().slices.get(wanted) is not None:
+        st.session_state[SLICE] = wanted
     else:
-        st.query_params.pop(parameter, None)
+        address.notice(
+            f"This link looks at the slice “{wanted[: address.LONGEST_TEXT]}”, which this store does not have: all "
+            "questions are shown. Save a slice of that name on Samples, or open the link where it was made."
+        )
 
 
 def _write_address() -> None:
-    for parameter, name in (("question", QUESTION), ("slice", SLICE)):
-        value = st.session_state.get(name)
-        if value and st.query_params.get(parameter) != value:
-            st.query_params[parameter] = value
-    for parameter, name in (("pair", "comparison"), ("questions", "asking")):
-        current = identity(st.session_state.get(name))
-        if current and st.query_params.get(parameter) != current:
-            st.query_params[parameter] = current
-    if comparison() and st.query_params.get("v") != SCHEMA:
-        st.query_params["v"] = SCHEMA
-
-
-def from_address(key: str, allowed: Callable[[str], object | None]) -> None:
-    """Give a widget, before it is drawn, the value the address names; what `allowed` makes None of is left out.
-
-    By hand, because a bound widget does not follow what a callback sets. What this session wrote itself is no news.
-    """
-    named = st.query_params.get(key)
-    if named is None or named == st.session_state.get(f"written-{key}"):
+    """Pair, questions, question and slice, with the schema version and names for a reader elsewhere; in one step."""
+    pair, asked = comparison(), asking()
+    if pair is None:
         return
-    value = allowed(named)
-    if value is not None:
-        st.session_state[key] = value
+    texts = {"v": address.SCHEMA, "pair": identity(pair), "about": about(pair, asked)}
+    if asked is not None:
+        texts["questions"] = identity(asked)
+    texts |= {"question": question() or "", "slice": st.session_state.get(SLICE) or ""}
+    address.to_addresses(texts)
 
 
-def to_address(key: str, value: object) -> None:
-    """Write a widget's value into the address, the default as well: a copied link holds everything."""
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    st.session_state[f"written-{key}"] = text
-    if st.query_params.get(key) != text:
-        st.query_params[key] = text
+def about(pair: Comparison, asked: Asking | None) -> str:
+    """Names for whoever opens the link where pair or questions are not known: never used to find anything."""
+    name = f"{Path(pair.base).name} to {Path(pair.tuned).name}"
+    return f"{name}{ABOUT_QUESTIONS}{Path(asked.questions).name}" if asked is not None else name
 
 
 def identity(chosen: Comparison | Asking | None) -> str:

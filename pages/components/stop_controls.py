@@ -13,7 +13,7 @@ from analysis.figures import numbers, strategies
 from analysis.records import BLENDS, PAPER_PERCENTS, REGIONS, SEEDED, STRATEGIES, RestoreSpec
 from cache.memo import workspace
 from cache.work import Comparison
-from pages.components import progress, selection
+from pages.components import address, progress, selection
 from pages.components.more_ways import ARITHMETIC_NAMES, SCOPE_NAMES, more_ways
 from pages.components.words import RELATIVE_CHANGE
 
@@ -40,9 +40,9 @@ REGION_NAMES = {
 
 def controls(comparison: Comparison) -> RestoreSpec:
     """The slider with the paper's stops, the strategy, the region and all the rest; all of it in the address too."""
-    for key, allowed in ADDRESS.items():
-        selection.from_address(key, allowed)
-    st.session_state.setdefault("k", START_PERCENT)
+    for key, allowed in NARROWING.items():
+        address.from_address(key, allowed)
+    address.hold(*FIELDS)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown("The paper's stops", width="content")
         for stop in QUICK_STOPS:
@@ -126,20 +126,10 @@ def _find_threshold(comparison: Comparison) -> None:
 
 
 def _write_address() -> None:
-    for key in ADDRESS:
-        if key in st.session_state:
-            selection.to_address(key, _as_text(key, st.session_state[key]))
-
-
-def _as_text(key: str, value: object) -> object:
-    """A widget's value as the address writes it."""
-    if key == "layers":
-        return "-".join(map(str, value))
-    if key == "modules":
-        return ",".join(value) or "all"
-    if key == "among":
-        return "changed" if value else "all"
-    return value
+    """Layers and modules, whose defaults only the pair knows."""
+    held = {key: st.session_state[key] for key in NARROWING if key in st.session_state}
+    joined = {"layers": "-".join, "modules": lambda names: ",".join(names) or "all"}
+    address.to_addresses({key: joined[key](map(str, value)) for key, value in held.items()})
 
 
 def percent_of(text: str) -> float | None:
@@ -169,17 +159,16 @@ def modules_of(text: str) -> list[str] | None:
     return text.split(",") if re.fullmatch(r"[\w.]{1,40}(,[\w.]{1,40}){0,30}", text) else None
 
 
-ADDRESS: dict[str, Callable[[str], object | None]] = {
-    "k": percent_of,
-    "strategy": lambda text: text if text in STRATEGIES else None,
-    "region": lambda text: text if text in REGIONS else None,
-    "seed": seed_of,
-    "scope": lambda text: text if text in SCOPE_NAMES else None,
-    "layers": layers_of,
-    "modules": modules_of,
-    "among": {"all": False, "changed": True}.get,
-    "arithmetic": lambda text: text if text in ARITHMETIC_NAMES else None,
-}
+NARROWING: dict[str, Callable[[str], object | None]] = {"layers": layers_of, "modules": modules_of}
+FIELDS = (
+    address.Field("k", percent_of, START_PERCENT, "{:g}".format),
+    address.one_of("strategy", STRATEGIES, STRATEGIES[0]),
+    address.one_of("region", REGIONS, REGIONS[0]),
+    address.Field("seed", seed_of, 0),
+    address.one_of("scope", SCOPE_NAMES, "global"),
+    address.Field("among", {"all": False, "changed": True}.get, False, lambda on: "changed" if on else "all"),
+    address.one_of("arithmetic", ARITHMETIC_NAMES, "exact"),
+)
 
 
 def ticks() -> str:

@@ -88,7 +88,7 @@ def test_an_address_opens_a_question_and_a_slice_and_tells_of_one_that_is_gone(
     assert table_of(app)["id"].tolist() == [question.id]
     app.query_params["slice"] = "another"
     app.run()
-    assert "a slice of questions that this store has not seen" in words_of(app)
+    assert "which this store does not have" in words_of(app)
 
 
 def test_chips_of_the_page_and_the_levels_narrow_the_rows(

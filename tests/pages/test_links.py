@@ -1,0 +1,108 @@
+"""A view is in its address: what a copied link holds, what it does elsewhere, and what it says where things lack."""
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.records import RestoreSpec
+from cache.asked import Asking, Comparison
+from cache.work import Workspace
+from pages.components import address, selection
+from tests.pages.conftest import Open, words_of
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        RestoreSpec(20),
+        RestoreSpec(0.5, strategy="random", seed=3, among="changed", region="mlp"),
+        RestoreSpec(100, layers=(0, 11), modules=("q", "k"), arithmetic="paper", scope="tensor"),
+    ],
+)
+def test_a_stop_comes_back_from_its_text(spec: RestoreSpec) -> None:
+    assert address.spec_of(address.spec_text(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20", "relative-top:", "relative-top:400", "x:2", "random:2;seed=../etc", "a:1;b"]
+)
+def test_a_text_that_names_no_stop_gives_none(text: str) -> None:
+    assert address.spec_of(text) is None
+
+
+def test_a_view_opened_elsewhere_by_its_address_alone_stands_on_the_same_values(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    shared.evaluation(pair, "base", asking)
+    shared.stop(pair, RestoreSpec(5), asking)
+    shared.stop(pair, RestoreSpec(40), asking)
+    first = open_page("samples", pair, asking)
+    first.selectbox(key="samples_stop").set_value(RestoreSpec(40.0))
+    first.text_input(key="samples_search").set_value("who")
+    first.selectbox(key="samples_order").set_value("relation")
+    first.run()
+    assert not first.exception
+    second = open_page("samples")
+    for name, values in first.query_params.items():
+        second.query_params[name] = values
+    second.run()
+    assert not second.exception
+    assert second.selectbox(key="samples_stop").value == RestoreSpec(40.0)
+    assert second.text_input(key="samples_search").value == "who"
+    assert second.selectbox(key="samples_order").value == "relation"
+    assert second.session_state["comparison"] == pair and second.session_state["asking"] == asking
+    assert address.NOTICES not in second.session_state
+
+
+def test_what_a_person_just_changed_is_newer_than_an_address_that_lags_behind(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    shared.profile(pair)
+    app = open_page("updates", pair)
+    app.query_params["updates_region"] = "mlp"
+    app.selectbox(key="updates_region").set_value("attention").run()
+    assert app.selectbox(key="updates_region").value == "attention"
+    app.query_params["updates_region"] = "mlp"  # the browser's Back
+    app.run()
+    assert app.selectbox(key="updates_region").value == "mlp"
+
+
+def test_a_value_the_page_does_not_know_is_left_out_and_told(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    shared.profile(pair)
+    app = open_page("updates", pair)
+    app.query_params["updates_region"] = "<b>nowhere</b>"
+    app.run()
+    assert app.selectbox(key="updates_region").value == "transformer"
+    assert "does not exist here; it was left out" in words_of(app)
+    next(button for button in app.button if button.label == "Dismiss").click().run()
+    assert "left out" not in words_of(app)
+
+
+def test_a_link_to_a_pair_this_store_never_saw_names_it_and_says_what_to_do(
+    open_page: Open, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("overview")
+    app.query_params["v"], app.query_params["pair"] = address.SCHEMA, "0" * selection.ID_LENGTH
+    app.query_params["about"] = selection.about(Comparison("/there/llama", "/there/llama-sft"), asking)
+    app.run()
+    words = words_of(app).replace("\\", "")
+    assert "the pair “llama to llama-sft”, which this store has not seen: load it on Compare" in words
+    assert "No pair is loaded" in words
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("1", "made by an earlier"), ("9", "reads versions up to"), ("x", "“x”")]
+)
+def test_an_address_of_another_schema_version_is_followed_and_told(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking, version: str, told: str
+) -> None:
+    shared.remember(pair)
+    shared.remember_asking(replace(asking, limit=10))
+    app = open_page("compare")
+    app.query_params["v"], app.query_params["pair"] = version, selection.identity(pair)
+    app.run()
+    assert told in words_of(app).replace("\\", "")
+    assert app.session_state["comparison"] == pair
+    assert app.query_params["v"] == [address.SCHEMA] or app.query_params["v"] == address.SCHEMA
