@@ -11,7 +11,16 @@ import msgspec
 
 from analysis.records import ResultKey
 
-VERSIONS = {"profile": 2, "evaluation": 2, "divergence": 2, "mastery": 1, "sft": 1, "blend": 2, "spectrum": 1}
+VERSIONS = {
+    "profile": 2,
+    "evaluation": 2,
+    "divergence": 2,
+    "mastery": 1,
+    "sft": 1,
+    "blend": 2,
+    "spectrum": 1,
+    "gradients": 1,
+}
 
 
 def canonical(value: Any) -> bytes:
