@@ -128,7 +128,13 @@ def contains(output: str, question: Question) -> bool:
 
 def score(output: str, question: Question) -> dict[ScoreName, bool]:
     """The four scores of one output; an output without text is wrong by all of them."""
-    accepted = _accepted(accepted_answers(question))
+    return dict(_scores(output, accepted_answers(question)))
+
+
+@lru_cache(maxsize=2**16)
+def _scores(output: str, answers: tuple[str, ...]) -> dict[ScoreName, bool]:
+    """Kept, since most answers are the same from stop to stop."""
+    accepted = _accepted(answers)
     text, line = normalise(output), first_line(output)
     start = normalise(line)
     return {

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import torch
+from analysis.language.growing import ROOM, growing_layer
 
+if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
 
 
@@ -31,43 +31,30 @@ def can_join(cache: Any) -> bool:
     """Whether rows of this cache may be copied, cut and put beside rows of another."""
     from transformers.cache_utils import DynamicLayer
 
-    return all(type(layer) is DynamicLayer for layer in cache.layers)
+    return all(type(layer) in (DynamicLayer, growing_layer()) for layer in cache.layers)
 
 
-def rows_of(cache: Any, rows: Sequence[int], width: int | None = None) -> Any:
-    """A new cache of these rows (repeats allowed), its first `width` places; the old one stays as it is."""
+def rows_of(cache: Any, rows: Sequence[int], width: int | None = None, room: int = ROOM) -> Any:
+    """A new cache of these rows (repeats allowed), its first `width` places, with room for more; the old one stays."""
     import torch
 
     chosen = torch.tensor(list(rows))
-    return _made([
-        (layer.keys[:, :, :width].index_select(0, chosen.to(layer.keys.device)),
-         layer.values[:, :, :width].index_select(0, chosen.to(layer.values.device)))
-        for layer in cache.layers
-    ])  # fmt: skip
+    whole = cache.get_seq_length()
+    kept = whole if width is None else min(width, whole)
+    return _cache([growing_layer().chosen(layer, chosen, kept, room) for layer in cache.layers])
 
 
 def joined(caches: Sequence[Any]) -> Any:
     """One cache of all their rows, as wide as the widest; what is added on the right is to be masked out."""
-    import torch
-    from torch.nn.functional import pad
-
     if len(caches) == 1:
         return caches[0]
-    width = max(cache.get_seq_length() for cache in caches)
-
-    def put(parts: list[torch.Tensor]) -> torch.Tensor:
-        return torch.cat([pad(part, (0, 0, 0, width - part.shape[2])) for part in parts])
-
-    return _made([
-        (put([layer.keys for layer in layers]), put([layer.values for layer in layers]))
-        for layers in zip(*(cache.layers for cache in caches), strict=True)
-    ])  # fmt: skip
+    layers = zip(*(cache.layers for cache in caches), strict=True)
+    return _cache([growing_layer().stacked(parts) for parts in layers])
 
 
-def _made(layers: Sequence[tuple[Any, Any]]) -> Any:
+def _cache(layers: list[Any]) -> Any:
     from transformers import DynamicCache
 
     cache = DynamicCache()
-    for number, (keys, values) in enumerate(layers):
-        cache.update(keys, values, number)
+    cache.layers = layers
     return cache

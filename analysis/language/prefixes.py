@@ -111,8 +111,11 @@ class ReadStarts:
         nowhere = torch.zeros_like(ids, dtype=torch.bool)
         self._cache = predict(lm, nowhere, input_ids=ids, past_key_values=before).cache
 
-    def of(self, prompts: Sequence[int]) -> tuple[Any, list[int]]:
-        """A cache of their own for these prompts, as wide as the longest start, and the length of each start."""
-        lengths = [self.starts.length(prompt) for prompt in prompts]
+    def lengths(self, prompts: Sequence[int]) -> list[int]:
+        """Tokens of each prompt's start."""
+        return [self.starts.length(prompt) for prompt in prompts]
+
+    def of(self, prompts: Sequence[int], room: int) -> Any:
+        """A cache of their own for these prompts, as wide as the longest start, with room for so many places more."""
         places = [self.starts.of[prompt] for prompt in prompts]
-        return rows_of(self._cache, places, max(lengths)), lengths
+        return rows_of(self._cache, places, max(self.lengths(prompts)), room)

@@ -127,7 +127,9 @@ class _Stepper:
         rests: Sequence[Sequence[int]] = prompts
         lengths = [0] * len(prompts)
         if starts is not None:
-            self._cache, lengths = ReadStarts(lm, starts).of(range(len(prompts)))
+            read = ReadStarts(lm, starts)
+            lengths = read.lengths(range(len(prompts)))
+            self._cache = read.of(range(len(prompts)), max(map(len, prompts)))
             rests = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
         ids, mask = pad_left(rests, lm.device)
         self._mask = torch.cat([filled(lengths, max(lengths), lm.device), mask], dim=1)

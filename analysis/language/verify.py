@@ -52,10 +52,11 @@ def read_drafts(
     """
     import torch
 
-    cache, known = starts[0].of(starts[1]) if starts else (None, [0] * len(prompts))
+    known = starts[0].lengths(starts[1]) if starts else [0] * len(prompts)
     rests = [prompt[length:] for prompt, length in zip(prompts, known, strict=True)]
     texts = [[*rest, *draft] for rest, draft in zip(rests, drafts, strict=True)]
     longest = max(map(len, texts))
+    cache = starts[0].of(starts[1], longest) if starts else None
     inputs: dict[str, Any] = {
         "input_ids": torch.tensor([text + [0] * (longest - len(text)) for text in texts], device=lm.device)
     }
