@@ -20,6 +20,7 @@ from cache.experiments.work import ExperimentWork
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
+from cache.making import FindingWork
 from cache.mastery import MasteryWork
 from cache.models import State
 from cache.open_questions import OpenQuestionWork
@@ -40,7 +41,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestionWork):
+class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestionWork, FindingWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analysis.figures import concentration, numbers, strategies, tensors, updates
+from analysis.figures import concentration, numbers, strategies, tensors, tensors_printed, updates
 from analysis.records import PAPER_PERCENTS, REGIONS, RestoreSpec
 from cache.memo import workspace
 from pages.components import address, charts, notices, stop_preview
@@ -131,6 +131,7 @@ with notices.shown_errors():
         tensors.tensor_scatter(rows, measure, arithmetic=arithmetic),
         key=GLANCE,
         alt=tensors.scatter_words(rows),
+        twin=lambda: tensors_printed.tensor_points(rows, measure, arithmetic=arithmetic),
         on_select="rerun",
         selection_mode=("box", "lasso"),
     )

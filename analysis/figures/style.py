@@ -6,6 +6,7 @@ Altair for all but the one that is zoomed and lassoed in (plotly_style.py): it e
 reports clicks. Knows no record and no streamlit.
 """
 
+import copy
 import json
 from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
@@ -70,15 +71,18 @@ def noted(figure: Figure, *words: str) -> Figure:
     return figure
 
 
-def on_screen(figure: Figure, paper: Paper) -> dict[str, Any]:
-    """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid."""
+def on_screen(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
+    """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid.
+
+    A specification kept from such a figure is taken too, and left as it is.
+    """
     spec = _inked(figure, paper)
     spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
     spec["config"]["text"] = {"color": PAPERS[paper]["text"]}
     return spec
 
 
-def on_paper(figure: Figure, paper: Paper = "light") -> dict[str, Any]:
+def on_paper(figure: Figure | dict[str, Any], paper: Paper = "light") -> dict[str, Any]:
     """The specification for a file: with the text, grid and background of that paper, 720 pixels wide."""
     tones, spec = PAPERS[paper], _inked(figure, paper)
     config = spec["config"]
@@ -87,14 +91,19 @@ def on_paper(figure: Figure, paper: Paper = "light") -> dict[str, Any]:
     config["legend"] |= words
     config["title"] |= {"color": tones["text"], "subtitleColor": tones["faint"]}
     config |= {"text": {"color": tones["text"]}, "background": tones["background"]}
-    config["view"]["continuousWidth"] = 720
+    config["view"] |= {"continuousWidth": 720, "discreteWidth": 720}
     return spec
 
 
-def _inked(figure: Figure, paper: Paper) -> dict[str, Any]:
-    """The specification, its model colours light enough for a dark paper; the schema is held by the tests, not here."""
+def specification(figure: Figure) -> dict[str, Any]:
+    """A figure's Vega-Lite specification with all of its data, in the colours of the light paper."""
     with alt.data_transformers.enable("default", max_rows=None):
-        spec = figure.to_dict(validate=False)
+        return cast("dict[str, Any]", figure.to_dict(validate=False))
+
+
+def _inked(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
+    """The specification, its model colours light enough for a dark paper; the schema is held by the tests, not here."""
+    spec = {**figure, "config": copy.deepcopy(figure["config"])} if isinstance(figure, dict) else specification(figure)
     if paper == "light":
         return spec
     text = json.dumps(spec)

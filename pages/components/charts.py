@@ -1,15 +1,24 @@
-"""A figure on a page, with its exports beneath it; a table on a page, with its CSV."""
+"""A figure or a table on a page, with the pin and the files beneath it: PNG, SVG, PDF; CSV, Markdown, LaTeX.
 
-from collections.abc import Callable, Mapping
+`finding`: the sentence a pin opens with (default: `alt`), uncertainty and caveat included. `made`: what made it, by
+plain name ("plan": "scale", "cells": 20), beside the pair, questions, stop and address that every pin holds; a pin of
+the same page, key, address and `made` is the same making. `command`: the command line that makes it again, where it is
+not the page's own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from analysis.figures import plotly_style, style
+from analysis.report import drawn, pictures, tables
+from analysis.report.records import StopReading
+from pages.components import pinning
 from pages.components.words import plain
 
-EXPORT_SCALE = 2.0  # pixels of the PNG to a pixel of the page
+TABLE_NAMES: dict[tables.TableKind, str] = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 
 
 def show(
@@ -21,17 +30,20 @@ def show(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    stops: Sequence[StopReading] = (),
     **options: Any,
 ) -> Any:
     """Draw a figure in the page's theme; `alt` states its message; `options` go to st.vega_lite_chart.
 
-    `finding`: the sentence a pin of it opens with (default: `alt`), uncertainty and caveat included. `made`: what made
-    it, by plain name ("plan": "scale", "k %": 20, "n": 500), beside the pair, questions and view every pin holds; a
-    pin with the same page, key and `made` is the same making. `command`: the command line that makes it again.
+    `stops`: what a pinned restoration's slider shows at each stop (analysis.figures.stop_slider).
     """
     event = st.vega_lite_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
     if exports:
-        _exports(figure, key)
+        with _foot():
+            pinning.button(
+                lambda: drawn.of_figure(figure, alt, stops), key=key, finding=finding, made=made, command=command
+            )
+            _save_figure(lambda: figure, key)
     return event
 
 
@@ -40,14 +52,21 @@ def show_zoomable(
     *,
     key: str,
     alt: str,
+    twin: Callable[[], Any],
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
     **options: Any,
 ) -> Any:
-    """Draw a plotly figure in the page's theme; its own camera button saves it; `options` go to st.plotly_chart."""
+    """Draw a plotly figure in the page's theme; `twin` is its altair likeness for files; `options` go to plotly."""
     settings = plotly_style.config(key)
-    return st.plotly_chart(figure, theme="streamlit", config=settings, key=key, alt=alt, **options)
+    event = st.plotly_chart(figure, theme="streamlit", config=settings, key=key, alt=alt, **options)
+    with _foot():
+        pinning.button(
+            lambda: drawn.of_zoomable(figure, twin(), alt), key=key, finding=finding, made=made, command=command
+        )
+        _save_figure(twin, key)
+    return event
 
 
 def paper() -> style.Paper:
@@ -55,28 +74,23 @@ def paper() -> style.Paper:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def _exports(figure: Any, key: str) -> None:
+def _foot() -> Any:
+    return st.container(horizontal=True, gap="small", vertical_alignment="center")
+
+
+def _save_figure(figure: Callable[[], Any], key: str) -> None:
+    """Files of the figure, each drawn when it is asked for."""
     with st.popover("Save figure", type="tertiary", icon=":material/download:", key=f"save-{key}"):
         chosen = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
-        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+        for kind in pictures.PICTURES:
             st.download_button(
                 kind.upper(),
-                lambda kind=kind: picture(figure, kind, chosen or "light"),
+                lambda kind=kind: pictures.picture(figure(), kind, chosen or "light"),
                 file_name=f"palimpsest-{key}.{kind}",
-                mime=mime,
+                mime=pictures.MIME[kind],
                 on_click="ignore",
                 key=f"{kind}-{key}",
             )
-
-
-def picture(figure: Any, kind: str, on: style.Paper) -> bytes:
-    """The figure as a PNG or SVG file on that paper, made without a browser."""
-    import vl_convert
-
-    spec = style.on_paper(figure, on)
-    if kind == "svg":
-        return vl_convert.vegalite_to_svg(spec).encode()
-    return vl_convert.vegalite_to_png(spec, scale=EXPORT_SCALE)
 
 
 def table(
@@ -84,28 +98,62 @@ def table(
     *,
     key: str,
     columns: dict[str, Any] | None = None,
+    alt: str | None = None,
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
     **options: Any,
 ) -> Any:
-    """Draw a table and offer all of its rows as CSV; `columns` are st.column_config entries."""
+    """Draw a table with its pin and all of its rows as files; `columns` are st.column_config entries."""
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
-    csv(frame, key)
+    foot(frame, key=key, columns=columns, alt=alt, finding=finding, made=made, command=command)
     return event
 
 
-def wrapped_table(frame: pd.DataFrame, *, key: str) -> None:
-    """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown; CSV beneath."""
+def wrapped_table(frame: pd.DataFrame, *, key: str, finding: str | None = None) -> None:
+    """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown."""
     st.table(frame.map(plain).set_index(frame.columns[0]))
-    csv(frame, key)
+    foot(frame, key=key, finding=finding)
+
+
+def foot(
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    columns: dict[str, Any] | None = None,
+    alt: str | None = None,
+    finding: str | None = None,
+    made: Mapping[str, Any] | None = None,
+    command: str | None = None,
+) -> None:
+    """The pin and the files of a table that was drawn otherwise."""
+    shown = pinning.columns_of([str(name) for name in frame.columns], columns or {})
+    words = alt or f"A table of {len(frame):,} rows: {', '.join(column.label for column in shown)}."
+    with _foot():
+        pinning.button(
+            lambda: drawn.of_table(frame, shown, words), key=key, finding=finding, made=made, command=command
+        )
+        with st.popover("Save table", type="tertiary", icon=":material/download:", key=f"save-{key}"):
+            for kind in tables.TABLES:
+                _save_table(frame, kind, shown, key)
+
+
+def _save_table(frame: pd.DataFrame, kind: tables.TableKind, shown: Sequence[Any], key: str) -> None:
+    st.download_button(
+        TABLE_NAMES[kind],
+        lambda: tables.text_table(frame, kind, shown).encode(),
+        file_name=f"palimpsest-{key}.{kind}",
+        mime=tables.MIME[kind],
+        on_click="ignore",
+        key=f"{kind}-{key}",
+    )
 
 
 def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
     """Offer all rows of a table as a CSV file; a function is called for its table when the file is asked for."""
     st.download_button(
         label,
-        lambda: (frame() if callable(frame) else frame).to_csv(index=False).encode(),
+        lambda: tables.csv_text(frame() if callable(frame) else frame).encode(),
         file_name=f"palimpsest-{key}.csv",
         mime="text/csv",
         on_click="ignore",

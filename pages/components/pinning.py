@@ -1,0 +1,108 @@
+"""The pin beside every figure, table and sample: keeps it with a note and everything that made it, for the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from analysis.report.drawn import Drawn
+from analysis.report.records import Column, Finding
+from cache.keys import digest
+from cache.memo import workspace
+from pages.components import notices, selection
+from pages.components.words import plain
+
+PINNED = "pinned_title"  # in the session: what was pinned a moment ago
+LAST_SECTION = "pinned_section"  # the next pin starts in the section of the last
+NOTE_LETTERS = 4000
+
+
+def button(
+    draw: Callable[[], Drawn],
+    *,
+    key: str,
+    finding: str | None = None,
+    made: Mapping[str, Any] | None = None,
+    command: str | None = None,
+) -> None:
+    """A small pin; pressed, it asks for a note and keeps what `draw` gives. See charts.show for the other words."""
+    if st.button("Pin", key=f"pin-{key}", type="tertiary", icon=":material/keep:", help="Keep this for the report"):
+        with notices.shown_errors():
+            drawn = draw()
+            _ask(_finding(drawn, key, finding or drawn.alt, made, command), drawn)
+    _say_pinned(key)
+
+
+def _finding(drawn: Drawn, key: str, title: str, made: Mapping[str, Any] | None, command: str | None) -> Finding:
+    making = workspace().making(
+        st.session_state.get("last_page") or "",
+        key,
+        view=urlencode(sorted(st.query_params.to_dict().items())),
+        comparison=selection.comparison(),
+        asking=selection.asking(),
+        spec=selection.restored_spec(),
+        further=made,
+        command=command,
+    )
+    return Finding(
+        id=digest([making.identity, drawn.content()])[:20],
+        kind=drawn.kind,
+        title=title,
+        alt=drawn.alt,
+        making=making,
+        spec=drawn.spec,
+        drawn=drawn.drawn,
+        columns=drawn.columns,
+        stops=drawn.stops,
+    )
+
+
+@st.dialog("Pin for the report")
+def _ask(finding: Finding, drawn: Drawn) -> None:
+    st.markdown(f"**{plain(finding.title)}**")
+    note = st.text_area(
+        "Note", key="pin_note", max_chars=NOTE_LETTERS, placeholder="What you saw, in your own words (optional)"
+    )
+    section = section_box("pin_section", st.session_state.get(LAST_SECTION, ""))
+    if st.button("Pin", key="pin_now", type="primary", icon=":material/keep:"):
+        with notices.shown_errors():
+            workspace().findings.pin(finding, drawn.tables, note=note, section=section)
+            st.session_state[LAST_SECTION] = section
+            st.session_state[PINNED] = finding.making.figure
+            st.rerun()
+    st.caption("Its data and what made it are kept with it: it can be shown when the models are gone.")
+
+
+def section_box(key: str, current: str) -> str:
+    """Which section of the report, an old one or a new one typed here; "" is none."""
+    names = [name for name in workspace().findings.sections() if name]
+    if current and current not in names:
+        names.append(current)
+    chosen = st.selectbox(
+        "Section",
+        names,
+        index=names.index(current) if current else None,
+        accept_new_options=True,
+        placeholder="None; type a name to make one",
+        key=key,
+    )
+    return chosen or ""
+
+
+def _say_pinned(key: str) -> None:
+    if st.session_state.get(PINNED) == key:
+        del st.session_state[PINNED]
+        st.toast("Pinned. It is on the Report page.", icon=":material/keep:")
+
+
+def columns_of(names: Sequence[str], shown: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns a page shows of a table, from its st.column_config entries; None hides a column."""
+    found = []
+    for name in names:
+        entry = shown.get(name, {})
+        if entry is not None:
+            settings = entry if isinstance(entry, Mapping) else {}
+            kind = settings.get("type_config") or {}
+            found.append(Column(name, str(settings.get("label") or name), str(kind.get("format") or "")))
+    return tuple(found)
