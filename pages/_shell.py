@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import address, looked_at, progress, selection
+from pages.components import address, frame, guide, looked_at, progress, selection
 from pages.components.words import plain
 
 PAGES = {
@@ -27,6 +27,9 @@ PAGES = {
 
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.25rem; padding-bottom: 4rem; }
+.st-key-frame { position: fixed; top: 0.65rem; right: 4.5rem; z-index: 999991; width: auto; }
+.palimpsest-looked-at { outline: 2px solid var(--st-primary-color, #15835F); outline-offset: 6px; border-radius: 6px; }
+@media print { .st-key-frame, [data-testid="stSidebar"], [data-testid="stHeader"] { display: none; } }
 [data-testid="stMetric"] { font-variant-numeric: tabular-nums; }
 </style>"""
 
@@ -67,6 +70,11 @@ st.html(STYLE)
 selection.follow_address()
 page = st.navigation(_navigation())
 _sidebar()
+paths = [(Path(file).stem, name) for pages in PAGES.values() for file, name, _ in pages]
+frame.tools(paths, page.url_path, guided=guide.opens_by_itself(page.url_path))
+wanted = frame.asked_page(paths)
+if wanted and wanted != page.url_path:
+    st.switch_page(f"{wanted}.py")
 said = _say_what_the_link_lacks()
 st.session_state["last_page"] = page.url_path or st.session_state.get("last_page")
 page.run()

@@ -1,0 +1,72 @@
+"""The guided path: a few steps over the demo's finding, saying what one sees, what to move and where to look.
+
+A step stands on a page and points at an element by its key there. What was dismissed is remembered by the browser.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache.memo import workspace
+from pages.components import selection
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the page it stands on, the key of the element it points at ("" for none), a head and a sentence."""
+
+    page: str
+    at: str
+    head: str
+    words: str
+
+
+STEPS = (
+    Step(
+        "overview",
+        "finding",
+        "What you see: a finished finding",
+        "A small model was fine-tuned on 1,920 facts that its base hardly knew. This sentence says what that did to "
+        "its knowledge, and what giving weights back repairs; the figures below show it.",
+    ),
+    Step(
+        "restore",
+        "k",
+        "Move this",
+        "The slider gives the k% most changed weights their base values back. The buttons above are the paper's stops: "
+        "press 20%, and the model is asked its questions again.",
+    ),
+    Step(
+        "restore",
+        "accuracy",
+        "Look here",
+        "Accuracy at this stop with its 95% interval, and how many questions it fixed and broke against the tuned "
+        "model. In the curve below, the grey line is the control: as many weights, drawn by lot.",
+    ),
+    Step(
+        "samples",
+        "tiles",
+        "Which questions?",
+        "Every question, sorted by what happened to its answer. Press a tile to see only those; choose a row to read "
+        "what base, tuned and restored said.",
+    ),
+    Step(
+        "updates",
+        "grid",
+        "Where was it written?",
+        "Each cell is one kind of weight in one layer; the brighter, the more fine-tuning changed it. Press a cell for "
+        "its tensors.",
+    ),
+    Step(
+        "compare",
+        "own",
+        "Your own pair",
+        "Give two folders or Hugging Face ids here. Their headers are checked in a second, before any weight is read. "
+        "Copy link at the top keeps any view; ? lists the keys.",
+    ),
+)
+
+
+def opens_by_itself(page: str) -> bool:
+    """Whether the path may open without being asked for: on the demo's finding, where the browser has never seen it."""
+    pair, demo = selection.comparison(), workspace().demo()
+    return page == STEPS[0].page and pair is not None and demo is not None and Path(pair.base) == demo.base
