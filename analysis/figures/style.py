@@ -98,7 +98,7 @@ def on_paper(figure: Figure | dict[str, Any], paper: Paper = "light") -> dict[st
 def specification(figure: Figure) -> dict[str, Any]:
     """A figure's Vega-Lite specification with all of its data, in the colours of the light paper."""
     with alt.data_transformers.enable("default", max_rows=None):
-        return cast("dict[str, Any]", figure.to_dict(validate=False))
+        return figure.to_dict(validate=False)
 
 
 def _inked(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:

@@ -1,0 +1,128 @@
+"""What the figures of an experiment share: the look of levels and the paper's marks, a clickable grid, axes of sizes.
+
+Knows spreads (analysis.experiments.spread) and draws; streamlit it does not know.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from analysis.experiments.spread import level_name, size_name, size_order
+from analysis.figures import style
+
+CELL_CLICK = "cell"  # the name of the click on a grid's cell or a curve's point
+RUN_FIELDS = ("level", "size")  # what a click names, beside what a figure adds
+LEVEL_COLOURS = {"0": "#C4553B", "1": "#A67C00", "2": "#3B8E4E", "3": "#2F86B0", "4": "#7B62C4"}
+LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle-down", "4": "cross"}
+OTHER_COLOUR = style.RANDOM
+PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
+BETTER, WORSE = "#009E73", "#C43D52"
+ROW_HEIGHT = 46  # pixels of a grid's row: two lines of text
+DODGE = 0.06  # of a step between sizes, so that levels do not hide each other
+
+
+def levels_of(rows: pd.DataFrame) -> list[str]:
+    """The training levels present, 0 to 4 first, mixes and all facts after them."""
+    return sorted(set(rows["level"]), key=lambda level: (not str(level).isdecimal(), str(level)))
+
+
+def level_scale(levels: Sequence[str]) -> alt.Scale:
+    """The fixed colour of each training level."""
+    colours = [LEVEL_COLOURS.get(level, OTHER_COLOUR) for level in levels]
+    return alt.Scale(domain=[level_name(level) for level in levels], range=colours)
+
+
+def shape_scale(levels: Sequence[str]) -> alt.Scale:
+    """The fixed shape of each training level, so that none is told by its colour alone."""
+    shapes = [LEVEL_SHAPES.get(level, "wedge") for level in levels]
+    return alt.Scale(domain=[level_name(level) for level in levels], range=shapes)
+
+
+def placed(rows: pd.DataFrame, sizes: Sequence[int], levels: Sequence[str]) -> pd.DataFrame:
+    """Rows with `x`: the number of their size along the axis, levels a little beside each other, and names in words."""
+    at = {size: number for number, size in enumerate(size_order(sizes))}
+    aside = {level: DODGE * (number - (len(levels) - 1) / 2) for number, level in enumerate(levels)}
+    return rows.assign(
+        x=[at[int(size)] + aside[level] for size, level in zip(rows["size"], rows["level"], strict=True)],
+        trained=[level_name(level) for level in rows["level"]],
+        samples=[size_name(size) for size in rows["size"]],
+    )
+
+
+def size_axis(sizes: Sequence[int]) -> alt.X:
+    """The axis on which `placed` puts rows, each size named."""
+    ordered = size_order(sizes)
+    names = [size_name(size) for size in ordered]
+    return alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[-0.35, len(ordered) - 0.65], nice=False),
+        axis=alt.Axis(
+            values=list(range(len(ordered))),
+            labelExpr=f"{names!r}[datum.value]",
+            title="Training samples",
+            grid=False,
+            tickCount=len(ordered),
+        ),
+    )
+
+
+def click(*fields: str) -> alt.Parameter:
+    """A click on a mark reports these fields under CELL_CLICK."""
+    return alt.selection_point(name=CELL_CLICK, fields=list(fields), on="click", nearest=False, toggle=False)
+
+
+def grid(
+    cells: pd.DataFrame,
+    *,
+    title: str,
+    subtitle: str | list[str],
+    x_title: str,
+    columns: Sequence[str],
+    rows: Sequence[str],
+    fields: Sequence[str],
+    tooltip: Sequence[alt.Tooltip],
+) -> style.Figure:
+    """A table as a figure: a cell a row of `cells`, coloured and written in, each reporting `fields` when clicked.
+
+    `cells` has row, column (both words), text and detail (two lines written in the cell), fill (a colour) and strength
+    (0-1, how strongly it is filled).
+    """
+    x = alt.X("column:N", sort=list(columns), title=x_title, axis=alt.Axis(labelAngle=0, orient="top", domain=False))
+    y = alt.Y("row:N", sort=list(rows), title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=190))
+    chart = alt.Chart(cells).encode(x=x, y=y, tooltip=list(tooltip))
+    boxes = chart.mark_rect(cornerRadius=3, stroke="#8A8A8A", strokeOpacity=0.35, cursor="pointer").encode(
+        color=alt.Color("fill:N", scale=None), opacity=alt.Opacity("strength:Q", scale=None)
+    )
+    words = chart.mark_text(fontSize=13, fontWeight=600, dy=-7).encode(text="text:N")
+    details = chart.mark_text(fontSize=10.5, dy=9).encode(text="detail:N")
+    layered = alt.layer(boxes.add_params(click(*fields)), words, details, height=ROW_HEIGHT * max(1, len(rows)))
+    return style.finish(layered, title, subtitle)
+
+
+def strength(value: float, most: float) -> float:
+    """How strongly a cell is filled: from barely to half, so that text reads on it in light and in dark.
+
+    By the square root of its share of the most, so that small differences are seen beside large ones.
+    """
+    share = abs(value) / most if most and value == value else 0.0
+    return 0.05 + 0.45 * math.sqrt(min(1.0, share))
+
+
+def run_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
+    """What a mark says of its runs."""
+    return [
+        alt.Tooltip("trained:N", title="trained on"),
+        alt.Tooltip("samples:N", title="samples"),
+        *more,
+        alt.Tooltip("runs:Q", title="runs"),
+        alt.Tooltip("n:Q", title="questions a run", format=","),
+    ]
+
+
+def picked(event: Any) -> dict[str, Any]:
+    """The fields of the mark that was clicked last, or nothing."""
+    found = ((event or {}).get("selection") or {}).get(CELL_CLICK) or [{}]
+    return dict(found[0])

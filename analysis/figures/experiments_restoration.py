@@ -1,0 +1,205 @@
+"""What restoring wins and loses, model by model and percentage by percentage (Tables 4 and 6), with its control.
+
+Source: Ye et al., EMNLP 2025 (arXiv 2509.16596). Gains are told by sign and words as well as by colour. Knows the
+result table and the paper's numbers.
+"""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from analysis.experiments import paper
+from analysis.experiments.spread import (
+    level_name,
+    measured,
+    over_runs,
+    size_name,
+    spread_kind,
+    with_restored_start,
+)
+from analysis.figures import experiments as look
+from analysis.figures import numbers, style
+from analysis.figures.experiments_sizes import DOMAIN_NAMES, MEAN
+from analysis.figures.strategies import strategy_name
+
+TOP, RANDOM = "relative-top", "random"
+SCOPES = DOMAIN_NAMES | {"train": "on the facts trained on"}
+BY = ("level", "size", "strategy", "percent")
+CLICKED = ("level", "size", "strategy", "percent")
+SHOWN_FROM = 0.0005  # a change that shows in the digits written
+
+
+def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] = (TOP,)) -> pd.DataFrame:
+    """Accuracy (0-1) by level, size, strategy and percent; `change`: against 0% of the same training sets.
+
+    `paired`: every run's own change, lowest and highest, so that the spread of training sets does not hide it.
+    """
+    measure = "train_accuracy" if domain == "train" else "accuracy"
+    rows = measured(table, measure, domain=domain, variant="sft")
+    rows = rows[rows["group"] == (MEAN if domain != "train" else "micro")]
+    rows = with_restored_start(rows, strategies)
+    start = rows[rows["percent"] == 0].groupby("cell")["value"].first()
+    changed = rows.assign(low=float("nan"), high=float("nan"), value=rows["value"] - rows["cell"].map(start))
+    joined, changes = over_runs(rows, BY), over_runs(changed, BY)
+    named = changes.rename(columns={"mean": "change", "low": "change_low", "high": "change_high"})
+    return joined.merge(named[[*BY, "change", "change_low", "change_high"]], on=list(BY))
+
+
+def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> style.Figure:
+    """Accuracy in percent after restoring k%, a row a training set; green and ▲ above its 0%, red and ▼ below."""
+    rows = restored_rows(table, domain, (strategy,)).sort_values(["size", "level"], ascending=[False, True])
+    cells = pd.DataFrame([_cell(row, rows["change"].abs().max()) for row in rows.to_dict("records")])
+    percents = [f"{percent:g}%" for percent in sorted(set(rows["percent"]))]
+    names = list(dict.fromkeys(cells["row"]))
+    return look.grid(
+        cells,
+        title=f"Right answers after restoring k%, {SCOPES[domain]} (%)",
+        subtitle=[
+            f"{strategy_name(strategy)} · n = {numbers.count(rows['n'].max())} questions a run · "
+            f"{_runs_words(rows)} · below each: change against 0%, in points",
+        ],
+        x_title="Restored, % of the region",
+        columns=percents,
+        rows=names,
+        fields=CLICKED,
+        tooltip=[
+            alt.Tooltip("row:N", title="trained on"),
+            alt.Tooltip("column:N", title="restored"),
+            alt.Tooltip("words:N", title="right"),
+            alt.Tooltip("against:N", title="against 0%"),
+            alt.Tooltip("paper:N", title="the paper's model"),
+        ],
+    )
+
+
+def _runs_words(rows: pd.DataFrame) -> str:
+    most = int(rows["runs"].max())
+    return f"mean of up to {most} runs" if most > 1 else "one run each"
+
+
+def _cell(row: dict[Any, Any], most: float) -> dict[str, Any]:
+    change = row["change"] if row["percent"] else 0.0
+    held = paper_value(row["level"], row["size"], row["percent"]) if row["strategy"] == TOP else None
+    return {name: row[name] for name in CLICKED} | {
+        "row": trained_words(row["level"], row["size"]),
+        "column": f"{row['percent']:g}%",
+        "text": numbers.share(row["mean"]),
+        "detail": _change_mark(change) if row["percent"] else "tuned",
+        "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
+        "strength": look.strength(change, most),
+        "words": f"{numbers.share(row['mean'])} [{numbers.interval((row['low'], row['high']))}]",
+        "against": _against(row),
+        "paper": numbers.share(held.value, 2) if held else numbers.MISSING,
+    }
+
+
+def _change_mark(change: float) -> str:
+    """The change in points with a sign to see: '▲ 3.1', '▼ 0.4', '= 0'."""
+    if abs(change) < SHOWN_FROM:
+        return "= 0"
+    return f"{'▲' if change > 0 else '▼'} {abs(100 * change):.1f}"
+
+
+def _against(row: dict[Any, Any]) -> str:
+    if not row["percent"]:
+        return "this is the tuned model"
+    mean = numbers.points(row["change"])
+    if row["runs"] < 2:
+        return f"{mean} (one run)"
+    return f"{mean} (single runs {100 * row['change_low']:+.1f} to {100 * row['change_high']:+.1f})"
+
+
+def trained_words(level: str, size: int) -> str:
+    """What a model was trained on, short: 'level 0 · 1,920'."""
+    return f"{level_name(level)} · {size_name(size)}"
+
+
+def paper_value(level: str, size: int, percent: float) -> paper.PaperValue | None:
+    """Table 4a's number for this training set and percentage, where it is held."""
+    return paper.find(paper.RESTORATION, level=str(level), size=int(size), percent=float(percent))
+
+
+def paper_grid() -> style.Figure:
+    """The paper's own Table 4a, as far as it is held, in the same form."""
+    start = {(each.level, each.size): each.value for each in paper.RESTORATION if not each.percent}
+    cells = [_paper_cell(each, each.value - start[each.level, each.size]) for each in paper.RESTORATION]
+    return look.grid(
+        pd.DataFrame(cells),
+        title="The paper's own: LLaMA-3-8B, in-domain (%)",
+        subtitle="Ye et al., Table 4a, as far as its numbers are held here · one run each · below: change against 0%",
+        x_title="Restored, % of the region",
+        columns=[f"{percent:g}%" for percent in sorted({each.percent for each in paper.RESTORATION})],
+        rows=list(dict.fromkeys(cell["row"] for cell in cells)),
+        fields=("row", "column"),
+        tooltip=[alt.Tooltip("row:N", title="the paper, trained on"), alt.Tooltip("text:N", title="right")],
+    )
+
+
+def _paper_cell(value: paper.PaperValue, change: float) -> dict[str, Any]:
+    return {
+        "row": trained_words(value.level, value.size),
+        "column": f"{value.percent:g}%",
+        "text": numbers.share(value.value, 2),
+        "detail": _change_mark(change) if value.percent else "tuned",
+        "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
+        "strength": look.strength(change, 0.5),
+    }
+
+
+def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -> style.Figure:
+    """One training set: accuracy (0-100%) against k for every strategy measured, the paper's points where held."""
+    present = [name for name in dict.fromkeys(table["strategy"]) if name]
+    rows = restored_rows(table[(table["level"] == level) & (table["size"] == size)], domain, tuple(present))
+    rows = rows.assign(order=[strategy_name(name) for name in rows["strategy"]])
+    held = [each for each in paper.RESTORATION if (each.level, each.size) == (level, size)] if domain == "in" else []
+    marks = pd.DataFrame([{"percent": each.percent, "mean": each.value} for each in held])
+    names = [strategy_name(name) for name in present]
+    colours = alt.Scale(domain=names, range=[style.STRATEGY_COLOURS[name] for name in present])
+    dashes = alt.Scale(domain=names, range=[[1, 0] if name == TOP else [5, 3] for name in present])
+    legend = alt.Legend(orient="top", columns=2, labelLimit=240, symbolType="stroke", symbolSize=220, symbolOpacity=1)
+    x = alt.X("percent:Q", title="Restored, % of the region", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False))
+    highs = [*rows["high"].fillna(rows["mean"]), *(each.value for each in held)]
+    axis = alt.Axis(format=style.PERCENT_FORMAT, title=None)
+    y = alt.Y("mean:Q", axis=axis, scale=style.accuracy_scale(highs))
+    colour = alt.Color("order:N", scale=colours, title=None, legend=legend)
+    chart = alt.Chart(rows)
+    layers = [
+        chart.mark_area(opacity=0.14).encode(x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", color=colour),
+        chart.mark_line().encode(
+            x=x, y=y, color=colour, strokeDash=alt.StrokeDash("order:N", scale=dashes, title=None, legend=legend)
+        ),
+        chart.mark_point(filled=True, size=55, opacity=1, cursor="pointer")
+        .encode(x=x, y=y, color=colour, tooltip=_curve_tooltip())
+        .add_params(look.click(*CLICKED)),
+    ]
+    if held:
+        paper_marks = alt.Chart(marks).mark_point(shape="diamond", filled=False, size=95, color=style.RESTORED)
+        layers.append(paper_marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]))
+    subtitle = [f"bands: {spread_kind(rows)} · n = {numbers.count(rows['n'].max())} questions a run"]
+    title = f"Trained on {trained_words(level, size)} samples: right answers, {SCOPES[domain]} (%)"
+    return style.finish(
+        alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [*subtitle, *([look.PAPER_NOTE] * bool(held))]
+    )
+
+
+def _curve_tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("order:N", title="restored by"),
+        alt.Tooltip("percent:Q", title="k, %"),
+        alt.Tooltip("mean:Q", title="right", format=".1%"),
+        alt.Tooltip("low:Q", title="from", format=".1%"),
+        alt.Tooltip("high:Q", title="to", format=".1%"),
+        alt.Tooltip("runs:Q", title="runs"),
+    ]
+
+
+def restoration_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
+    """Every strategy, training set and percentage (fractions 0-1), with change, spread, n and the paper's number."""
+    present = tuple(name for name in dict.fromkeys(table["strategy"]) if name)
+    rows = restored_rows(table, domain, present)
+    held = [
+        paper_value(row["level"], row["size"], row["percent"]) if row["strategy"] == TOP and domain == "in" else None
+        for row in rows.to_dict("records")
+    ]
+    return rows.assign(paper=[each.value if each else float("nan") for each in held])

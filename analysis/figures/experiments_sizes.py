@@ -1,0 +1,168 @@
+"""Accuracy against the number of training samples by training level (Figure 2), and by level of the fact (Table 2).
+
+Source: Ye et al., EMNLP 2025 (arXiv 2509.16596). Knows the result table and the paper's numbers.
+"""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from analysis.experiments import paper
+from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name, size_order, spread_kind
+from analysis.figures import experiments as look
+from analysis.figures import numbers, style
+
+DOMAIN_NAMES = {"in": "in-domain", "out": "out-of-domain"}
+MEAN = "macro"
+
+
+def size_rows(table: pd.DataFrame, domain: str, *, variant: str = "sft") -> pd.DataFrame:
+    """Accuracy of the tuned models (fractions 0-1), one row a training level and size: mean, low, high, kind, n."""
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=MEAN, variant=variant)
+    joined = over_runs(rows, ("level", "size"))
+    values = [
+        paper.find(paper.SIZES, level=level, size=size, domain=domain)
+        for level, size in zip(joined["level"], joined["size"], strict=True)
+    ]
+    return joined.assign(paper=[each.value if each else float("nan") for each in values])
+
+
+def base_accuracy(table: pd.DataFrame, domain: str) -> float | None:
+    """What the base answers right in the same prompt, 0-1; None where it was not asked."""
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=MEAN, variant="base")
+    return float(rows["value"].iloc[0]) if len(rows) else None
+
+
+def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
+    """Five-level mean accuracy (0-100%) against training samples, one line a training level, with its spread."""
+    rows = size_rows(table, domain)
+    levels, sizes = look.levels_of(rows), size_order(rows["size"])
+    placed = look.placed(rows, sizes, levels)
+    highs = [*rows["high"].fillna(rows["mean"]), *rows["paper"].dropna()]
+    percent = alt.Axis(format=style.PERCENT_FORMAT, title=None)
+    y = alt.Y("mean:Q", axis=percent, scale=style.accuracy_scale(highs))
+    x = look.size_axis(sizes)
+    legend = alt.Legend(orient="top", columns=3, symbolSize=90)
+    colour = alt.Color("trained:N", scale=look.level_scale(levels), title=None, legend=legend)
+    shape = alt.Shape("trained:N", scale=look.shape_scale(levels), title=None, legend=legend)
+    tooltip = look.run_tooltip(
+        alt.Tooltip("mean:Q", title="right, mean", format=".1%"),
+        alt.Tooltip("low:Q", title="from", format=".1%"),
+        alt.Tooltip("high:Q", title="to", format=".1%"),
+        alt.Tooltip("paper:Q", title="the paper's model", format=".1%"),
+    )
+    chart = alt.Chart(placed)
+    layers = [
+        chart.mark_line(opacity=0.75).encode(x=x, y=y, color=colour),
+        chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
+        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
+        .add_params(look.click(*look.RUN_FIELDS)),
+    ]
+    note = _base_note(table, domain)
+    if placed["paper"].notna().any():
+        layers.append(_paper_marks(placed, x, colour))
+        note = f"{look.PAPER_NOTE} · {note}" if note else look.PAPER_NOTE
+    title = f"Right answers against training samples, {DOMAIN_NAMES[domain]} (%)"
+    return style.finish(
+        alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [_subtitle(rows), *([note] * bool(note))]
+    )
+
+
+def _paper_marks(placed: pd.DataFrame, x: alt.X, colour: alt.Color) -> style.Figure:
+    marks: alt.Chart = alt.Chart(placed[placed["paper"].notna()]).mark_point(
+        shape="diamond", filled=False, size=110, strokeWidth=1.75, opacity=1
+    )
+    where = [
+        alt.Tooltip("trained:N", title="the paper, trained on"),
+        alt.Tooltip("paper:Q", title="right", format=".2%"),
+    ]
+    return marks.encode(x=x, y=alt.Y("paper:Q"), color=colour, tooltip=where)
+
+
+def _subtitle(rows: pd.DataFrame) -> str:
+    return f"mean over mastery levels · n = {numbers.count(rows['n'].max())} questions a run · {spread_kind(rows)}"
+
+
+def _base_note(table: pd.DataFrame, domain: str) -> str:
+    base = base_accuracy(table, domain)
+    return "" if base is None else f"the base in this prompt: {numbers.share(base)}"
+
+
+def size_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
+    """The figure as a table (fractions 0-1)."""
+    rows = size_rows(table, domain).sort_values(["level", "size"])
+    return rows.assign(samples=[size_name(size) for size in rows["size"]])[
+        ["level", "samples", "mean", "low", "high", "kind", "runs", "n", "paper"]
+    ]
+
+
+# --- Table 2: by level of the fact asked -----------------------------------------------------------------------
+
+
+def level_rows(table: pd.DataFrame, size: int, domain: str) -> pd.DataFrame:
+    """Accuracy (0-1) at each level of the test fact, and their mean, by training level, for one training size."""
+    rows = measured(table, "accuracy", strategy="", domain=domain, variant="sft", size=size)
+    return over_runs(rows[rows["group"] != "micro"], ("level", "group"))
+
+
+def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
+    """Trained on a level (rows), asked about facts of a level (columns): accuracy in percent, mean and spread."""
+    rows = level_rows(table, size, domain)
+    levels = look.levels_of(rows)
+    held = {value.level: value.value for value in paper.SIZES if (value.size, value.domain) == (size, domain)}
+    cells = [_level_cell(row) for row in rows.to_dict("records")]
+    cells += [_paper_cell(level, held[level]) for level in levels if level in held]
+    columns = [*sorted(set(rows["group"]) - {MEAN}), "mean"]
+    return look.grid(
+        pd.DataFrame(cells).assign(size=size),
+        title=f"Right answers by level of the fact, {size_name(size)} samples, {DOMAIN_NAMES[domain]} (%)",
+        subtitle=f"n = {numbers.count(rows['n'].max())} questions a run · in brackets: {spread_kind(rows)}",
+        x_title="Mastery level of the fact asked about",
+        columns=[*columns, *(["the paper's mean"] * bool(held))],
+        rows=[level_name(level) for level in levels],
+        fields=look.RUN_FIELDS,
+        tooltip=[alt.Tooltip("row:N", title="trained on"), alt.Tooltip("words:N", title="right")],
+    )
+
+
+def _level_cell(row: Row) -> dict[str, object]:
+    mean = row["mean"]
+    column = "mean" if row["group"] == MEAN else str(row["group"])
+    bounds = numbers.interval((row["low"], row["high"]))
+    return {
+        "level": row["level"],
+        "row": level_name(row["level"]),
+        "column": column,
+        "text": numbers.share(mean),
+        "detail": "" if bounds == numbers.MISSING else f"[{bounds.rstrip('%')}]",
+        "fill": style.TUNED,
+        "strength": look.strength(mean, 1.0),
+        "words": f"{numbers.share(mean)}, {bounds}, {row['runs']} runs",
+    }
+
+
+def _paper_cell(level: str, value: float) -> dict[str, object]:
+    return {
+        "level": level,
+        "row": level_name(level),
+        "column": "the paper's mean",
+        "text": numbers.share(value, 2),
+        "detail": "LLaMA-3-8B",
+        "fill": style.RANDOM,
+        "strength": 0.05,
+        "words": f"{numbers.share(value, 2)} ({paper.MEAN_OF_RUNS}; another model)",
+    }
+
+
+def level_table(table: pd.DataFrame, size: int, domain: str) -> pd.DataFrame:
+    """The grid as a table (fractions 0-1), with n."""
+    rows = level_rows(table, size, domain)
+    return rows[["level", "group", "mean", "low", "high", "kind", "runs", "n"]].rename(columns={"group": "asked about"})
+
+
+def sizes_present(table: pd.DataFrame, *, variants: Sequence[str] = ("sft",)) -> list[int]:
+    """The sizes of training set that have an accuracy."""
+    rows = measured(table, "accuracy", strategy="")
+    return size_order(rows[rows["variant"].isin(list(variants))]["size"])
