@@ -14,12 +14,14 @@ from analysis.records import ResultKey
 VERSIONS = {
     "profile": 2,
     "evaluation": 2,
-    "divergence": 2,
+    "divergence": 3,
     "mastery": 1,
     "sft": 1,
     "blend": 2,
     "spectrum": 1,
     "gradients": 1,
+    "tuned": 1,
+    "cell": 1,
 }
 
 

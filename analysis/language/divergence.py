@@ -1,51 +1,35 @@
-"""Where two states of one model stop agreeing: a text token by token, from one forward pass of each state.
+"""Where states of one model stop agreeing: a text token by token, from one forward pass of each state.
 
 Alignment: the value on token t is the disagreement when PREDICTING t (from the tokens before it), so position 0 has
-none. Only one set of weights is resident: the first state leaves its final hidden states and a copy of its vocabulary
-projection behind, a hidden size a position instead of a vocabulary, and the second state is met chunk by chunk. Texts
-of equal length share a batch, so nothing is padded and nothing needs a mask. Formulas: measures.py. Does not know
-files, checkpoints or pages.
+none. Only one set of weights is resident: an earlier state leaves its final hidden states and a copy of its vocabulary
+projection behind (visits.py), and the last state is met batch by batch, logits chunk by chunk of positions. Formulas:
+measures.py. Does not know files, checkpoints or pages.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
+from functools import partial
+from typing import TYPE_CHECKING, cast, get_args
 
 from analysis.errors import LanguageError, SpecError
-from analysis.language.measures import Disagreement, compare_logits
-from analysis.language.projection import Projection, check_projection, hidden_states
-from analysis.language.token_records import Direction, make_prompt, make_report
-from analysis.language.tokens import EncodedText, TokenTexts, check_same_tokens, encode_texts
-from analysis.records import (
-    DivergenceReport,
-    Progress,
-    RestoreSpec,
-    Silent,
-    Text,
-    check_cancelled,
-)
+from analysis.language.measures import Disagreement, Measures, compare_logits
+from analysis.language.projection import Projection
+from analysis.language.token_records import Asked, Direction, Vocabulary, make_prompt, make_report, state_name
+from analysis.language.tokens import EncodedText, TokenTexts, check_shared
+from analysis.language.visits import ModelState, State, read_all, read_batches, read_texts
+from analysis.records import DivergenceReport, Progress, Silent, Text, ThreeStates
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from analysis.language.load import LanguageModel
+__all__ = ["ModelState", "State", "diverge", "diverge_pairs", "diverge_three"]
 
-State = Literal["base", "tuned"] | RestoreSpec
-BATCH_TOKENS = 2048  # of one forward pass; bounds its activations
-CHUNK_LOGITS = 2**20  # positions x vocabulary held at once: about six float32 arrays of this size
-
-
-class ModelState(Protocol):
-    """One resident model that can be put into any state of a pair."""
-
-    lm: LanguageModel
-
-    def enter(self, state: State) -> None: ...
+CHUNK_LOGITS = 2**20  # positions x vocabulary of one side, held at once
+LEAST_POSITIONS = 64  # of a chunk: fewer would read a large projection again for too little
+Pair = tuple[int, int]  # places of (state, against) among the states visited
 
 
 def diverge(
@@ -56,23 +40,83 @@ def diverge(
     direction: str = "tuned-base",
     state: State = "tuned",
     against: State = "base",
+    measures: Measures = "all",
+    vocabulary: int | None = None,
     progress: Progress | None = None,
 ) -> DivergenceReport:
     """Compare two states token by token; fields named base_* are of `against`, tuned_* of `state`.
 
-    `top` >= 1 is the paper's ten; `direction` is "tuned-base" for KL(tuned || base) or "base-tuned". Texts keep their
-    order. Raises LanguageError for empty or too long texts, tokenizers that disagree, and logits that are no numbers;
-    SpecError for `top` and `direction`; Cancelled.
+    `top` >= 1 is the paper's ten; `direction` is "tuned-base" for KL(tuned || base) or "base-tuned". `measures` "kl"
+    leaves out all but both KLs and the actual token's log-probabilities. `vocabulary`: the first rows that both models
+    have, where the resident one has more. Texts keep their order. Raises LanguageError for empty or too long texts,
+    tokenizers that disagree, and logits that are no numbers; SpecError for `top` and `direction`; Cancelled.
     """
+    (report,) = diverge_pairs(
+        pairmodel,
+        texts,
+        (against, state),
+        ((1, 0),),
+        top=top,
+        direction=direction,
+        measures=measures,
+        vocabulary=vocabulary,
+        progress=progress,
+    )
+    return report
+
+
+def diverge_three(
+    pairmodel: ModelState,
+    texts: Sequence[Text],
+    restored: State,
+    *,
+    top: int = 10,
+    direction: str = "tuned-base",
+    measures: Measures = "all",
+    vocabulary: int | None = None,
+    progress: Progress | None = None,
+) -> ThreeStates:
+    """Restored against base, restored against tuned, and tuned against base, each state visited once; see `diverge`."""
+    return ThreeStates(
+        *diverge_pairs(
+            pairmodel,
+            texts,
+            ("base", "tuned", restored),
+            ((2, 0), (2, 1), (1, 0)),
+            top=top,
+            direction=direction,
+            measures=measures,
+            vocabulary=vocabulary,
+            progress=progress,
+        )
+    )
+
+
+def diverge_pairs(
+    pairmodel: ModelState,
+    texts: Sequence[Text],
+    states: Sequence[State],
+    pairs: Sequence[Pair],
+    *,
+    top: int = 10,
+    direction: str = "tuned-base",
+    measures: Measures = "all",
+    vocabulary: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[DivergenceReport, ...]:
+    """One report for each (state, against) of `pairs`, visiting every one of `states` once; see `diverge`."""
     started = time.perf_counter()
-    measure = (top, _direction(direction))
+    asked = Asked(top, _direction(direction), measures)
     _check_top(top)
-    progress = progress or Silent()
-    encoded, before = _visit_first(pairmodel, texts, against, progress)
-    rows = _visit_second(pairmodel, texts, state, before, encoded, measure, progress)
+    run = _Run.begin(pairmodel, texts, states, vocabulary, progress or Silent())
+    found = run.measured(pairs, asked)
     namer = TokenTexts(pairmodel.lm.tokenizer)
-    prompts = tuple(make_prompt(encoded[n], rows.get(n), namer) for n in range(len(encoded)))
-    return make_report(prompts, measure, time.perf_counter() - started)
+    reports = []
+    for (state, against), rows in zip(pairs, found, strict=True):
+        prompts = tuple(make_prompt(one, rows.get(n), namer) for n, one in enumerate(run.encoded))
+        names = state_name(states[state]), state_name(states[against])
+        reports.append(make_report(prompts, asked, names, run.vocabulary, time.perf_counter() - started))
+    return tuple(reports)
 
 
 def _direction(name: str) -> Direction:
@@ -88,106 +132,110 @@ def _check_top(top: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Remembered:
-    """What the first state leaves behind: hidden states per batch (rows, length - 1, hidden) and its projection."""
+class _Run:
+    """One comparison of states on texts: the earlier states are read whole, the last one batch by batch."""
 
-    batches: tuple[tuple[int, ...], ...]  # indices of texts, equal length within a batch
-    hidden: tuple[Tensor, ...]
-    head: Projection
+    pairmodel: ModelState
+    texts: Sequence[Text]
+    states: Sequence[State]
+    encoded: tuple[EncodedText, ...]
+    batches: tuple[tuple[int, ...], ...]
+    vocabulary: Vocabulary
+    progress: Progress
 
+    @classmethod
+    def begin(
+        cls,
+        pairmodel: ModelState,
+        texts: Sequence[Text],
+        states: Sequence[State],
+        shared: int | None,
+        progress: Progress,
+    ) -> _Run:
+        """The texts as the first state's tokenizer cuts them, looked over before anything is computed."""
+        progress.report(0, 1, "Reading the first model")
+        pairmodel.enter(states[0])
+        vocabulary = Vocabulary.of(Projection.of(pairmodel.lm).vocabulary, shared)
+        encoded, batches = read_texts(pairmodel.lm, texts)
+        check_shared(encoded, vocabulary.compared)
+        return cls(pairmodel, texts, states, encoded, batches, vocabulary, progress)
 
-def _visit_first(
-    pairmodel: ModelState, texts: Sequence[Text], state: State, progress: Progress
-) -> tuple[tuple[EncodedText, ...], _Remembered]:
-    progress.report(0, 1, "Reading the first model")
-    pairmodel.enter(state)
-    lm = pairmodel.lm
-    encoded = encode_texts(lm.tokenizer, texts, _context(lm))
-    batches = tuple(_equal_lengths(encoded))
-    check_projection(lm, encoded[0].ids)
-    hidden = []
-    for done, batch in enumerate(batches):
-        check_cancelled(progress)
-        progress.report(done, 2 * len(batches), "Reading the first model")
-        hidden.append(_predicting(lm, [encoded[n] for n in batch]).cpu())
-    return encoded, _Remembered(batches, tuple(hidden), Projection.of(lm).copy())
+    def measured(self, pairs: Sequence[Pair], asked: Asked) -> list[dict[int, Disagreement]]:
+        """For each pair: Disagreement by text, positions 1 and up; texts of one token are missing."""
+        visits = [
+            read_all(self.pairmodel, state, self.texts, self.encoded, self.batches, self._part(n))
+            for n, state in enumerate(self.states[:-1])
+        ]
+        self.pairmodel.enter(self.states[-1])
+        own = Projection.of(self.pairmodel.lm)
+        heads = [own if own.equal(visit.head) else visit.head for visit in visits] + [own]
+        heads = [head.first_rows(self.vocabulary.compared) for head in heads]
+        measure = partial(_compare, heads, pairs=pairs, asked=asked)
+        rows: list[dict[int, Disagreement]] = [{} for _ in pairs]
+        last = read_batches(self.pairmodel.lm, self.texts, self.encoded, self.batches, self._part(len(visits)))
+        for done, (batch, hidden) in enumerate(last):
+            earlier = [visit.hidden[done].to(hidden.device) for visit in visits]
+            found = measure([*earlier, hidden], [self.encoded[n] for n in batch])
+            for kept, parts in zip(rows, found, strict=True):
+                kept.update(zip(batch, parts, strict=True))
+        _check_numbers(self.encoded, rows)
+        return rows
 
-
-def _visit_second(
-    pairmodel: ModelState,
-    texts: Sequence[Text],
-    state: State,
-    before: _Remembered,
-    encoded: tuple[EncodedText, ...],
-    measure: tuple[int, Direction],
-    progress: Progress,
-) -> dict[int, Disagreement]:
-    pairmodel.enter(state)
-    lm = pairmodel.lm
-    check_same_tokens(encoded, encode_texts(lm.tokenizer, texts, _context(lm)))
-    head = Projection.of(lm)
-    heads = (head if head.equal(before.head) else before.head, head)
-    rows: dict[int, Disagreement] = {}
-    for done, (batch, hidden) in enumerate(zip(before.batches, before.hidden, strict=True)):
-        check_cancelled(progress)
-        progress.report(len(before.batches) + done, 2 * len(before.batches), "Comparing with the second model")
-        members = [encoded[n] for n in batch]
-        found = _compare(heads, (hidden, _predicting(lm, members)), members, measure)
-        rows.update(zip(batch, found, strict=True))
-    _check_numbers([encoded[n].id for n, row in rows.items() if bool(row.kl_full.isnan().any())])
-    return rows
-
-
-def _equal_lengths(encoded: Sequence[EncodedText]) -> Iterator[tuple[int, ...]]:
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for n, one in enumerate(encoded):
-        by_length[len(one)].append(n)
-    for length, members in by_length.items():
-        size = max(1, BATCH_TOKENS // length)
-        yield from (tuple(members[at : at + size]) for at in range(0, len(members), size) if length > 1)
-
-
-def _predicting(lm: LanguageModel, members: Sequence[EncodedText]) -> Tensor:
-    return hidden_states(lm, [one.ids for one in members])[:, :-1]  # what would follow the last token is not asked
+    def _part(self, number: int) -> _Part:
+        return _Part(self.progress, number, len(self.states), f"Reading model {number + 1} of {len(self.states)}")
 
 
 def _compare(
-    heads: tuple[Projection, Projection],
-    hidden: tuple[Tensor, Tensor],
+    heads: Sequence[Projection],
+    hidden: Sequence[Tensor],
     members: Sequence[EncodedText],
-    measure: tuple[int, Direction],
-) -> list[Disagreement]:
-    """One Disagreement a text, on the CPU, computed over chunks of positions of the whole batch."""
+    *,
+    pairs: Sequence[Pair],
+    asked: Asked,
+) -> list[list[Disagreement]]:
+    """For each pair one Disagreement a text, computed over chunks of positions of the whole batch."""
     import torch
 
-    device = hidden[1].device
-    base, tuned = (side.to(device).flatten(0, 1) for side in hidden)
-    actual = torch.tensor([one.ids[1:] for one in members], device=device).flatten()
-    step = max(1, CHUNK_LOGITS // heads[1].vocabulary)
-    with torch.inference_mode():
-        parts = [
-            compare_logits(
-                heads[0](base[at : at + step]),
-                heads[1](tuned[at : at + step]),
-                actual[at : at + step],
-                top=measure[0],
-                direction=measure[1],
-            )
-            for at in range(0, len(actual), step)
-        ]
-    whole = Disagreement.joined(parts)
-    length = hidden[1].shape[1]
-    return [whole.rows(slice(n * length, (n + 1) * length)) for n in range(len(members))]
+    length = hidden[-1].shape[1]
+    flat = [side.flatten(0, 1) for side in hidden]
+    actual = torch.tensor([one.ids[1:] for one in members], device=flat[-1].device).flatten()
+    step = max(LEAST_POSITIONS, CHUNK_LOGITS // heads[-1].vocabulary)
+    parts: list[list[Disagreement]] = [[] for _ in pairs]
+    for at in range(0, len(actual), step):
+        here = slice(at, at + step)
+        with torch.inference_mode():
+            logits = [head(side[here]) for head, side in zip(heads, flat, strict=True)]
+            for found, (state, against) in zip(parts, pairs, strict=True):
+                found.append(compare_logits(logits[against], logits[state], actual[here], **asked._asdict()))
+    whole = [Disagreement.joined(found) for found in parts]
+    return [[one.rows(slice(n * length, (n + 1) * length)) for n in range(len(members))] for one in whole]
 
 
-def _check_numbers(ids: Sequence[str]) -> None:
-    if ids:
+@dataclass(frozen=True)
+class _Part:
+    """One state's share of the whole, as a Progress."""
+
+    whole: Progress
+    number: int
+    parts: int
+    note: str
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Pass on, scaled to this part."""
+        self.whole.report(self.number + (done / total if total else 0.0), self.parts, note or self.note, partial)
+
+    def cancelled(self) -> bool:
+        """Whether the whole is cancelled."""
+        return self.whole.cancelled()
+
+
+def _check_numbers(encoded: Sequence[EncodedText], rows: Sequence[dict[int, Disagreement]]) -> None:
+    import numpy as np
+
+    wrong = sorted({n for found in rows for n, row in found.items() if bool(np.isnan(row.kl_full).any())})
+    if wrong:
         raise LanguageError(
             "A model gives logits that are no numbers (NaN) on these texts: its weights hold NaN or Inf, or overflow "
             "in this dtype. Check the checkpoint, or evaluate in float32.",
-            items=ids,
+            items=[encoded[n].id for n in wrong],
         )
-
-
-def _context(lm: LanguageModel) -> int:
-    return getattr(lm.model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize

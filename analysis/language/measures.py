@@ -1,141 +1,181 @@
-"""How far two next-token distributions are apart, position by position: the formulas, each once.
+"""How far two next-token distributions are apart, position by position.
 
-KL(p || q) = sum p log(p / q) in nats (Kullback and Leibler 1951); the top-k form is the paper's (Ye et al., EMNLP
-2025): the first model's k largest logits, the second's logits of the same tokens, each set softmaxed on its own.
+KL(p || q) = sum p log(p / q) in nats (Kullback and Leibler 1951); the Jensen-Shannon divergence is the mean of both
+sides' KL against their mean, 0 to ln 2 (Lin 1991); the top-k form is the paper's (Ye et al., EMNLP 2025): the first
+model's k largest logits, the second's logits of the same tokens, each set softmaxed on its own.
 
-A vocabulary is summed in float32 where that is within 1e-6 nats of float64 (see FLOAT32_LIMIT) and in float64
-elsewhere, since float32 log-probabilities of logits near 1e4 are off by 1e-3. Does not know texts or models.
+All in float64 from the logits as the model gave them, within 1e-9 nats of torch.distributions. On the processor
+compiled loops read each logit a few times while it is in cache (measure_kernels.py); measures_torch.py says the same
+in whole-tensor steps, for accelerators. Does not know texts or models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    Numbers = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+Measures = Literal["kl", "all"]  # the contract's two KLs and the actual token's log-probabilities; or everything
 ALTERNATIVES = 5  # of each model, kept for every position
-# float32 rounds by 6e-8. With x the mean |log ratio| under p, rounding it, weighting it and summing it costs at most
-# about three roundings of x, and the two normalisers six more: at x = 2 nats together 7e-7.
-FLOAT32_LIMIT = 2.0
+LEAST_ROWS = 32  # a thread's; fewer are not worth one
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Two models at n positions; every field has n as its first axis.
+    """Two models at n positions; every field has n as its first axis, None where it was not asked for.
 
-    KLs in nats, >= 0, float64; log-probabilities of the actual token in nats, <= 0; each model's likeliest tokens
-    (n, m): ids, and probabilities 0-1 in falling order.
+    KLs in nats, >= 0, js 0 to ln 2, entropies >= 0; log-probabilities (<= 0) and ranks (from 1) of the actual token;
+    each model's likeliest tokens (n, m) in falling order: ids, and per token (n, 3, m) its probability, the other
+    model's probability for it, and its rank there.
     """
 
-    kl_full: Tensor
-    kl_top: Tensor
-    base_logprob: Tensor
-    base_top_ids: Tensor
-    base_top_probabilities: Tensor
-    tuned_logprob: Tensor
-    tuned_top_ids: Tensor
-    tuned_top_probabilities: Tensor
+    kl_full: Numbers
+    kl_top: Numbers
+    base_logprob: Numbers
+    tuned_logprob: Numbers
+    kl_reverse: Numbers | None = None
+    js: Numbers | None = None
+    base_entropy: Numbers | None = None
+    tuned_entropy: Numbers | None = None
+    base_rank: Integers | None = None
+    tuned_rank: Integers | None = None
+    base_top_ids: Integers | None = None
+    base_top: Numbers | None = None
+    tuned_top_ids: Integers | None = None
+    tuned_top: Numbers | None = None
 
     def rows(self, which: slice) -> Disagreement:
         """Some of the positions."""
-        return Disagreement(*(column[which] for column in self._columns()))
+        columns: dict[str, Any] = {
+            name: None if column is None else column[which] for name, column in self.columns().items()
+        }
+        return replace(self, **columns)
 
     @classmethod
     def joined(cls, parts: Sequence[Disagreement]) -> Disagreement:
-        """The positions of all parts in order, on the CPU."""
-        import torch
+        """The positions of all parts in order."""
+        columns: dict[str, Any] = {
+            name: None if column is None else np.concatenate([getattr(part, name) for part in parts])
+            for name, column in parts[0].columns().items()
+        }
+        return cls(**columns)
 
-        columns = zip(*(part._columns() for part in parts), strict=True)
-        return cls(*(torch.cat([piece.cpu() for piece in column]) for column in columns))
-
-    def _columns(self) -> tuple[Tensor, ...]:
-        return tuple(getattr(self, one.name) for one in fields(self))
-
-
-def compare_logits(base: Tensor, tuned: Tensor, actual: Tensor, *, top: int, direction: str) -> Disagreement:
-    """Both KLs and both models' views of the actual tokens.
-
-    `base` and `tuned` are logits of shape (n, vocabulary), `actual` the n token ids that really came. Direction
-    "tuned-base" gives KL(tuned || base) and ranks by the tuned model's logits; "base-tuned" exchanges the two.
-    """
-    sides = {"base": Softmax.of(base, top), "tuned": Softmax.of(tuned, top)}
-    first, second = (sides[name] for name in direction.split("-"))
-    return Disagreement(
-        kl_full=kl_nats(first, second),
-        kl_top=top_kl_nats(first, second, top),
-        **sides["base"].view("base", actual),
-        **sides["tuned"].view("tuned", actual),
-    )
+    def columns(self) -> dict[str, Any]:
+        """Every field by its name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True)
-class Softmax:
-    """Logits (n, vocabulary) with what normalises them: p = weights / total, log p = logits - peak - log total."""
+class Compared:
+    """The same for a first and a second side, as the formulas have it; the columns of `numbers` are the kernels'."""
 
-    logits: Tensor
-    peak: Tensor  # (n, 1)
-    weights: Tensor  # exp(logits - peak)
-    total: Tensor  # (n, 1), float64
-    ranked: Tensor  # (n, m): ids of the largest logits, falling; at least ALTERNATIVES where there are as many
-
-    @classmethod
-    def of(cls, logits: Tensor, top: int) -> Softmax:
-        """Half precision is widened first; the values themselves stay as the model gave them."""
-        import torch
-
-        logits = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
-        peak = logits.amax(-1, keepdim=True)
-        weights = (logits - peak).exp_()
-        ranked = logits.topk(min(max(top, ALTERNATIVES), logits.shape[-1]), dim=-1).indices
-        return cls(logits, peak, weights, _double(weights.sum(-1, keepdim=True)), ranked)
-
-    def log_of(self, ids: Tensor) -> Tensor:
-        """Log-probabilities, float64, of some tokens (n, m) of each row."""
-        chosen = _double(self.logits.gather(-1, ids)) - _double(self.peak)
-        return chosen - self.total.log()
-
-    def view(self, name: str, actual: Tensor) -> dict[str, Tensor]:
-        """The fields of a Disagreement that this model alone gives, under its name."""
-        ids = self.ranked[:, :ALTERNATIVES]
-        return {
-            f"{name}_logprob": self.log_of(actual[:, None])[:, 0],
-            f"{name}_top_ids": ids,
-            f"{name}_top_probabilities": self.log_of(ids).exp(),
-        }
+    numbers: Numbers  # (n, 8)
+    ranks: Integers | None = None  # (n, 2)
+    alternatives: Integers | None = None  # (n, 2, m)
+    described: Numbers | None = None  # (n, 2, 3, m)
 
 
-def kl_nats(first: Softmax, second: Softmax) -> Tensor:
-    """KL(first || second) over the whole vocabulary, in nats, >= 0, float64 (n,); exactly 0 for equal logits."""
+def compare_logits(
+    base: Tensor, tuned: Tensor, actual: Tensor, *, top: int, direction: str, measures: Measures = "all"
+) -> Disagreement:
+    """The measures at every position.
+
+    `base` and `tuned` are logits of shape (n, vocabulary), `actual` the n token ids that really came. Direction
+    "tuned-base" gives KL(tuned || base), its reverse KL(base || tuned), and ranks the top by the tuned model's logits;
+    "base-tuned" exchanges the two. A position whose logits are no numbers has NaN everywhere.
+    """
+    top = min(top, base.shape[-1])
+    swapped = direction == "base-tuned"
+    first, second = (base, tuned) if swapped else (tuned, base)
+    compare = _on_the_processor if _suits_kernels(base, tuned) else _in_torch
+    return _named(compare(first, second, actual, top, measures), swapped)
+
+
+def _suits_kernels(*sides: Tensor) -> bool:
+    """Everything but float64 and what lies on CUDA; Apple's accelerator has no float64, so its logits come over."""
     import torch
 
-    terms = first.weights * (first.logits - second.logits)
-    shift = _double(first.peak - second.peak) + first.total.log() - second.total.log()
-    kl = _double(terms.sum(-1)) / first.total[:, 0] - shift[:, 0]
-    size = torch.linalg.vector_norm(terms, 1, dim=-1) / first.total[:, 0].to(terms.dtype)
-    rounded = ~(size <= FLOAT32_LIMIT)  # also where it is no number: minus infinity among the logits
-    if bool(rounded.any()):
-        exact = (_double(side.logits[rounded]).log_softmax(-1) for side in (first, second))
-        kl[rounded] = exact_kl_nats(*exact).to(kl.device)
-    return kl.clamp_min(0.0)
+    return all(side.device.type != "cuda" and side.dtype != torch.float64 for side in sides)
 
 
-def exact_kl_nats(first_log: Tensor, second_log: Tensor) -> Tensor:
-    """KL(first || second) over the last axis, in nats, >= 0, from log-probabilities, in their own precision."""
-    first = first_log.exp()
-    # a token the first model rules out adds nothing, even where both logs are minus infinity
-    terms = (first * (first_log - second_log)).masked_fill_(first == 0, 0.0)
-    return terms.sum(-1).clamp_min(0.0)
+def _in_torch(first: Tensor, second: Tensor, actual: Tensor, top: int, measures: Measures) -> Compared:
+    from analysis.language.measures_torch import compare
+
+    return compare(first, second, actual, top, measures)
 
 
-def top_kl_nats(first: Softmax, second: Softmax, top: int) -> Tensor:
-    """The paper's KL: over the `top` tokens with the largest `first` logits, each side renormalised over them."""
-    ids = first.ranked[:, :top]
-    kept = (_double(side.logits.gather(-1, ids)).log_softmax(-1) for side in (first, second))
-    return exact_kl_nats(*kept)
+def _on_the_processor(first: Tensor, second: Tensor, actual: Tensor, top: int, measures: Measures) -> Compared:
+    import torch
+
+    sides = [np.ascontiguousarray(side.detach().float().cpu().numpy()) for side in (first, second)]
+    n, vocabulary = sides[0].shape
+    told = actual.cpu().numpy()
+    found = _room(n, min(ALTERNATIVES, vocabulary), measures)
+    workers = max(1, min(torch.get_num_threads(), n // LEAST_ROWS))
+    edges = [n * part // workers for part in range(workers + 1)]
+    parts = [slice(start, end) for start, end in pairwise(edges)]
+    if workers == 1:
+        _run_kernel(sides, told, top, found, parts[0])
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda part: _run_kernel(sides, told, top, found, part), parts))
+    return found
 
 
-def _double(values: Tensor) -> Tensor:
-    return (values.cpu() if values.device.type == "mps" else values).double()  # Apple's accelerator has no float64
+def _room(n: int, shown: int, measures: Measures) -> Compared:
+    from analysis.language.measure_kernels import NUMBERS
+
+    numbers = np.full((n, NUMBERS), np.nan)
+    if measures == "kl":
+        return Compared(numbers)
+    return Compared(numbers, np.zeros((n, 2), np.int64), np.zeros((n, 2, shown), np.int64), np.zeros((n, 2, 3, shown)))
+
+
+def _run_kernel(sides: Sequence[Any], actual: Any, top: int, found: Compared, part: slice) -> None:
+    from analysis.language import measure_kernels
+
+    first, second = (side[part] for side in sides)
+    given = (first, second, first.view(np.int32), second.view(np.int32), actual[part], top, found.numbers[part])
+    if found.ranks is None or found.alternatives is None or found.described is None:
+        measure_kernels.compare_kl(*given)
+    else:
+        measure_kernels.compare_all(*given, found.ranks[part], found.alternatives[part], found.described[part])
+
+
+def _named(found: Compared, swapped: bool) -> Disagreement:
+    """First and second side as base and tuned."""
+    from analysis.language import measure_kernels as at
+
+    def column(number: int) -> Numbers:
+        return np.ascontiguousarray(found.numbers[:, number])
+
+    base, tuned = (0, 1) if swapped else (1, 0)
+    logprobs = [column(number) for number in (at.FIRST_LOGPROB, at.SECOND_LOGPROB)]
+    kls = column(at.KL), column(at.KL_TOP), logprobs[base], logprobs[tuned]
+    if found.ranks is None or found.alternatives is None or found.described is None:
+        return Disagreement(*kls)
+    entropies = [column(number) for number in (at.FIRST_ENTROPY, at.SECOND_ENTROPY)]
+    return Disagreement(
+        *kls,
+        kl_reverse=column(at.REVERSE),
+        js=column(at.JS),
+        base_entropy=entropies[base],
+        tuned_entropy=entropies[tuned],
+        base_rank=found.ranks[:, base],
+        tuned_rank=found.ranks[:, tuned],
+        base_top_ids=found.alternatives[:, base],
+        base_top=found.described[:, base],
+        tuned_top_ids=found.alternatives[:, tuned],
+        tuned_top=found.described[:, tuned],
+    )

@@ -58,6 +58,14 @@ class Projection:
         bias = None if self.bias is None else self.bias.detach().clone()
         return Projection(self.weight.detach().clone(), bias, self.scale, self.softcap)
 
+    def first_rows(self, count: int) -> Projection:
+        """The projection to the first tokens of the vocabulary alone; not copied."""
+        if count >= self.vocabulary:
+            return self
+        return Projection(
+            self.weight[:count], None if self.bias is None else self.bias[:count], self.scale, self.softcap
+        )
+
     def equal(self, other: Projection) -> bool:
         """Whether every value is the same."""
         import torch

@@ -6,25 +6,65 @@ Knows tokens and measures, no model. The means count what `TokenDivergence.count
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
-from analysis.language.measures import Disagreement
+from analysis.language.measures import Disagreement, Measures
 from analysis.language.tokens import EncodedText, TokenTexts
-from analysis.records import Alternative, DivergenceReport, PromptDivergence, TokenDivergence
+from analysis.records import Alternative, DivergenceReport, PromptDivergence, RestoreSpec, TokenDivergence
 
 Direction = Literal["tuned-base", "base-tuned"]
+StateName = Literal["base", "tuned", "restored"]
+FIELDS = {  # of a token, from a measure's column
+    "kl_full_nats": "kl_full",
+    "kl_top_nats": "kl_top",
+    "base_logprob_nats": "base_logprob",
+    "tuned_logprob_nats": "tuned_logprob",
+    "kl_reverse_nats": "kl_reverse",
+    "js_nats": "js",
+    "base_entropy_nats": "base_entropy",
+    "tuned_entropy_nats": "tuned_entropy",
+    "base_rank": "base_rank",
+    "tuned_rank": "tuned_rank",
+}
+
+
+class Asked(NamedTuple):
+    """What is measured."""
+
+    top: int
+    direction: Direction
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The rows that both models have, which are compared, and how many more either has."""
+
+    compared: int
+    left_out: dict[str, int]
+
+    @classmethod
+    def of(cls, resident: int, shared: int | None) -> Vocabulary:
+        """For a resident model of so many rows; `shared` where base and tuned differ in number (None: they do not)."""
+        if shared is None or shared >= resident:
+            return cls(resident, {})
+        return cls(shared, {"base": 0, "tuned": resident - shared})
+
+
+def state_name(state: str | RestoreSpec) -> StateName:
+    """What a report calls a state."""
+    return "restored" if isinstance(state, RestoreSpec) else "base" if state == "base" else "tuned"
 
 
 def make_prompt(text: EncodedText, found: Disagreement | None, namer: TokenTexts) -> PromptDivergence:
     """The record of one text; `found` holds positions 1 and up, None when there are none."""
-    columns = _Columns.of(found)
-    return PromptDivergence(text.id, tuple(_token(text, at, columns, namer) for at in range(len(text))))
+    measured = [{"kl_full_nats": None, "kl_top_nats": None}, *(_measured(found, namer) if found else [])]
+    return PromptDivergence(text.id, tuple(_token(text, at, measured[at], namer) for at in range(len(text))))
 
 
-def _token(text: EncodedText, at: int, columns: _Columns | None, namer: TokenTexts) -> TokenDivergence:
-    measured = columns.at(at - 1, namer) if columns is not None and at else {"kl_full_nats": None, "kl_top_nats": None}
+def _token(text: EncodedText, at: int, measured: dict[str, Any], namer: TokenTexts) -> TokenDivergence:
     return TokenDivergence(
         text=namer(text.ids[at]),
         id=text.ids[at],
@@ -36,50 +76,57 @@ def _token(text: EncodedText, at: int, columns: _Columns | None, namer: TokenTex
     )
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """A text's measures as plain Python lists: a tensor is slow to read one number at a time."""
-
-    lists: dict[str, list[Any]]
-
-    @classmethod
-    def of(cls, found: Disagreement | None) -> _Columns | None:
-        return None if found is None else cls({one.name: getattr(found, one.name).tolist() for one in fields(found)})
-
-    def at(self, n: int, namer: TokenTexts) -> dict[str, Any]:
-        """The measured fields of a TokenDivergence."""
-        row = {name: column[n] for name, column in self.lists.items()}
-        return {
-            "kl_full_nats": row["kl_full"],
-            "kl_top_nats": row["kl_top"],
-            "base_logprob_nats": row["base_logprob"],
-            "tuned_logprob_nats": row["tuned_logprob"],
-            "base_top": _alternatives(row["base_top_ids"], row["base_top_probabilities"], namer),
-            "tuned_top": _alternatives(row["tuned_top_ids"], row["tuned_top_probabilities"], namer),
-        }
+def _measured(found: Disagreement, namer: TokenTexts) -> list[dict[str, Any]]:
+    """The measured fields of every position, from plain lists: an array is slow to read one number at a time."""
+    columns = {name: column.tolist() for name, column in found.columns().items() if column is not None}
+    named = {field: columns[column] for field, column in FIELDS.items() if column in columns}
+    for side in ("base", "tuned"):
+        if f"{side}_top" in columns:
+            pairs = zip(columns[f"{side}_top_ids"], columns[f"{side}_top"], strict=True)
+            named[f"{side}_top"] = [_alternatives(ids, numbers, namer) for ids, numbers in pairs]
+    names = list(named)
+    return [dict(zip(names, row, strict=True)) for row in zip(*named.values(), strict=True)]
 
 
-def _alternatives(ids: list[int], probabilities: list[float], namer: TokenTexts) -> tuple[Alternative, ...]:
-    return tuple(Alternative(token, namer(token), share) for token, share in zip(ids, probabilities, strict=True))
+def _alternatives(ids: list[int], numbers: list[list[float]], namer: TokenTexts) -> tuple[Alternative, ...]:
+    return tuple(
+        Alternative(token, namer(token), own, other, int(rank))
+        for token, own, other, rank in zip(ids, *numbers, strict=True)
+    )
 
 
 def make_report(
-    prompts: tuple[PromptDivergence, ...], measure: tuple[int, Direction], seconds: float
+    prompts: tuple[PromptDivergence, ...],
+    asked: Asked,
+    names: tuple[StateName, StateName],
+    vocabulary: Vocabulary,
+    seconds: float,
 ) -> DivergenceReport:
+    """The whole, with its means; `names` of the state and of what it is compared against."""
     tokens = [token for prompt in prompts for token in prompt.tokens]
     counted = [token for token in tokens if token.counted]
     return DivergenceReport(
         prompts=prompts,
-        top=measure[0],
-        direction=measure[1],
-        mean_kl_full_nats=_mean([token.kl_full_nats or 0.0 for token in counted]),
-        mean_kl_top_nats=_mean([token.kl_top_nats or 0.0 for token in counted]),
+        top=asked.top,
+        direction=asked.direction,
+        mean_kl_full_nats=_mean(counted, lambda token: token.kl_full_nats),
+        mean_kl_top_nats=_mean(counted, lambda token: token.kl_top_nats),
         tokens_counted=len(counted),
         special_hidden=sum(token.special for token in tokens),
         template_hidden=sum(token.template and not token.special for token in tokens),
         seconds=seconds,
+        mean_kl_reverse_nats=_mean(counted, lambda token: token.kl_reverse_nats),
+        mean_js_nats=_mean(counted, lambda token: token.js_nats),
+        mean_entropy_change_nats=_mean(counted, lambda token: token.entropy_change_nats),
+        mean_log_prob_change_nats=_mean(counted, lambda token: token.log_prob_change_nats),
+        flipped_fraction=_mean(counted, lambda token: token.flipped),
+        state=names[0],
+        against=names[1],
+        vocabulary=vocabulary.compared,
+        rows_left_out=vocabulary.left_out,
     )
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def _mean(tokens: Sequence[TokenDivergence], value_of: Callable[[TokenDivergence], float | None]) -> float | None:
+    values = [value for token in tokens if (value := value_of(token)) is not None]
     return math.fsum(values) / len(values) if values else None  # nothing measured is missing, not 0

@@ -70,6 +70,17 @@ def check_same_tokens(ours: Sequence[EncodedText], theirs: Sequence[EncodedText]
         )
 
 
+def check_shared(encoded: Sequence[EncodedText], rows: int) -> None:
+    """Raise LanguageError for texts that hold a token only one of two models has a row for."""
+    beyond = [f"{one.id}: token {max(one.ids)}" for one in encoded if max(one.ids) >= rows]
+    if beyond:
+        raise LanguageError(
+            f"These texts hold tokens that only one of the models knows (the two share {rows:,} rows of their "
+            "vocabularies). Take those tokens out of the texts.",
+            items=beyond,
+        )
+
+
 def check_tokenizers(base: str | Path, lm: LanguageModel, texts: Sequence[Text]) -> None:
     """Raise LanguageError when the base's own tokenizer cuts these texts differently from the loaded model's.
 

@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as some
 from torch.distributions import Categorical, kl_divergence
 
 from analysis.errors import Cancelled, LanguageError, SpecError
-from analysis.language import divergence
+from analysis.language import divergence, visits
 from analysis.language.divergence import diverge
 from analysis.language.load import LanguageModel
-from analysis.language.measures import FLOAT32_LIMIT, Softmax, compare_logits, exact_kl_nats, kl_nats, top_kl_nats
 from analysis.records import DivergenceReport, Silent, Text, TokenDivergence
 
 TEXTS = (
@@ -88,71 +85,6 @@ def measured(report: DivergenceReport) -> list[TokenDivergence]:
     return [token for prompt in report.prompts for token in prompt.tokens if token.position > 0]
 
 
-def exact_kl(first: Categorical, second: Categorical) -> torch.Tensor:
-    """torch's own sum, without its shortcut: `kl_divergence` says infinity where a probability of the second is below
-    float64 (1e-308), although its log-probability, and so the divergence, is a plain number."""
-    theirs = kl_divergence(first, second)
-    return torch.where(theirs.isinf(), (first.probs * (first.logits - second.logits)).sum(-1), theirs)
-
-
-# --- the measures ----------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    some.integers(0, 2**31), some.sampled_from([1e-3, 1.0, 5.0, 30.0, 1e4]), some.integers(1, 40), some.integers(1, 60)
-)
-def test_both_kls_are_those_of_torch_distributions_in_float64(
-    seed: int, size: float, top: int, vocabulary: int
-) -> None:
-    random = torch.Generator().manual_seed(seed)
-    base, tuned = ((torch.rand(4, vocabulary, generator=random) * 2 - 1) * size for _ in range(2))
-    found = compare_logits(base, tuned, torch.zeros(4, dtype=torch.long), top=top, direction="tuned-base")
-    whole = exact_kl(Categorical(logits=tuned.double()), Categorical(logits=base.double()))
-    kept = tuned.double().topk(min(top, vocabulary)).indices
-    some_of = [Categorical(logits=side.double().gather(-1, kept)) for side in (tuned, base)]
-    torch.testing.assert_close(found.kl_full, whole, rtol=1e-9, atol=1e-6)
-    torch.testing.assert_close(found.kl_top, exact_kl(*some_of), rtol=1e-9, atol=1e-6)
-    assert bool((found.kl_full >= 0).all() and (found.kl_top >= 0).all())
-
-
-def test_kl_of_a_worked_example() -> None:
-    first, second = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.25, 0.5]]).log()
-    assert float(exact_kl_nats(first.double(), second.double())) == pytest.approx(0.25 * math.log(2), abs=1e-7)
-    assert float(kl_nats(Softmax.of(first, 1), Softmax.of(second, 1))) == pytest.approx(0.25 * math.log(2), abs=1e-7)
-
-
-def test_tails_of_ten_thousand_keep_their_size() -> None:
-    tuned, base = torch.tensor([[1e4, -1e4, 0.0]]), torch.tensor([[-1e4, 1e4, 0.0]])
-    found = compare_logits(base, tuned, torch.tensor([2]), top=10, direction="tuned-base")
-    assert float(found.kl_full) == pytest.approx(2e4, abs=1e-6)
-    assert float(found.base_logprob) == pytest.approx(-1e4, abs=1e-6)
-
-
-def test_a_token_the_first_model_rules_out_adds_nothing() -> None:
-    ruled_out, even = (Softmax.of(torch.tensor([row]), 1) for row in ([0.0, -math.inf], [0.0, 0.0]))
-    assert float(kl_nats(ruled_out, ruled_out)) == 0.0
-    assert float(kl_nats(ruled_out, even)) == pytest.approx(math.log(2))
-    assert float(kl_nats(even, ruled_out)) == math.inf
-
-
-@pytest.mark.parametrize("shift", [0.0, 500.0])
-def test_rows_on_both_sides_of_the_float32_limit_are_within_a_millionth(shift: float) -> None:
-    random = torch.Generator().manual_seed(0)
-    base = torch.randn(64, 5000, generator=random) * 5
-    tuned = base + torch.randn(64, 5000, generator=random) * torch.linspace(0, 3 * FLOAT32_LIMIT, 64)[:, None] + shift
-    found = compare_logits(base, tuned, torch.zeros(64, dtype=torch.long), top=10, direction="tuned-base")
-    expected = exact_kl(Categorical(logits=tuned.double()), Categorical(logits=base.double()))
-    assert expected.min() < 0.1 and expected.max() > 2 * FLOAT32_LIMIT
-    torch.testing.assert_close(found.kl_full, expected, rtol=0, atol=1e-6)
-
-
-def test_the_papers_kl_takes_the_first_models_tokens() -> None:
-    tuned, base = torch.tensor([[3.0, 2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 9.0, 9.0]])
-    expected = kl_divergence(Categorical(logits=tuned[:, :2].double()), Categorical(logits=base[:, :2].double()))
-    torch.testing.assert_close(top_kl_nats(Softmax.of(tuned, 2), Softmax.of(base, 2), 2), expected)
-
-
 # --- over a model ----------------------------------------------------------------------------------------------
 
 
@@ -180,7 +112,8 @@ def test_every_token_agrees_with_whole_forward_passes(pair: TwoStates, direction
 def test_chunks_and_batches_of_any_size_give_the_same(pair: TwoStates, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = diverge(pair, TEXTS)
     monkeypatch.setattr(divergence, "CHUNK_LOGITS", 3 * len(pair.lm.tokenizer))
-    monkeypatch.setattr(divergence, "BATCH_TOKENS", 1)
+    monkeypatch.setattr(divergence, "LEAST_POSITIONS", 1)
+    monkeypatch.setattr(visits, "BATCH_TOKENS", 1)
     for one, other in zip(measured(whole), measured(diverge(pair, TEXTS)), strict=True):
         assert one.kl_full_nats == pytest.approx(other.kl_full_nats, abs=1e-6)
         assert one.id == other.id

@@ -1,0 +1,95 @@
+"""Reading texts with one state of a model: hidden states by batch, and a copy of the projection where it must last.
+
+A hidden size a position is kept instead of a vocabulary. Texts of equal length share a batch, so nothing is padded and
+nothing needs a mask. Does not know what the states are compared by.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from analysis.language.projection import Projection, check_projection, hidden_states
+from analysis.language.tokens import EncodedText, check_same_tokens, encode_texts
+from analysis.records import Progress, RestoreSpec, Text, check_cancelled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from analysis.language.load import LanguageModel
+
+State = Literal["base", "tuned"] | RestoreSpec
+BATCH_TOKENS = 2048  # of one forward pass; bounds its activations
+
+
+class ModelState(Protocol):
+    """One resident model that can be put into any state of a pair."""
+
+    lm: LanguageModel
+
+    def enter(self, state: State) -> None: ...
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a state leaves behind: its projection, and per batch hidden states (rows, length - 1, hidden) on the CPU."""
+
+    hidden: tuple[Tensor, ...]
+    head: Projection
+
+
+def read_texts(lm: LanguageModel, texts: Sequence[Text]) -> tuple[tuple[EncodedText, ...], tuple[tuple[int, ...], ...]]:
+    """The texts as ids, and batches of their places, equal length within a batch; LanguageError for unusable texts."""
+    encoded = encode_texts(lm.tokenizer, texts, context_of(lm))
+    check_projection(lm, encoded[0].ids)
+    return encoded, tuple(_equal_lengths(encoded))
+
+
+def read_all(
+    pairmodel: ModelState,
+    state: State,
+    texts: Sequence[Text],
+    encoded: Sequence[EncodedText],
+    batches: Sequence[tuple[int, ...]],
+    progress: Progress,
+) -> Visit:
+    """Every batch read by this state, kept apart from the weights of the next one."""
+    pairmodel.enter(state)
+    lm = pairmodel.lm
+    hidden = tuple(states.cpu() for _, states in read_batches(lm, texts, encoded, batches, progress))
+    return Visit(hidden, Projection.of(lm).copy())
+
+
+def read_batches(
+    lm: LanguageModel,
+    texts: Sequence[Text],
+    encoded: Sequence[EncodedText],
+    batches: Sequence[tuple[int, ...]],
+    progress: Progress,
+) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    """Each batch with its hidden states (rows, length - 1, hidden); what would follow the last token is not asked.
+
+    Raises LanguageError where this model's tokenizer cuts the texts into other ids than `encoded`.
+    """
+    check_same_tokens(encoded, encode_texts(lm.tokenizer, texts, context_of(lm)))
+    for done, batch in enumerate(batches):
+        check_cancelled(progress)
+        progress.report(done, len(batches))
+        yield batch, hidden_states(lm, [encoded[n].ids for n in batch])[:, :-1]
+
+
+def context_of(lm: LanguageModel) -> int:
+    """Tokens the model reads at most."""
+    return getattr(lm.model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
+
+
+def _equal_lengths(encoded: Sequence[EncodedText]) -> Iterator[tuple[int, ...]]:
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for n, one in enumerate(encoded):
+        by_length[len(one)].append(n)
+    for length, members in by_length.items():
+        size = max(1, BATCH_TOKENS // length)
+        yield from (tuple(members[at : at + size]) for at in range(0, len(members), size) if length > 1)
