@@ -152,6 +152,15 @@ class KnowledgeWork(CountWork):
         count = self.count(comparison, spec, progress)
         return make_stop(spec, count, restored, tuned=tuned, base=base, questions=self.question_set(asking).questions)
 
+    def evaluation_digest(self, comparison: Comparison, state: State, asking: Asking) -> str:
+        """The store's name of this state's answers, once they were asked; "" before."""
+        profile = self.known_profile(comparison, arithmetic_of(state))
+        if profile is None:
+            return ""
+        source = comparison.base if state == "base" and _stands_alone(profile) else model_folder(comparison)
+        key = self._known_key(self._weights_part(comparison, state), comparison, asking, source)
+        return key_digest(key) if key else ""
+
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
         """Every evaluated stop of this pair and asking, by strategy, seed and percent; evaluations without rows."""
         from analysis.knowledge.stops import make_stop

@@ -85,6 +85,11 @@ class PairWork:
         stored = self.store.get(_profile_key(*ids, arithmetic))
         return self._keep_profile(UpdateProfile.from_stored(stored)) if stored else None
 
+    def forget_profile(self, base_id: str, tuned_id: str) -> None:
+        """Remove a pass from the store, where the tuned checkpoint goes away too: one more pass brings it back."""
+        self.store.delete(_profile_key(base_id, tuned_id, "exact"))
+        self._profiles.pop(digest([base_id, tuned_id, "exact"]), None)
+
     def write_restored(
         self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None
     ) -> WriteReport:

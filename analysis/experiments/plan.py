@@ -24,8 +24,8 @@ MIX = "mix:"
 class Training:
     """What is trained on and how: every level x size x seed x variant is one tuned model.
 
-    `levels`: "0" to "4", "all", or "mix:0+4" (equal parts, as far as the facts go). `sizes`: facts, 0 means all there
-    are. `relations` are those trained on; tests on them are in-domain, on the others out-of-domain.
+    `levels`: "0" to "4", "all", or a mix: "mix:0+4" (equal parts) or "mix:0=0.25,4=0.75". `sizes`: facts, 0 means
+    all there are. `relations` are those trained on; tests on them are in-domain, on the others out-of-domain.
     """
 
     levels: tuple[str, ...] = LEVELS
@@ -106,11 +106,21 @@ class Plan:
             raise SpecError(f"The plan {self.name} cannot be run as written.", items=problems)
 
 
-def levels_of(level: str) -> tuple[int, ...]:
-    """The mastery levels that a plan's level stands for: all five for "all"."""
-    if level == "all":
-        return tuple(int(name) for name in LEVELS)
-    return tuple(int(name) for name in level.removeprefix(MIX).split("+"))
+def level_of(level: str) -> int | None:
+    """The one mastery level that a plan's level names; None for a mix and for all."""
+    return int(level) if level in LEVELS else None
+
+
+def mix_of(level: str) -> dict[int, float]:
+    """The shares (0-1) of the mastery levels in a plan's mix; empty for what is no mix. ValueError for no such text."""
+    if not level.startswith(MIX):
+        return {}
+    text = level.removeprefix(MIX)
+    if "=" not in text:
+        names = text.split("+")
+        return {int(name): 1 / len(names) for name in names}
+    pairs = [part.split("=") for part in text.split(",")]
+    return {int(name): float(share) for name, share in pairs}
 
 
 def _name_problems(name: str) -> Iterator[str]:
@@ -126,15 +136,23 @@ def _train_problems(train: Training) -> Iterator[str]:
         if len(set(values)) < len(values):
             yield f"train.{name} names something twice: {', '.join(map(str, values))}"
     for level in train.levels:
-        parts = level.removeprefix(MIX).split("+")
-        if level != "all" and not (all(part in LEVELS for part in parts) and len(set(parts)) == len(parts)):
-            yield f'train.levels holds {level!r}: write 0 to 4, "all", or a mix like "mix:0+4"'
+        if level not in (*LEVELS, "all") and not _is_mix(level):
+            yield f'train.levels holds {level!r}: write 0 to 4, "all", or a mix like "mix:0+4" or "mix:0=0.25,4=0.75"'
     yield from (f"train.sizes holds {size}: give 1 or more, or 0 for all facts" for size in train.sizes if size < 0)
     if not 0 < train.learning_rate < 1:
         yield f"train.learning_rate is {train.learning_rate}: give a number between 0 and 1, like 1e-5"
     for name in ("batch_size", "epochs"):
         if getattr(train, name) < 1:
             yield f"train.{name} is {getattr(train, name)}: give 1 or more"
+
+
+def _is_mix(level: str) -> bool:
+    try:
+        shares = mix_of(level)
+    except ValueError:
+        return False
+    whole = abs(sum(shares.values()) - 1) < 1e-6
+    return whole and all(str(name) in LEVELS and share > 0 for name, share in shares.items())
 
 
 def _restore_problems(restore: Restoring) -> Iterator[str]:

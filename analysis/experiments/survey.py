@@ -1,0 +1,160 @@
+"""Looks at everything a plan needs before anything runs: the base, its questions, the facts of every level, the disk.
+
+Every problem is collected and told at once, each with its way out. Reads headers and questions, no weight that was
+hashed before; knows no store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.errors import PalimpsestError, SpecError
+from analysis.experiments.data import PlanData, load_data, wanted
+from analysis.experiments.plan import Plan
+from analysis.records import Progress, Question
+from analysis.training.facts import fact_problems
+from analysis.weights.checkpoint import Checkpoint, open_checkpoint
+from analysis.weights.identity import Memory, content_id
+
+ANSWER_BYTES = 250  # of one stored answer: ids, text, scores, compressed; measured on the demo
+STATE_BYTES = 6_000  # of one stored evaluation beside its answers
+PROFILE_FACTOR = 3.1  # of a profile against the tuned checkpoint, where the stored values are kept with it
+DIFFERENCE_FACTOR = 0.5  # of a packed difference against the tuned checkpoint; measured on the demo
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a plan that can run is made of. `facts` counts the facts that can be trained on by level (None: unknown).
+
+    `asked_in`, `asked_out`: questions asked at every stop. Bytes are of the base's weights, of what the plan keeps at
+    its end (estimated) and of what is free where the results go.
+    """
+
+    base_id: str
+    companions: str
+    data_ids: tuple[str, ...]
+    facts: dict[int | None, int]
+    asked_in: int
+    asked_out: int
+    base_bytes: int
+    kept_bytes: int
+    free_bytes: int
+
+
+def survey(plan: Plan, home: Path, memory: Memory, progress: Progress | None = None) -> Survey:
+    """Everything the plan needs, or SpecError with all that is missing."""
+    problems: list[str] = []
+    base = _open(plan, problems)
+    data = _load(plan, problems)
+    if data is not None:
+        problems += _data_problems(plan, data)
+    if base is not None:
+        problems += [*_prompt_problems(plan), *_variant_problems(plan, base)]
+    kept, free = _disk(plan, base, data), _free_bytes(home)
+    if kept > free:
+        problems.append(
+            f"the disk: the plan keeps about {_gigabytes(kept)}, and {home} has {_gigabytes(free)} free: free some, "
+            f'set PALIMPSEST_HOME to another disk, or write run.keep = "drop" (now {plan.run.keep!r})'
+        )
+    if problems or base is None or data is None:
+        raise SpecError(f"The plan {plan.name} cannot be run.", items=problems)
+    from analysis.language.companions import companions_id
+
+    return Survey(
+        base_id=content_id(base, memory, progress),
+        companions=companions_id(plan.base),
+        data_ids=tuple(data.identity()),
+        facts=dict(Counter(question.level for question in data.train)),
+        asked_in=_asked(plan.measure.in_domain, data.inside),
+        asked_out=_asked(plan.measure.out_of_domain, data.outside),
+        base_bytes=_bytes(base),
+        kept_bytes=kept,
+        free_bytes=free,
+    )
+
+
+def _open(plan: Plan, problems: list[str]) -> Checkpoint | None:
+    try:
+        return open_checkpoint(plan.base)
+    except PalimpsestError as error:
+        problems.append(_line("base", error))
+        return None
+
+
+def _load(plan: Plan, problems: list[str]) -> PlanData | None:
+    try:
+        return load_data(plan.questions, plan.mastery, plan.train.relations)
+    except PalimpsestError as error:
+        problems.append(_line("questions", error))
+        return None
+
+
+def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
+    for level in plan.train.levels:
+        for size in plan.train.sizes:
+            for problem in fact_problems(data.train, wanted(level, size)):
+                yield f"train, level {level}, size {size or 'all'}: {problem}"
+    for name, questions in (("in_domain", data.inside), ("out_of_domain", data.outside)):
+        asked = getattr(plan.measure, name)
+        if not questions and asked != 0 and (name == "in_domain" or asked is not None):
+            yield f"measure.{name}: the test split has no such questions: write measure.{name} = 0 to ask none"
+    if plan.measure.kl and not any(question.level == 4 for question in data.inside):
+        yield "measure.kl: no in-domain test question is of level 4: give the mastery table, or write kl = false"
+
+
+def _prompt_problems(plan: Plan) -> Iterator[str]:
+    from analysis.knowledge.prompts import resolve_prompt
+
+    try:
+        resolve_prompt(plan.prompt)
+    except PalimpsestError as error:
+        yield _line("prompt", error)
+
+
+def _variant_problems(plan: Plan, base: Checkpoint) -> Iterator[str]:
+    from analysis.training.settings import part_problems
+    from analysis.weights.names import place
+
+    places = [place(name) for name in base.tensors]
+    layers = {each.layer for each in places if each.layer is not None}
+    for variant in plan.train.variants:
+        for problem in part_problems(variant, layers, {each.module for each in places}):
+            yield f"train.variants, {variant.name}: {problem}"
+
+
+def _disk(plan: Plan, base: Checkpoint | None, data: PlanData | None) -> int:
+    """About how many bytes the plan keeps: answers of every state, and tuned checkpoints as they are kept."""
+    if base is None or data is None:
+        return 0
+    tuned, measure = _bytes(base), plan.measure
+    kept = {"keep": tuned * (1 + PROFILE_FACTOR), "difference": tuned * DIFFERENCE_FACTOR, "drop": 0.0}[plan.run.keep]
+    asked = _asked(measure.in_domain, data.inside) + _asked(measure.out_of_domain, data.outside)
+    answers = 1 + len(plan.restore.percents) * len(plan.restore.strategies)
+    models = len(plan.train.levels) * len(plan.train.sizes) * len(plan.train.seeds) * len(plan.train.variants)
+    at_work = 2 * tuned * (1 + PROFILE_FACTOR)
+    return int(models * (kept + answers * (asked * ANSWER_BYTES + 2 * STATE_BYTES)) + at_work)
+
+
+def _asked(limit: int | None, questions: tuple[Question, ...]) -> int:
+    return len(questions) if limit is None else min(limit, len(questions))
+
+
+def _bytes(base: Checkpoint) -> int:
+    return sum(entry.nbytes for entry in base.tensors.values())
+
+
+def _free_bytes(home: Path) -> int:
+    there = next(path for path in (home, *home.parents) if path.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+def _line(name: str, error: PalimpsestError) -> str:
+    return f"{name}: {' '.join([error.message, *error.items[:3]])}"

@@ -1,0 +1,126 @@
+"""A plan's tuned models on disk: trained where they are not there, unpacked where only their difference is, put away
+as the plan asks once they are measured. Each lies under `tuned/` of the home folder, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from analysis.experiments.data import load_data, wanted
+from analysis.experiments.grid import Cell
+from analysis.experiments.plan import Keep
+from analysis.records import Progress, Question, ResultKey
+from cache.asked import Comparison
+from cache.experiments.folder import KeyedCell
+
+if TYPE_CHECKING:
+    from cache.work import Workspace
+
+CARD = "palimpsest.json"
+PACKED = ".difference"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned model as it lies on disk: its folder, the facts it was trained on in order, the last training loss.
+
+    `trained_seconds` is what its training took just now, 0 where it was there or unpacked.
+    """
+
+    folder: Path
+    facts: tuple[str, ...]
+    loss: float | None
+    trained_seconds: float
+
+
+@contextmanager
+def tuned_model(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> Iterator[Tuned]:
+    """The cell's tuned model, held against other processes as long as the block runs."""
+    with workspace.store.lock(ResultKey("tuned", 1, {"folder": keyed.tuned}), progress):
+        folder = workspace.home / "tuned" / keyed.tuned
+        seconds = _make(keyed.cell, folder, progress) if not folder.is_dir() else 0.0
+        card = msgspec.json.decode((folder / CARD).read_bytes())
+        loss = card["loss"][-1][1] if card.get("loss") else None
+        yield Tuned(folder, tuple(card["facts"]), loss, seconds)
+
+
+def put_away(workspace: Workspace, keyed: KeyedCell, keep: Keep, ids: tuple[str, str], progress: Progress) -> None:
+    """Keep, pack or drop a measured checkpoint; an adapter is small and is packed by being kept.
+
+    What its pass left in the store goes with it: it is counted again in a moment when the checkpoint is back.
+    """
+    folder = workspace.home / "tuned" / keyed.tuned
+    if keep == "keep" or not folder.is_dir():
+        return
+    if keep == "difference":
+        if not (folder / "model.safetensors").is_file() and (folder / "adapter_config.json").is_file():
+            return
+        packed = _packed(folder)
+        if not packed.is_dir():
+            from analysis.weights.difference import pack
+
+            pack(keyed.cell.base, folder, packed, ids=ids, progress=progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    workspace.forget_profile(*ids)
+
+
+def bring_back(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> Comparison:
+    """The pair of a cell with its tuned checkpoint on disk: unpacked, or trained again as the cell's key says."""
+    with tuned_model(workspace, keyed, progress) as tuned:
+        return Comparison(keyed.cell.base, str(tuned.folder))
+
+
+def trained_facts(cell: Cell, ids: Sequence[str]) -> tuple[Question, ...]:
+    """The facts of these ids, in the question file's order."""
+    wanted_ids = set(ids)
+    return tuple(question for question in _pool(cell) if question.id in wanted_ids)
+
+
+def _make(cell: Cell, folder: Path, progress: Progress) -> float:
+    if _packed(folder).is_dir():
+        from analysis.weights.difference import unpack
+
+        unpack(cell.base, _packed(folder), folder, progress)
+        return 0.0
+    began = time.perf_counter()
+    _train(cell, folder, progress)
+    return time.perf_counter() - began
+
+
+def _train(cell: Cell, folder: Path, progress: Progress) -> None:
+    from analysis.training.sft import fine_tune
+
+    asked = wanted(cell.level, cell.size)
+    mix: dict[str, Any] = {"mix": dict(asked.mix)} if asked.mix else {}
+    fine_tune(
+        cell.base,
+        folder,
+        _pool(cell),
+        size=asked.size,
+        level=asked.level,
+        **mix,
+        seed=cell.seed,
+        learning_rate=cell.learning_rate,
+        batch_size=cell.batch_size,
+        epochs=cell.epochs,
+        variant=cell.variant,
+        prompt=cell.prompt,
+        threads=cell.threads,
+        progress=progress,
+    )
+
+
+def _pool(cell: Cell) -> tuple[Question, ...]:
+    return load_data(cell.questions, cell.mastery, cell.relations).train
+
+
+def _packed(folder: Path) -> Path:
+    return folder.with_name(folder.name + PACKED)
