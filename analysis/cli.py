@@ -359,6 +359,7 @@ def demo(
     if prepare:
         terminal.answer(msgspec.to_builtins(world, enc_hook=str), as_json)
         return
+    _workspace().demo_finding(terminal.progress())  # so that the first page tells a finished finding
     from analysis.serving import serve_dashboard
 
     serve_dashboard(port, open_browser=True)

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Workspace", "default_home"]
 
-LONG_WORK = ("sweep", "prepare_demo", "mastery", "run_plan")
+DEMO_LIMIT = 500  # of the demo's questions: as many as answer while one waits
+FIRST_LOOK = "level-0-1920"  # of the demo's pairs: most data on facts the base did not know
+LONG_WORK = ("demo_finding", "sweep", "prepare_demo", "mastery", "run_plan")
 
 
 def default_home() -> Path:
@@ -65,6 +67,30 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestion
         for pair in world.pairs:  # also compiles the kernels, so that the first page need not
             self.profile(Comparison(str(pair.base), str(pair.tuned)), progress=progress)
         return world
+
+    def demo_finding(self, progress: Progress | None = None) -> None:
+        """Prepare the demo and everything its first page tells: the paper's sweep of the pair that was hurt most."""
+        self.prepare_demo(progress)
+        found = self._first_look()
+        if found is not None:
+            pair, asking = found
+            self.sweep(pair, asking, progress=progress)
+            self.remember_asking(asking)
+            self.remember(pair)
+
+    def known_demo_finding(self) -> tuple[Comparison, Asking] | None:
+        """The demo's finished finding where it stands in the store and nothing else was looked at since."""
+        found = self._first_look()
+        if found is None or self.recent()[:1] != found[:1] or not self.known_stops(*found):
+            return None
+        return found
+
+    def _first_look(self) -> tuple[Comparison, Asking] | None:
+        demo = self.demo()
+        if demo is None or FIRST_LOOK not in demo.tuned:
+            return None
+        pair = Comparison(str(demo.base), str(demo.tuned[FIRST_LOOK]))
+        return pair, Asking(str(demo.questions), mastery=str(demo.mastery), limit=DEMO_LIMIT)
 
     def recent(self) -> tuple[Comparison, ...]:
         """Pairs loaded before, newest first."""

@@ -45,6 +45,17 @@ def active_pair() -> None:
                 st.page_link("updates.py", label="Updates", icon=":material/grid_on:")
 
 
+def finished_finding() -> None:
+    """Where nothing is loaded and the demo's finding is there: the way to it."""
+    found = workspace().known_demo_finding() if selection.comparison() is None else None
+    if found is None:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="first-look"):
+        st.markdown("**New here?** The demo holds a finished finding, with a short guide through it.")
+        if st.button("Show me", type="primary", icon=":material/auto_awesome:", on_click=selection.choose, args=found):
+            st.switch_page("overview.py")
+
+
 def demo_pairs() -> None:
     st.subheader("The demo world")
     st.caption(
@@ -70,13 +81,13 @@ def demo_pairs() -> None:
 def prepare_demo() -> None:
     if progress.watch(st.session_state.get("demo_job"), key="demo"):
         return
-    st.markdown("The base is shipped; its fine-tuned models are made on this machine, in about a minute.")
+    st.markdown("The base is shipped; its fine-tuned models are made and asked on this machine, in about a minute.")
     st.button("Prepare the demo", type="primary", on_click=start_demo, icon=":material/science:")
 
 
 def start_demo() -> None:
     watcher = selection.watcher("demo")
-    job = workspace().start("Prepare the demo", "prepare_demo", watcher=watcher, page="compare")
+    job = workspace().start("Prepare the demo", "demo_finding", watcher=watcher, page="compare")
     st.session_state["demo_job"] = selection.announced(job)
 
 
@@ -143,6 +154,7 @@ st.markdown(
     "their base values, and ask again."
 )
 active_pair()
+finished_finding()
 left, right = st.columns(2, gap="large")
 with left, shown_errors():
     demo_pairs()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.figures import numbers
 from cache.memo import workspace
-from cache.work import Asking, Comparison
+from cache.work import DEMO_LIMIT, Asking, Comparison
 from pages.components import prompt_view, selection
 from pages.components.notices import shown_errors
 from pages.components.words import MASTERY, plain
@@ -35,7 +35,7 @@ def demo_asking() -> Asking | None:
     demo = workspace().demo()
     if demo is None:
         return None
-    return Asking(str(demo.questions), mastery=str(demo.mastery), limit=selection.DEMO_LIMIT)
+    return Asking(str(demo.questions), mastery=str(demo.mastery), limit=DEMO_LIMIT)
 
 
 def asking_for(pair: Comparison) -> Asking | None:

@@ -20,7 +20,6 @@ from pages.components.address import from_address, to_address
 __all__ = ["from_address", "to_address"]  # what holds a page's widgets to the address: pages.components.address
 
 ID_LENGTH = 16
-DEMO_LIMIT = 500
 ANNOUNCED = "jobs_announced"
 ASKED = "references_asked"  # what this session has queued by itself, each once
 QUESTION, SLICE = "chosen_question", "chosen_slice"  # in the session; "question" and "slice" in the address

@@ -83,7 +83,7 @@ def test_a_value_the_page_does_not_know_is_left_out_and_told(
 def test_a_link_to_a_pair_this_store_never_saw_names_it_and_says_what_to_do(
     open_page: Open, pair: Comparison, asking: Asking
 ) -> None:
-    app = open_page("overview")
+    app = open_page("restore")
     app.query_params["v"], app.query_params["pair"] = address.SCHEMA, "0" * selection.ID_LENGTH
     app.query_params["about"] = selection.about(Comparison("/there/llama", "/there/llama-sft"), asking)
     app.run()
