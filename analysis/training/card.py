@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ LIBRARIES = ("torch", "transformers", "accelerate", "peft")
 class SftReport:
     """What a fine-tuning did, as its card in the tuned folder says it.
 
-    `loss` holds (step, mean training loss per answer token in nats over the steps since the last point). `facts` are
-    the ids of the questions trained on, in the order drawn; `size` is what was asked for (None: all), `n` what was got.
-    `seconds` is the training alone, without loading and saving.
+    `loss` holds (step, mean training loss per answer token in nats over the steps since the last point); what a variant
+    adds to the loss is not in it. `facts` are the ids of the questions trained on, in the order drawn; `size` is what
+    was asked for (None: all), `n` what was got, `by_level` and `by_relation` how many of each (level "" where unknown).
+    `mix` holds level -> share where several were mixed. `seconds` is the training alone, without loading and saving;
+    `resumed` says whether it went on from a checkpoint.
     """
 
     base: str
@@ -45,6 +47,13 @@ class SftReport:
     seconds: float
     versions: dict[str, str]
     facts: tuple[str, ...]
+    variant: dict[str, Any] = field(default_factory=lambda: {"name": "sft"})
+    mix: dict[str, float] = field(default_factory=dict)
+    relations: tuple[str, ...] | None = None
+    by_level: dict[str, int] = field(default_factory=dict)
+    by_relation: dict[str, int] = field(default_factory=dict)
+    processes: int = 1
+    resumed: bool = False
 
 
 def library_versions() -> dict[str, str]:
@@ -55,3 +64,12 @@ def library_versions() -> dict[str, str]:
 def write_card(report: SftReport, folder: Path) -> None:
     """Put the report into the folder as its card."""
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode({"kind": "sft", **asdict(report)})))
+
+
+def read_card(folder: Path) -> SftReport | None:
+    """The card of a fine-tuned folder; None where it has none, or one of another kind (a restored checkpoint's)."""
+    try:
+        fields = msgspec.json.decode((folder / CARD).read_bytes())
+        return msgspec.convert(fields, SftReport) if fields.pop("kind", "") == "sft" else None
+    except (OSError, AttributeError, msgspec.MsgspecError):
+        return None

@@ -1,34 +1,37 @@
 """Supervised fine-tuning on closed-book questions: facts drawn, trained on, and a complete checkpoint written.
 
-The paper (arXiv 2509.16596): its prompt format, loss on the answer only; its other settings stand in `trainer`. Weights
-are trained in float32 and saved in the dtype the base is stored in. Knows no pages and no store; a folder appears under
-its name only when it is whole.
+The paper (arXiv 2509.16596): its prompt format, loss on the answer only; its other settings stand in `settings`.
+Weights are trained in float32 and saved in the dtype the base is stored in. Knows no pages and no store; a folder
+appears under its name only when it is whole.
 """
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import TrainingError
 from analysis.folders import whole_folder
-from analysis.knowledge.prompts import encode_example, resolve_prompt
-from analysis.knowledge.questions import QuestionSet, load_questions
-from analysis.records import Progress, Question, Silent
+from analysis.knowledge.prompts import Prompt, encode_example, resolve_prompt
+from analysis.records import MASTERY_LEVELS, Progress, Question, Silent
+from analysis.training.asked import Asked, Source, ask, wanted_facts
 from analysis.training.card import SftReport, library_versions, write_card
-from analysis.training.facts import draw_facts
-from analysis.training.trainer import CLIP_NORM, LORA, SCHEDULE, WEIGHT_DECAY, Settings, train
+from analysis.training.resuming import resumable
+from analysis.training.saving import save
+from analysis.training.settings import CLIP_NORM, PAPER_LEARNING_RATE, SCHEDULE, WEIGHT_DECAY, Settings
+from analysis.training.trainer import Sample, Saving, Trained, train
 from analysis.training.variants import PLAIN, Variant
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
+    from analysis.weights.identity import Memory
 
-Source = str | Path | QuestionSet | Iterable[Question]
+CHECKPOINT_SECONDS = 60.0
 
 
 def fine_tune(
@@ -39,8 +42,10 @@ def fine_tune(
     size: int | None,
     seed: int = 0,
     level: int | None = None,
+    mix: Mapping[int, float] | None = None,
+    relations: Sequence[str] | None = None,
     mastery: str | Path | None = None,
-    learning_rate: float = 1e-5,
+    learning_rate: float = PAPER_LEARNING_RATE,
     batch_size: int = 8,
     epochs: int = 1,
     lora: bool = False,
@@ -48,86 +53,186 @@ def fine_tune(
     prompt: str = "paper",
     device: str = "auto",
     threads: int | None = None,
+    resume: bool = True,
+    checkpoint_seconds: float | None = CHECKPOINT_SECONDS,
+    memory: Memory | None = None,
     progress: Progress | None = None,
 ) -> SftReport:
     """Fine-tune `base` on `size` facts (None: all) of `level` (None: of any) and write a complete checkpoint to `out`.
 
-    `questions`: the training questions with their levels, or a file of them with the `mastery` table that
-    gives the levels: its train split, in-domain as in the paper (all of it, where nothing is in-domain).
-    `out`, a folder that does not exist yet, gets the weights as safetensors (with `lora`, a PEFT adapter in float32),
-    the base's tokenizer files byte for byte, and palimpsest.json, the report as JSON. `threads` is torch's number of
-    CPU threads while training (None: as it is); the same arguments and threads give the same weights. Raises
-    TrainingError for settings, sizes and an `out` that cannot be, LanguageError and CheckpointError for a base that
-    cannot be read; nothing is left behind on cancelling.
-    """
-    from analysis.language.load import load_model
-    from analysis.weights.checkpoint import open_checkpoint
-    from analysis.weights.identity import content_id
+    `questions`: the training questions with their levels, or a file of them with the `mastery` table that gives the
+    levels: its train split, in-domain as in the paper (all of it, where nothing is in-domain or `relations` are named).
+    `mix`: level -> share instead of one level. `variant` says how; `lora` is short for Variant("lora").
 
-    lora = lora or variant.name == "lora"
-    if variant.name not in ("sft", "lora"):
-        raise TrainingError(f"The variant {variant.name} is not built yet.")
-    settings = Settings(learning_rate, batch_size, epochs, seed, lora)
-    _check(settings, Path(out), threads)
-    facts = draw_facts(_questions(questions, mastery), size=size, level=level, seed=seed)
-    progress = progress or Silent()
-    progress.report(0, 1, "loading the base model")
-    checkpoint = open_checkpoint(base)
-    stored_dtype = "float32" if lora else checkpoint.dtype.split(" + ")[0]  # of several, the commonest
-    lm = load_model(base, dtype="float32", device=device)
+    `out`, a folder that does not exist yet, gets the weights as safetensors (of LoRA a PEFT adapter in float32), the
+    base's tokenizer files byte for byte, and palimpsest.json, the report as JSON. `threads` is torch's number of CPU
+    threads while training (None: as it is); the same arguments and threads give the same weights.
+
+    Every `checkpoint_seconds` (None: never), and when cancelled, what is needed to go on is kept in a hidden folder
+    beside `out`; the same call then goes on there (`resume`) to the same weights, bit for bit on a CPU. Raises
+    TrainingError with everything that cannot be before anything runs, LanguageError and CheckpointError for a base that
+    cannot be read, StoreError where `out` cannot be written.
+    """
+    settings = Settings(learning_rate, batch_size, epochs, seed, _with_lora(variant, lora))
+    asked = ask(
+        base,
+        Path(out),
+        questions,
+        wanted_facts(size, level, mix, relations),
+        settings,
+        mastery=mastery,
+        threads=threads,
+        checkpoints=checkpoint_seconds is not None,
+    )
     how = resolve_prompt(prompt)
-    examples = [encode_example(lm.tokenizer, how, fact.question, fact.answers[0]) for fact in facts]
-    with cpu_threads(threads) as used, whole_folder(Path(out)) as folder:
-        started = time.perf_counter()
-        trained = train(lm, examples, settings, progress)
-        seconds = time.perf_counter() - started
-        _save(trained.model, lm, folder, stored_dtype)
-        report = SftReport(
-            base=str(base),
-            base_id=content_id(checkpoint),
-            level=level,
-            size=size,
-            n=len(facts),
-            **(asdict(settings) | {"lora": dict(LORA) if lora else None}),
-            prompt=how.template,
-            schedule=SCHEDULE,
-            weight_decay=WEIGHT_DECAY,
-            clip_norm=CLIP_NORM,
-            trained_dtype="float32",
-            stored_dtype=stored_dtype,
-            threads=used,
-            device=lm.device,
-            steps=trained.steps,
-            loss=trained.loss,
-            seconds=seconds,
-            versions=library_versions(),
-            facts=tuple(fact.id for fact in facts),
-        )
-        write_card(report, folder)
-    progress.report(1, 1, "done")
+    keeping = _Keeping(resume, checkpoint_seconds)
+    with cpu_threads(threads) as used, _tuned_folder(asked.out) as folder:
+        report = _run(_Run(asked, how, device, used, str(base)), folder, keeping, memory, progress or Silent())
+    (progress or Silent()).report(1, 1, "done")
     return report
 
 
-def _questions(source: Source, mastery: str | Path | None) -> Iterable[Question]:
-    if isinstance(source, str | Path):
-        questions = load_questions(source, split="train", mastery=mastery).questions
-        return [question for question in questions if question.domain == "in"] or questions
-    if mastery is not None:
-        raise TrainingError("A mastery table goes with a question file; questions already loaded carry their levels.")
-    return source.questions if isinstance(source, QuestionSet) else source
+@dataclass(frozen=True)
+class _Keeping:
+    resume: bool
+    seconds: float | None
 
 
-def _check(settings: Settings, out: Path, threads: int | None) -> None:
-    problems = []
-    if out.exists():
-        problems.append(f"{out} exists already: give a folder that does not, or remove it")
-    if not 0 < settings.learning_rate < 1:
-        problems.append(f"learning_rate is {settings.learning_rate}: give a number between 0 and 1, like 1e-5")
-    for name, value in (("batch_size", settings.batch_size), ("epochs", settings.epochs), ("threads", threads or 1)):
-        if value < 1:
-            problems.append(f"{name} is {value}: give 1 or more")
-    if problems:
-        raise TrainingError("This fine-tuning cannot be run as asked.", items=problems)
+@dataclass(frozen=True)
+class _Run:
+    """One fine-tuning, all that its weights depend on within reach."""
+
+    asked: Asked
+    prompt: Prompt
+    device: str
+    threads: int
+    base: str
+
+    def identity(self, base_id: str, device: str) -> dict[str, Any]:
+        """Everything the weights depend on, as names and plain values."""
+        settings = self.asked.settings
+        return {
+            "base": base_id,
+            "facts": [(fact.id, fact.question, fact.answers[0], fact.level) for fact in self.asked.facts],
+            "prompt": [self.prompt.template, self.prompt.answer],
+            "learning_rate": settings.learning_rate,
+            "batch_size": settings.batch_size,
+            "epochs": settings.epochs,
+            "seed": settings.seed,
+            "variant": settings.variant.identity(),
+            "device": device,
+            "threads": self.threads,
+            "processes": _processes(),
+            "versions": library_versions(),
+        }
+
+
+def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, progress: Progress) -> SftReport:
+    from analysis.language.load import choose_device, load_model
+    from analysis.weights.identity import Forgetful, content_id
+
+    asked, variant = run.asked, run.asked.settings.variant
+    progress.report(0, 1, "loading the base model")
+    base_id = content_id(asked.base, memory or Forgetful(), progress)
+    device = choose_device(run.device)
+    with _kept(asked.out, run.identity(base_id, device), keeping) as saving:
+        lm = load_model(run.base, dtype="float32", device="cpu" if _processes() > 1 else device)
+        samples = [_sample(lm, run.prompt, fact, variant) for fact in asked.facts]
+        trained = train(lm, samples, asked.settings, progress, saving, use_cpu=device == "cpu")
+        stored_dtype = (
+            "float32" if asked.settings.lora else asked.base.dtype.split(" + ")[0]
+        )  # of several the commonest
+        save(trained, lm, folder, stored_dtype)
+        report = _report(run, trained, base_id, stored_dtype, device)
+        resumed = saving is not None and saving.place.latest is not None
+        if _is_first():
+            write_card(replace(report, resumed=resumed), folder)
+    return replace(report, resumed=resumed)
+
+
+def _sample(lm: LanguageModel, prompt: Prompt, fact: Question, variant: Variant) -> Sample:
+    example = encode_example(lm.tokenizer, prompt, fact.question, fact.answers[0])
+    return Sample(example.ids, example.labels, rate_of(fact.level, variant))
+
+
+def rate_of(level: int | None, variant: Variant) -> float:
+    """A fact's share of the learning rate, 0-1: with "by-level" from its strength at level 0 in a line to 1 at 4."""
+    if variant.name != "by-level" or level is None:
+        return 1.0
+    lowest = variant.strength or 0.0
+    return lowest + (1 - lowest) * level / MASTERY_LEVELS[-1]
+
+
+def _report(run: _Run, trained: Trained, base_id: str, stored_dtype: str, device: str) -> SftReport:
+    asked, settings = run.asked, run.asked.settings
+    facts, wanted = asked.facts, asked.wanted
+    return SftReport(
+        base=run.base,
+        base_id=base_id,
+        level=wanted.level,
+        size=wanted.size,
+        n=len(facts),
+        seed=settings.seed,
+        prompt=run.prompt.template,
+        learning_rate=settings.learning_rate,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        schedule=SCHEDULE,
+        weight_decay=WEIGHT_DECAY,
+        clip_norm=CLIP_NORM,
+        lora=settings.lora,
+        trained_dtype="float32",
+        stored_dtype=stored_dtype,
+        threads=run.threads,
+        device=device,
+        steps=trained.steps,
+        loss=trained.loss,
+        seconds=trained.seconds,
+        versions=library_versions(),
+        facts=tuple(fact.id for fact in facts),
+        variant=settings.variant.identity(),
+        mix={str(level): share for level, share in wanted.mix},
+        relations=wanted.relations,
+        by_level=_counts("" if fact.level is None else str(fact.level) for fact in facts),
+        by_relation=_counts(fact.relation or "" for fact in facts),
+        processes=_processes(),
+    )
+
+
+def _counts(names: Iterator[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _with_lora(variant: Variant, lora: bool) -> Variant:
+    if lora and variant.name not in ("sft", "lora"):
+        raise TrainingError(f"LoRA and the variant {variant.name} are not combined: ask for one of them.")
+    return Variant("lora") if lora and variant.name == "sft" else variant
+
+
+@contextmanager
+def _kept(out: Path, identity: Mapping[str, Any], keeping: _Keeping) -> Iterator[Saving | None]:
+    """The checkpoints of this training, where any are kept; of several processes the first one's."""
+    if keeping.seconds is None or _processes() > 1:
+        yield None
+        return
+    with resumable(out, identity, resume=keeping.resume) as place:
+        yield Saving(place, keeping.seconds)
+
+
+@contextmanager
+def _tuned_folder(out: Path) -> Iterator[Path]:
+    """The folder to write the tuned model to; of several processes only the first one has it."""
+    with whole_folder(out) if _is_first() else nullcontext(out) as folder:
+        yield folder
+
+
+def _processes() -> int:
+    """Over how many processes torchrun or accelerate spread this training."""
+    return int(os.environ.get("WORLD_SIZE") or 1)
+
+
+def _is_first() -> bool:
+    return int(os.environ.get("RANK") or 0) == 0
 
 
 @contextmanager
@@ -141,24 +246,3 @@ def cpu_threads(threads: int | None) -> Iterator[int]:
         yield threads or before
     finally:
         torch.set_num_threads(before)
-
-
-def _save(trained: Any, lm: LanguageModel, folder: Path, stored_dtype: str) -> None:
-    from safetensors import SafetensorError
-    from transformers import GenerationConfig
-
-    from analysis.language.companions import KINDS, NOT_ASKED
-    from analysis.language.load import torch_dtype
-
-    lm.model.generation_config = (
-        GenerationConfig()
-    )  # the base's own follows as a file: saving would refuse some of them
-    try:
-        trained.to(torch_dtype(stored_dtype)).save_pretrained(folder)
-    except SafetensorError as error:  # how safetensors tells of a full disk
-        raise TrainingError(f"The tuned weights could not be written: {error}. Free space there.") from error
-    for name in ("generation_config.json", "README.md"):  # PEFT's README is an empty form
-        (folder / name).unlink(missing_ok=True)
-    for file in sorted(file for kind in KINDS for file in lm.source.glob(kind)):
-        if file.name not in (*NOT_ASKED, "config.json"):
-            shutil.copyfile(file, folder / file.name)

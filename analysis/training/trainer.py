@@ -1,74 +1,103 @@
-"""Gradient steps through transformers' Trainer, with the paper's settings and nothing else switched on.
+"""Gradient steps through transformers' Trainer (accelerate beneath: one device or several), nothing else switched on.
 
-The paper (arXiv 2509.16596): batches of 8, one epoch, AdamW, cosine schedule without warm-up, learning rate 1e-5. What
-it does not name is Trainer's default: weight decay 0, gradients clipped at norm 1. Knows token ids, not questions.
+Settings and their source stand in `settings`; what a variant does in `losses` and `toward_base`. Knows token ids, not
+questions.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.knowledge.prompts import IGNORED_LABEL, Example
-from analysis.records import Progress
+from analysis.knowledge.prompts import IGNORED_LABEL
+from analysis.records import Progress, check_cancelled
+from analysis.training.curve import Point
+from analysis.training.resuming import Resumable
+from analysis.training.settings import CLIP_NORM, SCHEDULE, WEIGHT_DECAY, Settings
+from analysis.training.variants import part_of
 
 if TYPE_CHECKING:
     from analysis.language.load import LanguageModel
+    from analysis.training.watch import Watch
 
-SCHEDULE = "cosine"
-WEIGHT_DECAY = 0.0
-CLIP_NORM = 1.0
-LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
-LOGGED_POINTS = 50  # of the loss curve, about
+
+class Sample(NamedTuple):
+    """A training example: token ids, labels of the same length with -100 over the prompt, its share of the rate."""
+
+    ids: Sequence[int]
+    labels: Sequence[int]
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to train, once what to train on is drawn; the defaults are the paper's."""
+class Saving:
+    """Where a training keeps what it needs to go on, and the seconds between two checkpoints, at least."""
 
-    learning_rate: float = 1e-5
-    batch_size: int = 8
-    epochs: int = 1
-    seed: int = 0
-    lora: bool = False
+    place: Resumable
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model (with LoRA, its PEFT wrapper), the steps it took and its loss curve, as in SftReport."""
+    """A trained model (with LoRA, its PEFT wrapper), the steps it took, its loss curve and seconds as in SftReport.
+
+    `trainer` knows the processes it is spread over.
+    """
 
     model: Any
+    trainer: Any
     steps: int
-    loss: tuple[tuple[int, float], ...]
+    loss: tuple[Point, ...]
+    seconds: float
 
 
-def train(lm: LanguageModel, examples: list[Example], settings: Settings, progress: Progress) -> Trained:
-    """Train the model in place on these examples; the order of the batches hangs on the seed alone."""
-    from transformers import PrinterCallback, Trainer, set_seed
+def train(
+    lm: LanguageModel,
+    samples: Sequence[Sample],
+    settings: Settings,
+    progress: Progress,
+    saving: Saving | None = None,
+    *,
+    use_cpu: bool = True,
+) -> Trained:
+    """Train the model in place on these samples; the order of the batches hangs on the seed alone.
 
+    With `saving` it goes on from the newest checkpoint there, and leaves one when it is cancelled.
+    """
+    from transformers import PrinterCallback, set_seed
+
+    from analysis.training.losses import trainer_class
+    from analysis.training.toward_base import callbacks_of
     from analysis.training.watch import Watch
 
     set_seed(settings.seed)  # before PEFT draws its first matrices
-    model: Any = lm.model.requires_grad_(True)
-    if settings.lora:
-        model = _add_lora(model)
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
+    model = _make_trainable(lm.model, settings)
+    with _scratch(saving) as folder:
+        trainer = trainer_class(settings.variant)(
             model=model,
-            args=_arguments(settings, scratch, steps=len(examples) // settings.batch_size, device=lm.device),
-            train_dataset=examples,
-            data_collator=pad_right,
-            callbacks=[Watch(progress)],
+            args=_arguments(settings, folder, use_cpu=use_cpu),
+            train_dataset=samples,
+            data_collator=pad_with_rates if settings.variant.name == "by-level" else pad_right,
+            callbacks=callbacks_of(settings.variant, model),
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    curve = [(int(entry["step"]), float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry]
-    return Trained(trainer.accelerator.unwrap_model(trainer.model), trainer.state.global_step, tuple(curve))
+        watch = Watch(trainer, progress, saving)  # last: what it may save is what the others left
+        trainer.add_callback(watch)
+        latest = saving.place.latest if saving else None
+        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    check_cancelled(progress)
+    return _trained(trainer, watch)
 
 
-def pad_right(rows: Sequence[Example]) -> dict[str, Any]:
+def _trained(trainer: Any, watch: Watch) -> Trained:
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return Trained(model, trainer, trainer.state.global_step, tuple(watch.curve.points), watch.seconds)
+
+
+def pad_right(rows: Sequence[Any]) -> dict[str, Any]:
     """A batch as the model takes it: int64 [rows, longest], labels -100 and attention 0 over the padding."""
     import torch
 
@@ -81,18 +110,45 @@ def pad_right(rows: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _add_lora(model: Any) -> Any:
-    from peft import LoraConfig, get_peft_model
+def pad_with_rates(rows: Sequence[Sample]) -> dict[str, Any]:
+    """The same with every row's share of the learning rate: float32 [rows]."""
+    import torch
 
-    model.requires_grad_(False)
-    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **LORA))
+    return pad_right(rows) | {"rates": torch.tensor([row.rate for row in rows])}
 
 
-def _arguments(settings: Settings, scratch: str, *, steps: int, device: str) -> Any:
+def _make_trainable(model: Any, settings: Settings) -> Any:
+    """Gradients for what is trained: all, all but what is frozen, or LoRA's matrices."""
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig()  # the base's own follows as a file: saving would refuse some of them
+    if settings.lora:
+        from peft import LoraConfig, get_peft_model
+
+        model.requires_grad_(False)
+        return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings.lora))
+    model.requires_grad_(True)
+    if settings.variant.name == "freeze":
+        for name in part_of(settings.variant, [name for name, _ in model.named_parameters()]):
+            model.get_parameter(name).requires_grad_(False)
+    return model
+
+
+@contextmanager
+def _scratch(saving: Saving | None) -> Iterator[str]:
+    """The folder Trainer may write to."""
+    if saving is not None:
+        yield str(saving.place.folder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+def _arguments(settings: Settings, folder: str, *, use_cpu: bool) -> Any:
     from transformers import TrainingArguments
 
     return TrainingArguments(
-        output_dir=scratch,
+        output_dir=folder,
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
@@ -101,13 +157,14 @@ def _arguments(settings: Settings, scratch: str, *, steps: int, device: str) -> 
         max_grad_norm=CLIP_NORM,
         seed=settings.seed,
         data_seed=settings.seed,
-        use_cpu=device == "cpu",
-        save_strategy="no",
+        use_cpu=use_cpu,
+        save_strategy="no",  # Watch says when
         eval_strategy="no",
-        logging_steps=max(1, steps * settings.epochs // LOGGED_POINTS),
+        logging_strategy="no",  # the curve is ours: Trainer's forgets on resuming what it had not logged yet
+        logging_nan_inf_filter=False,  # waits for the device at every step
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
-        dataloader_pin_memory=device != "cpu",
+        dataloader_pin_memory=not use_cpu,
         remove_unused_columns=False,
     )

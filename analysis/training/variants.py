@@ -7,10 +7,12 @@ published idea for that, with its source beside it. A record of what is asked fo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from analysis.errors import TrainingError
+from analysis.weights.names import place
 
 VariantName = Literal["sft", "lora", "l2sp", "kl", "freeze", "by-level", "restoring"]
 
@@ -71,6 +73,7 @@ VARIANTS: dict[VariantName, About] = {
 }
 VARIANT_NAMES: tuple[VariantName, ...] = get_args(VariantName)
 EVERY_STEPS = 30
+FROZEN_SHARE = 8  # the paper's Table 11: layers 0 to 3 of 32 are the critical ones
 _NARROWED = ("freeze", "restoring")
 
 
@@ -144,3 +147,23 @@ class Variant:
 
 
 PLAIN = Variant()
+
+
+def part_of(variant: Variant, names: Sequence[str]) -> list[str]:
+    """Which of these parameters the variant's layers and modules mean, in their order.
+
+    Freezing without either means the first eighth of the layers (at least one), whole; restoring without them means
+    every weight of the layers but the norms, the paper's scope.
+    """
+    places = {name: place(name) for name in names}
+    layers = variant.layers
+    if variant.name == "freeze" and layers is None and variant.modules is None:
+        count = 1 + max((at.layer for at in places.values() if at.layer is not None), default=-1)
+        layers = tuple(range(max(1, count // FROZEN_SHARE)))
+    return [
+        name
+        for name, at in places.items()
+        if (layers is None or at.layer in layers)
+        and (variant.modules is None or at.module in variant.modules)
+        and (variant.name == "freeze" or "transformer" in at.regions)
+    ]

@@ -1,29 +1,84 @@
-"""Carries Trainer's steps to a Progress, and its cancelling back: the one callback of ours inside Trainer."""
+"""Carries Trainer's steps to a Progress, its cancelling back, and says when a checkpoint is due."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from analysis.records import Progress, check_cancelled
+from analysis.training.curve import Curve
+from analysis.training.resuming import PREFIX, whole_checkpoint
+
+if TYPE_CHECKING:
+    from analysis.training.trainer import Saving
+
+SAVING_SHARE = 0.05  # of the time: writing a checkpoint of a large model takes minutes
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy
-    """Reports each step with the latest loss; raises Cancelled between steps when nobody wants the model any more."""
+    """Reports each step with the latest loss, and ends the training between two steps when nobody wants it any more.
 
-    def __init__(self, progress: Progress) -> None:
+    With `saving` it then leaves a checkpoint, as it does every so many seconds; without, it raises Cancelled.
+    """
+
+    def __init__(self, trainer: Any, progress: Progress, saving: Saving | None) -> None:
+        self.curve = Curve(1)
+        self._trainer = trainer
         self._progress = progress
-        self._note = "fine-tuning"
+        self._saving = saving
+        self._first_step = 0
+        self._before = 0.0
+        self._started = self._saved = self._asked_at = time.perf_counter()
+        self._saving_took = 0.0
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        """Keep the loss for the next report."""
-        del args, state, control
-        if logs and "loss" in logs:
-            self._note = f"fine-tuning, loss {float(logs['loss']):.3f}"
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before it was taken up again included."""
+        return self._before + time.perf_counter() - self._started
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Go on with what the checkpoint kept."""
+        del args, control
+        self.curve = self._trainer.curve = Curve(state.max_steps)
+        kept = self._saving.place.kept if self._saving else None
+        if kept is not None:
+            self.curve.restore(kept["curve"])
+            self._before, self._first_step = float(kept["seconds"]), int(state.global_step)
+        self._started = self._saved = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Say how far it is; the last hundredth is loading and saving."""
+        del args
+        if self.curve.due(state.global_step):
+            self.curve.take(state.global_step)
+        so_far = self.curve.so_far(state.global_step)
+        loss = f", loss {so_far.last:.3f}" if so_far.last is not None else ""
+        note = f"fine-tuning, step {state.global_step} of {state.max_steps}{loss}"
+        done = (state.global_step - self._first_step) / max(1, state.max_steps - self._first_step)
+        self._progress.report(0.99 * done, 1, note, so_far)
+        if self._progress.cancelled():
+            if self._saving is None:
+                check_cancelled(self._progress)
+            control.should_save = control.should_training_stop = True
+        elif self._saving is not None and self._due() and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The checkpoint just written is whole."""
         del args, control
-        check_cancelled(self._progress)
-        self._progress.report(0.99 * state.global_step / state.max_steps, 1, self._note)
+        if self._saving is None or not state.is_world_process_zero:
+            return
+        folder = self._saving.place.folder / f"{PREFIX}{state.global_step}"
+        if folder.is_dir():  # absent where the disk was full
+            kept = {"step": state.global_step, "seconds": self.seconds, "curve": self.curve.state()}
+            whole_checkpoint(folder, kept)
+        now = time.perf_counter()
+        self._saving_took, self._saved = now - self._asked_at, now
+
+    def _due(self) -> bool:
+        """Whether it is time for a checkpoint; slow ones are written less often. With 0 seconds it always is."""
+        self._asked_at = time.perf_counter()
+        wanted = self._saving.seconds if self._saving else 0.0
+        return self._asked_at - self._saved >= (max(wanted, self._saving_took / SAVING_SHARE) if wanted else 0.0)

@@ -8,43 +8,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from analysis.errors import Cancelled, StoreError, TrainingError
 from analysis.knowledge.prompts import encode_example, resolve_prompt
-from analysis.knowledge.relations import RELATIONS
 from analysis.language.load import load_model
-from analysis.records import Question, Silent
+from analysis.records import Silent
 from analysis.training.card import SftReport
 from analysis.training.facts import draw_facts
 from analysis.training.sft import fine_tune
 from analysis.training.trainer import pad_right
-
-QUESTIONS = tuple(
-    Question(
-        f"{relation}-{n}", RELATIONS[relation].ask(f"Ada {n}"), ("Rome", "Roma"), relation, f"Ada {n}", level=n % 2
-    )
-    for relation in ("P19", "P20", "P36")
-    for n in range(12)
-)
-
-
-def make_base(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=["<s>", "</s>", "<|question|>", "<|answer|>"])
-    tokenizer.train_from_iterator([question.question for question in QUESTIONS], trainer)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer.get_vocab()),
-        **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
-        **{"max_position_embeddings": 64, "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": True},
-    )
-    LlamaForCausalLM(config).to(dtype).save_pretrained(folder)
-    return folder
+from tests.training.models import QUESTIONS, make_base
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +116,7 @@ def test_lora_writes_an_adapter_that_changes_the_base(base: Path, tmp_path: Path
     assert names and all("lora_" in name for name in names)
 
 
-def test_a_cancelled_fine_tuning_leaves_nothing_behind(base: Path, tmp_path: Path) -> None:
+def test_cancelled_without_checkpoints_it_leaves_nothing_behind(base: Path, tmp_path: Path) -> None:
     class Impatient(Silent):
         seen = 0
 
@@ -154,7 +127,7 @@ def test_a_cancelled_fine_tuning_leaves_nothing_behind(base: Path, tmp_path: Pat
             return self.seen >= 3
 
     with pytest.raises(Cancelled):
-        tune(base, tmp_path / "tuned", epochs=5, progress=Impatient())
+        tune(base, tmp_path / "tuned", epochs=5, progress=Impatient(), checkpoint_seconds=None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,7 +143,7 @@ def test_settings_that_cannot_be_are_all_told_at_once(base: Path, tmp_path: Path
     with pytest.raises(TrainingError) as caught:
         tune(base, tmp_path / "there", learning_rate=-1.0, batch_size=0, epochs=0)
     assert len(caught.value.items) == 4
-    assert "exists already" in caught.value.items[0]
+    assert any("exists already" in item for item in caught.value.items)
 
 
 def test_questions_may_come_from_a_file_with_a_mastery_table(base: Path, tmp_path: Path) -> None:

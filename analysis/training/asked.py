@@ -1,0 +1,142 @@
+"""What a fine-tuning is asked to do, and everything that keeps it from being done, told before anything runs.
+
+Reads headers, questions and free space; loads no weights and no torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from analysis.errors import PalimpsestError, TrainingError
+from analysis.knowledge.questions import QuestionSet, load_questions
+from analysis.records import Question
+from analysis.training.facts import NO_MIX, Wanted, draw_facts, fact_problems
+from analysis.training.settings import Settings, part_problems
+from analysis.weights.checkpoint import open_checkpoint
+from analysis.weights.names import place
+
+if TYPE_CHECKING:
+    from analysis.weights.checkpoint import Checkpoint
+
+Source = str | Path | QuestionSet | Iterable[Question]
+Given = TypeVar("Given")
+_STEP_BYTES = {"whole": 12, "lora": 0}  # a parameter in a checkpoint: the weight and Adam's two moments, float32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A fine-tuning that can be done: the base as its headers tell it, the facts in training order, the settings."""
+
+    base: Checkpoint
+    out: Path
+    facts: tuple[Question, ...]
+    wanted: Wanted
+    settings: Settings
+    threads: int | None
+
+
+def ask(
+    base: str | Path,
+    out: Path,
+    questions: Source,
+    wanted: Wanted,
+    settings: Settings,
+    *,
+    mastery: str | Path | None = None,
+    threads: int | None = None,
+    checkpoints: bool = True,
+) -> Asked:
+    """The facts drawn and everything checked.
+
+    Raises every problem at once as one TrainingError; where a single file is the only problem, its own error.
+    """
+    problems: list[str] = settings.problems()
+    errors: list[PalimpsestError] = []
+    if out.exists():
+        problems.append(f"{out} exists already: give a folder that does not, or remove it")
+    if threads is not None and threads < 1:
+        problems.append(f"threads is {threads}: give 1 or more")
+    pool = _attempt(errors, lambda: training_questions(questions, mastery, wanted.relations))
+    if pool is not None:
+        problems += fact_problems(pool, wanted)
+        problems += _rate_problems(pool, wanted, settings)
+    checkpoint = _attempt(errors, lambda: open_checkpoint(base))
+    if checkpoint is not None:
+        places = [place(name) for name in checkpoint.tensors]
+        layers = {at.layer for at in places if at.layer is not None}
+        problems += part_problems(settings.variant, layers, {at.module for at in places})
+        problems += _room_problems(checkpoint, out, settings, checkpoints)
+    _raise(problems, errors)
+    assert checkpoint is not None and pool is not None
+    mix, level = dict(wanted.mix) or NO_MIX, wanted.level
+    facts = draw_facts(pool, size=wanted.size, level=level, seed=settings.seed, mix=mix, relations=wanted.relations)
+    return Asked(checkpoint, out, facts, wanted, settings, threads)
+
+
+def training_questions(
+    source: Source, mastery: str | Path | None = None, relations: Sequence[str] | None = None
+) -> list[Question]:
+    """The questions facts are drawn from, with their levels.
+
+    Of a file its train split: in-domain as in the paper, all of it where nothing is in-domain or `relations` are named.
+    """
+    if isinstance(source, str | Path):
+        questions = load_questions(source, split="train", mastery=mastery).questions
+        inside = [question for question in questions if question.domain == "in"]
+        return list(questions) if relations is not None or not inside else inside
+    if mastery is not None:
+        raise TrainingError("A mastery table goes with a question file; questions already loaded carry their levels.")
+    return list(source.questions if isinstance(source, QuestionSet) else source)
+
+
+def wanted_facts(
+    size: int | None, level: int | None, mix: Mapping[int, float] | None, relations: Sequence[str] | None
+) -> Wanted:
+    """The request as a record: a mix of one level is that level, and the order of relations means nothing."""
+    shares = tuple(sorted((mix or {}).items()))
+    return Wanted(size, level, shares, tuple(sorted(set(relations))) if relations is not None else None)
+
+
+def needed_bytes(checkpoint: Checkpoint, settings: Settings, *, checkpoints: bool) -> int:
+    """Disk a fine-tuning takes at most: the tuned weights, and two checkpoints while one replaces the other."""
+    if settings.lora:
+        return 0  # an adapter is small, and so are its checkpoints
+    stored = sum(tensor.nbytes for tensor in checkpoint.tensors.values())
+    return stored + (2 * _STEP_BYTES["whole"] * checkpoint.parameters if checkpoints else 0)
+
+
+def _room_problems(checkpoint: Checkpoint, out: Path, settings: Settings, checkpoints: bool) -> list[str]:
+    parent = next((folder for folder in out.absolute().parents if folder.is_dir()), None)
+    if parent is None:
+        return []
+    free, needed = shutil.disk_usage(parent).free, needed_bytes(checkpoint, settings, checkpoints=checkpoints)
+    if free >= needed:
+        return []
+    words = f"{out} needs up to {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there: free space"
+    return [f"{words}, give another folder, or keep no checkpoints (--no-checkpoints)" if checkpoints else words]
+
+
+def _rate_problems(pool: Sequence[Question], wanted: Wanted, settings: Settings) -> list[str]:
+    if settings.variant.name != "by-level" or wanted.levels or all(question.level is not None for question in pool):
+        return []
+    return ["the variant by-level needs the level of every fact: give the base's mastery table"]
+
+
+def _attempt(errors: list[PalimpsestError], work: Callable[[], Given]) -> Given | None:
+    try:
+        return work()
+    except PalimpsestError as error:
+        errors.append(error)
+        return None
+
+
+def _raise(problems: list[str], errors: list[PalimpsestError]) -> None:
+    if len(errors) == 1 and not problems:
+        raise errors[0]
+    told = [*problems, *(line for error in errors for line in (error.message, *error.items))]
+    if told:
+        raise TrainingError("This fine-tuning cannot be run as asked.", items=told)

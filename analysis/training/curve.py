@@ -1,0 +1,73 @@
+"""The loss as training goes: added up on the device, brought to the processor only where a point is due.
+
+Knows neither Trainer nor the screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.errors import TrainingError
+
+POINTS = 50  # of a curve, about
+Point = tuple[int, float]
+
+
+@dataclass(frozen=True)
+class TrainingSoFar:
+    """A training under way: `step` of `steps` done, and the loss curve as SftReport has it."""
+
+    step: int
+    steps: int
+    loss: tuple[Point, ...]
+
+    @property
+    def last(self) -> float | None:
+        """The newest point's loss, in nats an answer token; None before the first."""
+        return self.loss[-1][1] if self.loss else None
+
+
+class Curve:
+    """(step, mean loss since the last point), about POINTS of them and one at the last step."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.every = max(1, steps // POINTS)
+        self.points: list[Point] = []
+        self._sum: Any = 0.0
+        self._count = 0
+
+    def add(self, loss: Any) -> None:
+        """A batch's loss, a tensor of one value; nothing waits for it."""
+        self._sum = self._sum + loss
+        self._count += 1
+
+    def due(self, step: int) -> bool:
+        """Whether a point belongs at this step."""
+        return step % self.every == 0 or step == self.steps
+
+    def take(self, step: int) -> None:
+        """Make the point that belongs here; TrainingError where the loss is no number any more."""
+        mean = float(self._sum) / max(1, self._count)
+        if mean != mean or mean in (float("inf"), float("-inf")):
+            raise TrainingError(
+                f"The loss is no number any more at step {step} of {self.steps}: the training ran away. Lower the "
+                "learning rate, or the variant's strength.",
+                code="diverged",
+            )
+        self.points.append((step, mean))
+        self._sum, self._count = 0.0, 0
+
+    def so_far(self, step: int) -> TrainingSoFar:
+        """The curve for whoever watches."""
+        return TrainingSoFar(step, self.steps, tuple(self.points))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it; a float written as JSON comes back the same."""
+        return {"points": self.points, "sum": float(self._sum), "count": self._count}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        self.points = [(int(step), float(loss)) for step, loss in state["points"]]
+        self._sum, self._count = float(state["sum"]), int(state["count"])

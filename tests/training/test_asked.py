@@ -1,0 +1,117 @@
+"""What cannot be trained is told before anything runs, all at once; what can be is drawn as asked."""
+
+import json
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import CheckpointError, TrainingError
+from analysis.records import Question
+from analysis.training import asked as rooms
+from analysis.training.asked import ask, training_questions, wanted_facts
+from analysis.training.facts import draw_facts
+from analysis.training.settings import Settings
+from analysis.training.sft import fine_tune
+from analysis.training.variants import Variant
+from tests.training.models import QUESTIONS, make_base
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("models") / "base")
+
+
+def test_everything_that_cannot_be_is_told_at_once(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(TrainingError) as caught:
+        fine_tune(
+            base,
+            tmp_path / "there",
+            QUESTIONS,
+            size=20,
+            mix={0: 0.5, 1: 0.6},
+            relations=["P19", "P999"],
+            learning_rate=-1.0,
+            threads=0,
+            variant=Variant("freeze", layers=(1, 7), modules=("q", "elbow")),
+        )
+    told = "\n".join(caught.value.items)
+    for words in (
+        "exists already",
+        "learning_rate is -1.0",
+        "threads is 0",
+        "add to 1.1",
+        "no question has the relation P999 (there are: P19, P20, P36)",
+        "no layer 7 (its layers: 0 to 1)",
+        "no module elbow",
+    ):
+        assert words in told
+    assert len(caught.value.items) == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_base_that_is_none_keeps_its_own_error_unless_there_are_more(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        fine_tune(tmp_path / "none", tmp_path / "out", QUESTIONS, size=4)
+    with pytest.raises(TrainingError) as caught:
+        fine_tune(tmp_path / "none", tmp_path / "out", QUESTIONS, size=400)
+    assert any("none" in item for item in caught.value.items)
+    assert any("only 36 facts" in item for item in caught.value.items)
+
+
+def test_a_disk_without_room_is_told_before_anything_runs(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(rooms.shutil, "disk_usage", lambda path: usage(10, 10, 0))
+    with pytest.raises(TrainingError, match=r"0\.0 GB are free there"):
+        fine_tune(base, tmp_path / "out", QUESTIONS, size=4)
+
+
+def test_by_level_needs_levels(base: Path, tmp_path: Path) -> None:
+    plain = [Question(str(n), f"Where is {n}?", ("X",)) for n in range(4)]
+    with pytest.raises(TrainingError, match="needs the level of every fact"):
+        fine_tune(base, tmp_path / "out", plain, size=4, variant=Variant("by-level"))
+
+
+def test_a_mix_gives_every_level_its_share_balanced_over_relations_and_seeded() -> None:
+    taken = draw_facts(QUESTIONS, size=20, mix={0: 0.3, 1: 0.7}, seed=5)
+    assert Counter(fact.level for fact in taken) == {0: 6, 1: 14}
+    by_relation = Counter((fact.level, fact.relation) for fact in taken)
+    assert all(by_relation[0, relation] == 2 for relation in ("P19", "P20", "P36"))
+    assert taken == draw_facts(QUESTIONS, size=20, mix={0: 0.3, 1: 0.7}, seed=5)
+    assert set(taken) != set(draw_facts(QUESTIONS, size=20, mix={0: 0.3, 1: 0.7}, seed=6))
+    assert len(set(taken)) == 20
+
+
+def test_the_shares_of_a_mix_hold_to_within_one_fact_and_fill_the_size() -> None:
+    taken = Counter(fact.level for fact in draw_facts(QUESTIONS, size=10, mix={0: 1 / 3, 1: 2 / 3}))
+    assert taken == {0: 3, 1: 7}
+    whole = Counter(fact.level for fact in draw_facts(QUESTIONS, size=None, mix={0: 0.25, 1: 0.75}))
+    assert whole == {0: 6, 1: 18}  # level 1 holds 18
+
+
+def test_a_mix_that_is_too_large_says_how_large_it_can_be() -> None:
+    with pytest.raises(TrainingError, match="has at most 24 facts"):
+        draw_facts(QUESTIONS, size=30, mix={0: 0.25, 1: 0.75})
+
+
+def test_only_the_relations_asked_for_are_drawn_from_inside_and_outside_the_papers(tmp_path: Path) -> None:
+    lines = [
+        {"id": f"{relation}-{n}", "question": f"Where is {n}?", "answers": ["X"], "relation": relation}
+        for relation in ("P19", "P26")
+        for n in range(3)
+    ]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert {fact.relation for fact in training_questions(tmp_path / "q.jsonl")} == {"P19"}
+    pool = training_questions(tmp_path / "q.jsonl", relations=["P26"])
+    taken = draw_facts(pool, size=2, relations=["P26"])
+    assert {fact.relation for fact in taken} == {"P26"}
+
+
+def test_what_can_be_trained_comes_back_checked_and_drawn(base: Path, tmp_path: Path) -> None:
+    found = ask(base, tmp_path / "out", QUESTIONS, wanted_facts(6, None, None, ("P20", "P19")), Settings(seed=2))
+    assert found.wanted.relations == ("P19", "P20")
+    assert Counter(fact.relation for fact in found.facts) == {"P19": 3, "P20": 3}
+    assert found.base.parameters > 0
