@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LONGEST_NOTE, LONGEST_SECTION = 4000, 80
+LONGEST_NOTE, LONGEST_SECTION, LONGEST_TITLE = 4000, 80, 120
+TITLE = "Findings"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Arrangement:
 
     placed: tuple[Place, ...] = ()
     deleted: tuple[Place, ...] = ()
+    title: str = TITLE
+
+    def rename(self, title: str) -> Arrangement:
+        """Under another title; an empty one is the usual."""
+        return replace(self, title=" ".join(title.split())[:LONGEST_TITLE] or TITLE)
 
     def sections(self) -> tuple[str, ...]:
         """The sections' names in order."""
@@ -36,7 +42,8 @@ class Arrangement:
         """With a finding at the end of its section, in place of where it stood before."""
         others = tuple(place for place in self.placed if place.id != finding)
         new = Place(finding, _line(section), note.strip()[:LONGEST_NOTE])
-        return Arrangement(_by_section((*others, new)), tuple(place for place in self.deleted if place.id != finding))
+        kept = tuple(place for place in self.deleted if place.id != finding)
+        return replace(self, placed=_by_section((*others, new)), deleted=kept)
 
     def edit(self, finding: str, section: str | None, note: str | None) -> Arrangement:
         """With another section (the finding goes to its end) or note; None leaves it as it is."""
@@ -79,7 +86,8 @@ class Arrangement:
         if here is None:
             return self
         gone = replace(self.placed[here], deleted=now, was=here)
-        return Arrangement(self.placed[:here] + self.placed[here + 1 :], (*self.deleted, gone))
+        rest = self.placed[:here] + self.placed[here + 1 :]
+        return replace(self, placed=rest, deleted=(*self.deleted, gone))
 
     def undo(self) -> Arrangement:
         """With the finding deleted last back where it stood."""
@@ -87,7 +95,7 @@ class Arrangement:
             return self
         last, places = self.deleted[-1], list(self.placed)
         places.insert(last.was, replace(last, deleted=0.0, was=0))
-        return Arrangement(_by_section(tuple(places)), self.deleted[:-1])
+        return replace(self, placed=_by_section(tuple(places)), deleted=self.deleted[:-1])
 
 
 def _by_section(places: tuple[Place, ...]) -> tuple[Place, ...]:

@@ -8,7 +8,7 @@ come back; its content is removed a week later.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,9 +54,17 @@ class Findings:
         stored = self._store.get(_key(finding_id))
         return dict(stored.tables) if stored else {}
 
-    def with_tables(self) -> tuple[Placed, ...]:
-        """Every finding with its data: what an export needs."""
-        return tuple(replace(each, tables=self.tables(each.finding.id)) for each in self.all())
+    def complete(self, placed: Sequence[Placed]) -> tuple[Placed, ...]:
+        """These findings with their data: what an export needs."""
+        return tuple(replace(each, tables=self.tables(each.finding.id)) for each in placed)
+
+    def title(self) -> str:
+        """What the person called the report."""
+        return self._read().title
+
+    def rename(self, title: str) -> None:
+        """Call the report something else; an empty title is the usual one."""
+        self._change(lambda now: now.rename(title))
 
     def pin(self, finding: Finding, tables: dict[str, pd.DataFrame], *, note: str = "", section: str = "") -> None:
         """Keep a finding at the end of its section; one that is pinned already gets the new note and section."""

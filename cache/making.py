@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import PalimpsestError
-from analysis.records import RestoreSpec
+from analysis.records import Progress, RestoreSpec
 from analysis.report.records import Asked, Finding, Making, Placed, Restoration, Side
 from cache.asked import Asking, Comparison
 from cache.commands import command as command_for
@@ -90,6 +90,26 @@ class FindingWork(KnowledgeWork):
         return Restoration(
             spec.strategy, float(spec.percent), spec.arithmetic, spec.seed, spec.region, settings, effective
         )
+
+    def pack_report(self, progress: Progress | None = None) -> Path:
+        """Every finding in every format, as one zip; the path is `packed_report`'s."""
+        from analysis.report.pack import write_zip
+
+        placed = self.report_findings()
+        out = self._packed(placed)
+        for old in out.parent.glob("report-*.zip"):
+            old.unlink(missing_ok=True)
+        write_zip(out, self.findings.complete(placed), self.findings.title(), progress)
+        return out
+
+    def packed_report(self) -> Path | None:
+        """The zip of the report as it is now, or None where it was not packed since the last change."""
+        out = self._packed(self.report_findings())
+        return out if out.exists() else None
+
+    def _packed(self, placed: tuple[Placed, ...]) -> Path:
+        named = [[each.finding.id, each.section, each.note, each.news] for each in placed]
+        return self.home / "findings" / f"report-{digest([named, self.findings.title()])[:16]}.zip"
 
     def report_findings(self) -> tuple[Placed, ...]:
         """The report's findings in order, each with what has changed since it was pinned; without their data."""

@@ -6,7 +6,7 @@ the latest request of this session wins.
 
 import streamlit as st
 
-from analysis.figures import numbers, repairs, restoration, stops
+from analysis.figures import numbers, repairs, restoration, stop_slider, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from cache.memo import workspace
@@ -127,6 +127,7 @@ def curves(
                 figure,
                 key=f"curve-{scope}",
                 alt=stops.curve_words(known, scope, base, tuned),
+                stops=stop_slider.readings(known, scope) if axis == "percent" else (),
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
             )

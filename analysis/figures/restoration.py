@@ -10,7 +10,7 @@ from typing import Literal
 import altair as alt
 import pandas as pd
 
-from analysis.figures import numbers, style
+from analysis.figures import numbers, stop_slider, style
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline
 from analysis.figures.stops import curve_table, seed_table
 from analysis.figures.strategies import STRATEGY_NAMES, series_name
@@ -46,11 +46,16 @@ class _X:
 
     def of(self, field: str) -> alt.X:
         """The channel for a field in percent; a square root, because the paper's stops crowd the low end."""
-        scale = alt.Scale(type="sqrt", domain=[0, self.reach], clamp=True)
-        axis = alt.Axis(title=_TITLES[self.column], grid=False, labelOverlap="greedy")
-        if self.column == "percent":
-            axis.values = [0, *PAPER_PERCENTS, 80, 100]
-        return alt.X(f"{field}:Q", scale=scale, axis=axis)
+        return alt.X(f"{field}:Q", scale=self.scale(), axis=self.axis())
+
+    def scale(self) -> alt.Scale:
+        """From nothing to as far as it reaches."""
+        return alt.Scale(type="sqrt", domain=[0, self.reach], clamp=True)
+
+    def axis(self) -> alt.Axis:
+        """With the paper's stops where k is shown."""
+        values = [0, *PAPER_PERCENTS, 80, 100] if self.column == "percent" else alt.Undefined
+        return alt.Axis(title=_TITLES[self.column], grid=False, labelOverlap="greedy", values=values)
 
 
 def accuracy_curve(
@@ -263,10 +268,7 @@ def _marker_layers(x: _X, current_percent: float | None, changed_percent: float 
     if changed_percent is not None and changed_percent < x.reach:
         layers += _cliff(x, changed_percent)
     if current_percent is not None:
-        here = pd.DataFrame([{"percent": current_percent}])
-        layers.append(
-            alt.Chart(here).mark_rule(color=style.RESTORED, opacity=0.2, strokeWidth=7).encode(x=x.of("percent"))
-        )
+        layers.append(stop_slider.mark(x.scale(), x.axis(), current_percent))
     return layers
 
 

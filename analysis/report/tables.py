@@ -75,6 +75,13 @@ def cells(frame: pd.DataFrame, columns: Sequence[Column]) -> list[list[str]]:
     return [list(row) for row in zip(*chosen, strict=True)]
 
 
+def written_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """The table as it is read: labels over texts."""
+    import pandas as pd
+
+    return pd.DataFrame(cells(frame, columns), columns=[column.label for column in columns])
+
+
 def numeric(frame: pd.DataFrame, column: Column) -> bool:
     """Whether a column holds numbers, which stand on the right."""
     return bool(frame[column.name].dtype.kind in "iuf")

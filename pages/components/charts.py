@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from analysis.figures import plotly_style, style
+from analysis.figures import plotly_style, stop_slider, style
 from analysis.report import drawn, pictures, tables
-from analysis.report.records import StopReading
+from analysis.report.records import Finding, StopReading
 from pages.components import pinning
 from pages.components.words import plain
 
@@ -69,9 +69,29 @@ def show_zoomable(
     return event
 
 
+def draw_kept(finding: Finding, *, key: str) -> None:
+    """Draw a pinned figure from what was kept, with the slider over its stops where it has one."""
+    spec = style.on_screen(finding.spec, paper())
+    if finding.stops:
+        _slider(finding, spec, key)
+    st.vega_lite_chart(spec, theme="streamlit", key=key, alt=finding.alt)
+
+
 def paper() -> style.Paper:
     """The paper the page is on in this browser."""
     return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def _slider(finding: Finding, spec: dict[str, Any], key: str) -> None:
+    """The stops that were evaluated; moving over them asks nothing but this page."""
+    percents = [stop.percent for stop in finding.stops]
+    stood = finding.making.restoration.percent if finding.making.restoration else 0.0
+    nearest = min(percents, key=lambda percent: abs(percent - stood))
+    words = {"format_func": lambda percent: f"{percent:g}%", "key": f"slider-{key}"}
+    at = st.select_slider("Restored, % of the region (stops evaluated when it was pinned)", percents, nearest, **words)
+    reading = finding.stops[percents.index(at)]
+    stop_slider.move(spec, at)
+    st.table(pd.DataFrame(reading.rows, columns=list(reading.heads)).map(plain), border="horizontal", hide_index=True)
 
 
 def _foot() -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
@@ -106,3 +106,8 @@ def columns_of(names: Sequence[str], shown: Mapping[str, Any]) -> tuple[Column, 
             kind = settings.get("type_config") or {}
             found.append(Column(name, str(settings.get("label") or name), str(kind.get("format") or "")))
     return tuple(found)
+
+
+def view_of(view: str) -> dict[str, str]:
+    """The address of a pinned view, as a link takes it."""
+    return dict(parse_qsl(view, keep_blank_values=True))

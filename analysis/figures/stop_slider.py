@@ -1,0 +1,60 @@
+"""The slider of a pinned restoration: its stops as readings, and the mark that follows it in the figure.
+
+Everything it shows was evaluated when the figure was pinned; it knows no model and no store.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from analysis.figures import numbers, style
+from analysis.figures.headlines import Scope
+from analysis.figures.stops import curve_table
+from analysis.records import Stop
+from analysis.report.records import StopReading
+
+PARAMETER = "stop_at"  # of the figure: the percentage its mark stands on
+HEADS = ("restored as", "right", "95%", "n", "effective k", "fixed", "broken", "McNemar")
+
+
+def readings(stops: Sequence[Stop], scope: Scope) -> tuple[StopReading, ...]:
+    """What the slider tells at every percentage that was evaluated: a row a curve (and seed)."""
+    table = curve_table(stops, scope)
+    found = []
+    for percent, rows in table.groupby("percent", sort=True):
+        told = tuple(_row(row) for row in rows.to_dict("records"))
+        found.append(StopReading(float(percent), HEADS, told))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+def _row(row: dict[Any, Any]) -> tuple[str, ...]:
+    seed = f", seed {row['seed']}" if row["seed"] else ""
+    return (
+        f"{row['order']}{seed}",
+        numbers.share(row["accuracy"]),
+        numbers.interval((row["low"], row["high"])),
+        numbers.count(row["n"]),
+        numbers.percent(row["effective_percent"]),
+        numbers.count(row["fixed"]),
+        numbers.count(row["broken"]),
+        numbers.probability(row["mcnemar_p"]),
+    )
+
+
+def mark(scale: alt.Scale, axis: alt.Axis, at: float) -> alt.Chart:
+    """A rule at the slider's percentage on this scale, which a page moves through the figure's parameter."""
+    place = alt.XDatum({"expr": PARAMETER}, type="quantitative", scale=scale, axis=axis)
+    rule = alt.Chart(pd.DataFrame([{"slider": at}])).mark_rule(color=style.RESTORED, opacity=0.25, strokeWidth=7)
+    return rule.encode(x=place).add_params(alt.param(name=PARAMETER, value=at))
+
+
+def move(spec: dict[str, Any], at: float) -> None:
+    """Put the mark of a kept figure's specification on this percentage, in place."""
+    for holder in (spec, *spec.get("layer", [])):
+        holder["params"] = [
+            {**param, "value": at} if param.get("name") == PARAMETER else param for param in holder.get("params", [])
+        ]
+        if not holder["params"]:
+            del holder["params"]

@@ -1,0 +1,79 @@
+"""A report with all of its files, as a folder any web server can serve or as a zip: page, pictures, tables, data."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from analysis.folders import whole_file, whole_folder
+from analysis.records import Progress, Silent, check_cancelled
+from analysis.report import pictures, tables
+from analysis.report.html import report_html
+from analysis.report.records import Finding, Placed
+
+INDEX = "index.html"
+
+
+def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
+    """Write `out`/index.html with a folder of files beside it a finding, whole or not at all; returns how many files."""
+    with whole_folder(out) as folder:
+        return _fill(folder, placed, title, progress or Silent())
+
+
+def write_zip(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> None:
+    """The same as one zip file, whole or not at all."""
+    with whole_file(out) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packed:
+        folder = out.with_suffix(".folder")
+        write_folder(folder, placed, title, progress)
+        try:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    packed.write(path, path.relative_to(folder))
+        finally:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress) -> int:
+    files: dict[str, list[str]] = {}
+    for number, each in enumerate(placed, start=1):
+        check_cancelled(progress)
+        progress.report(number - 1, len(placed) + 1, each.finding.title[:60])
+        name = f"{number:02d}-{_name(each.finding)}"
+        written = finding_files(folder / name, each)
+        files[each.finding.id] = [f"{name}/{file}" for file in written]
+    (folder / INDEX).write_text(report_html(placed, title=title, files=files), "utf-8")
+    progress.report(len(placed) + 1, len(placed) + 1, "done")
+    return 1 + sum(map(len, files.values()))
+
+
+def finding_files(folder: Path, placed: Placed) -> list[str]:
+    """Write a finding's files into a new folder; returns their names. Every figure and table, in every format."""
+    folder.mkdir(parents=True)
+    finding, made = placed.finding, {}
+    drawn = finding.drawn if finding.kind == "zoomable" else finding.spec if finding.kind == "figure" else None
+    if drawn:
+        made |= {f"figure.{kind}": pictures.picture(drawn, kind) for kind in pictures.PICTURES}
+    for name, frame in placed.tables.items():
+        shown = finding.columns or tables.every_column(frame)
+        kinds = tables.TABLES if drawn is None else ("csv",)
+        made |= {f"{name}.{kind}": tables.text_table(frame, kind, shown).encode() for kind in kinds}
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    told = {"note": placed.note, "section": placed.section, **msgspec.to_builtins(finding)}
+    made["finding.json"] = msgspec.json.format(msgspec.json.encode(told))
+    for name, content in made.items():
+        (folder / name).write_bytes(content)
+    return [*made, *(f"{name}.parquet" for name in placed.tables)]
+
+
+def _name(finding: Finding) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{finding.making.page}-{finding.making.figure}".lower()).strip("-")[:50]

@@ -1,0 +1,226 @@
+"use strict";
+// Draws the figures of a report, moves their sliders, and shows one finding a screen. Everything it needs is in the page.
+(() => {
+  const held = JSON.parse(document.getElementById("figures").textContent);
+  const find = (selector, inside = document) => Array.from(inside.querySelectorAll(selector));
+  const findings = find(".finding");
+  const views = {};
+  const LABELS = { light: "Dark", dark: "Light" };
+
+  // ---- drawing
+  const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true } };
+
+  async function draw(place) {
+    if (place.dataset.begun) return;
+    place.dataset.begun = "yes";
+    const figure = held[place.dataset.figure];
+    if (figure.kind === "zoomable") drawZoomable(place, figure.spec);
+    else views[place.dataset.figure] = (await vegaEmbed(place, figure.spec, options)).view;
+    place.removeAttribute("role"); // vega's own svg has the role; the words stay on the place
+    place.setAttribute("role", "img");
+    place.classList.add("drawn");
+    const slider = place.closest(".finding").querySelector(".slider input");
+    if (slider) moveTo(slider);
+    fit();
+  }
+
+  function ink(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  }
+
+  function plotlyInk() {
+    return {
+      "font.color": ink("text"), "title.font.color": ink("text"),
+      "xaxis.gridcolor": ink("grid"), "yaxis.gridcolor": ink("grid"), "xaxis.linecolor": ink("faint"), "yaxis.linecolor": ink("faint"),
+    };
+  }
+
+  function drawZoomable(place, spec) {
+    const settings = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["autoScale2d"] };
+    Plotly.newPlot(place, spec.data, { ...spec.layout, autosize: true, height: spec.layout.height || 460 }, settings)
+      .then(() => Plotly.relayout(place, plotlyInk()));
+  }
+
+  async function drawAll() {
+    const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
+      if (entry.isIntersecting) draw(entry.target);
+    }), { rootMargin: "600px" });
+    const places = find(".chart");
+    places.forEach((place) => seen.observe(place));
+    for (const place of places) { // the rest one by one, so that a print holds them all
+      await new Promise((next) => setTimeout(next, 30));
+      if (!document.body.classList.contains("presenting")) await draw(place);
+    }
+    document.documentElement.dataset.drawn = "all";
+  }
+
+  // ---- light and dark
+  function paper() {
+    const chosen = document.documentElement.dataset.paper;
+    return chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  }
+
+  function turn(to) {
+    document.documentElement.dataset.paper = to;
+    find("[data-do=paper]").forEach((button) => { button.textContent = LABELS[to]; });
+    find(".js-plotly-plot").forEach((place) => Plotly.relayout(place, plotlyInk()));
+  }
+
+  // ---- the slider over stops that were evaluated
+  function moveTo(slider) {
+    const place = slider.closest(".finding").querySelector(".chart");
+    const stop = held[place.dataset.figure].stops[Number(slider.value)];
+    slider.setAttribute("aria-valuetext", stop.percent + "% restored");
+    slider.closest(".slider").querySelector("output").textContent = "k = " + stop.percent + "%";
+    const view = views[place.dataset.figure];
+    if (view) view.signal("stop_at", stop.percent).runAsync();
+    slider.closest(".slider").querySelector(".reading").replaceChildren(tableOf(stop.heads, stop.rows));
+  }
+
+  function tableOf(heads, rows) {
+    const table = document.createElement("table");
+    const add = (parent, kind, text) => {
+      const cell = document.createElement(kind);
+      cell.textContent = text;
+      if (kind === "th") cell.scope = "col";
+      parent.append(cell);
+    };
+    const head = table.createTHead().insertRow();
+    heads.forEach((text) => add(head, "th", text));
+    const body = table.createTBody();
+    rows.forEach((row) => { const line = body.insertRow(); row.forEach((text) => add(line, "td", text)); });
+    return table;
+  }
+
+  // ---- the values behind a figure, and its files
+  function values(figure) {
+    const sets = Object.values((figure.drawn || figure.spec).datasets || {});
+    return sets.sort((one, other) => other.length - one.length)[0] || [];
+  }
+
+  function showValues(details) {
+    const box = details.querySelector(".scroll");
+    if (!details.open || box.childElementCount) return;
+    const rows = values(held[details.dataset.figure]);
+    const heads = rows.length ? Object.keys(rows[0]) : [];
+    const text = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? String(+value.toPrecision(5)) : String(value));
+    box.append(tableOf(heads, rows.slice(0, 200).map((row) => heads.map((head) => text(row[head])))));
+  }
+
+  function save(name, text, kind) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  async function saveSvg(id) {
+    const svg = await views[id].toSVG();
+    save(id + ".svg", svg.replace(/var\(--(\w+)\)/g, (_, name) => ink(name)), "image/svg+xml");
+  }
+
+  function saveCsv(id) {
+    const rows = values(held[id]);
+    const cell = (value) => (value === null || value === undefined ? "" : /[",\n]/.test(value) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value));
+    const heads = rows.length ? Object.keys(rows[0]) : [];
+    save(id + ".csv", [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((row) => row.map(cell).join(",")).join("\n") + "\n", "text/csv");
+  }
+
+  // ---- one finding a screen
+  let at = 0;
+
+  function show(number) {
+    at = Math.min(Math.max(0, number), findings.length - 1);
+    findings.forEach((each, place) => each.classList.toggle("shown", place === at));
+    find(".bar .place").forEach((place) => { place.textContent = at + 1 + " of " + findings.length; });
+    const shown = findings[at];
+    if (!shown) return;
+    shown.scrollTop = 0;
+    find(".chart", shown).forEach(draw);
+    fit();
+  }
+
+  function present(on) {
+    document.body.classList.toggle("presenting", on);
+    if (on) {
+      const top = findings.findIndex((each) => each.getBoundingClientRect().bottom > 80);
+      show(window.scrollY < 40 ? at : Math.max(0, top));
+      window.focus();
+    } else {
+      find(".chart").forEach((place) => { place.style.zoom = ""; });
+      window.dispatchEvent(new Event("resize"));
+      if (findings[at]) findings[at].scrollIntoView({ block: "start" });
+      if (document.fullscreenElement) document.exitFullscreen();
+    }
+    if (!on && document.documentElement.dataset.inside) window.parent.postMessage("palimpsest-present-end", "*");
+  }
+
+  // A figure grows with the screen: type as large as the height that is left allows.
+  function fit() {
+    if (!document.body.classList.contains("presenting") || !findings[at]) return;
+    const shown = findings[at];
+    const chart = shown.querySelector(".chart");
+    if (!chart || !chart.firstElementChild) return;
+    chart.style.zoom = "";
+    const others = Array.from(shown.children).reduce((sum, child) => sum + (child.contains(chart) ? 0 : child.offsetHeight + 24), 0);
+    const note = shown.querySelector(".note");
+    const left = innerHeight * 0.9 - others - (note ? note.offsetHeight + 24 : 0);
+    chart.style.zoom = Math.min(2, Math.max(0.7, Math.min(left / chart.offsetHeight, chart.clientWidth / 560)));
+    window.dispatchEvent(new Event("resize"));
+  }
+
+  // ---- hands
+  const hands = {
+    present: () => present(true),
+    end: () => present(false),
+    before: () => show(at - 1),
+    after: () => show(at + 1),
+    paper: () => turn(paper() === "dark" ? "light" : "dark"),
+    print: () => print(),
+    full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+    svg: (button) => saveSvg(button.dataset.figure),
+    csv: (button) => saveCsv(button.dataset.figure),
+  };
+  const KEYS = {
+    ArrowRight: "after", ArrowDown: "after", PageDown: "after", " ": "after", ArrowLeft: "before", ArrowUp: "before", PageUp: "before",
+    Escape: "end", d: "paper", f: "full",
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-do]");
+    if (button) hands[button.dataset.do](button);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const presenting = document.body.classList.contains("presenting");
+    if (!presenting) {
+      if (event.key === "p" && findings.length) present(true);
+      return;
+    }
+    const own = event.target.closest("input, button, summary");
+    if (own && (event.key === " " || event.key === "Enter" || (own.tagName === "INPUT" && event.key.startsWith("Arrow")))) return;
+    if (event.key === "Home") show(0);
+    else if (event.key === "End") show(findings.length - 1);
+    else if (KEYS[event.key]) hands[KEYS[event.key]]();
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("input", (event) => { if (event.target.closest(".slider")) moveTo(event.target); });
+  document.addEventListener("toggle", (event) => { if (event.target.matches("details.values")) showValues(event.target); }, true);
+  let width = innerWidth, height = innerHeight;
+  window.addEventListener("resize", () => {
+    if (innerWidth !== width || innerHeight !== height) { width = innerWidth; height = innerHeight; fit(); }
+  });
+  let touched = null;
+  document.addEventListener("touchstart", (event) => { touched = event.target.closest("input, .scroll") ? null : event.touches[0].clientX; }, { passive: true });
+  document.addEventListener("touchend", (event) => {
+    if (touched === null || !document.body.classList.contains("presenting")) return;
+    const moved = event.changedTouches[0].clientX - touched;
+    if (Math.abs(moved) > 60) show(at + (moved < 0 ? 1 : -1));
+  });
+
+  turn(paper());
+  if (document.documentElement.dataset.start === "present" && findings.length) present(true);
+  drawAll();
+})();

@@ -1,0 +1,52 @@
+"""A figure's specification made ready for a web page that has no server: as wide as its place, coloured by the page.
+
+Colours that depend on the paper become CSS variables, so that light, dark and print need no second drawing; see
+report.css. Scales that are interpolated keep theirs: a variable has no place between two colours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.figures import style
+from analysis.figures.style import BASE, ON_DARK, RESTORED, TUNED
+
+VARIABLES = {BASE: "var(--base)", TUNED: "var(--tuned)", RESTORED: "var(--restored)"}
+
+
+def palette(paper: style.Paper) -> dict[str, str]:
+    """The value of every variable on that paper."""
+    tones = style.PAPERS[paper]
+    models = {BASE: "base", TUNED: "tuned", RESTORED: "restored"}
+    lit = {name: ON_DARK[colour] if paper == "dark" else colour for colour, name in models.items()}
+    return {"paper": tones["background"], "text": tones["text"], "faint": tones["faint"], "grid": tones["grid"], **lit}
+
+
+def responsive(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification with the page's colours, filling the width of its place; its data are left as they are."""
+    data = spec.get("datasets", {})
+    drawn: dict[str, Any] = _variables({name: value for name, value in spec.items() if name != "datasets"})
+    config = drawn.setdefault("config", {})
+    words = {"labelColor": "var(--text)", "titleColor": "var(--text)"}
+    lines = {"gridColor": "var(--grid)", "domainColor": "var(--faint)", "tickColor": "var(--faint)"}
+    config["axis"] = {**config.get("axis", {}), **words, **lines}
+    config["legend"] = {**config.get("legend", {}), **words}
+    config["title"] = {**config.get("title", {}), "color": "var(--text)", "subtitleColor": "var(--faint)"}
+    config["text"] = {"color": "var(--text)"}
+    config["background"] = "transparent"
+    if "facet" not in drawn and "hconcat" not in drawn and "vconcat" not in drawn:
+        drawn["width"] = "container"
+        drawn["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return {**drawn, "datasets": data} if data else drawn
+
+
+def _variables(value: Any) -> Any:
+    if isinstance(value, str):
+        return VARIABLES.get(value, value)
+    if isinstance(value, list):
+        return [_variables(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "quantitative" and "scale" in value:
+        return {name: item if name == "scale" else _variables(item) for name, item in value.items()}
+    return {name: _variables(item) for name, item in value.items()}

@@ -1,0 +1,47 @@
+"""Present mode: the report's own page, laid over the dashboard in a frame that may run its scripts and nothing else.
+
+One finding a screen, arrow keys, light and dark, figures alive: analysis/report/report.js does all of it, here as in
+the exported file.
+"""
+
+import streamlit as st
+
+PRESENTING = "presenting"
+_CSS = """
+iframe { position: fixed; inset: 0; width: 100vw; height: 100vh; border: 0; z-index: 1000000; background: var(--st-background-color); }
+"""
+_JS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  let frame = parentElement.querySelector("iframe");
+  if (!frame) {
+    frame = document.createElement("iframe");
+    frame.title = "Presentation";
+    frame.setAttribute("sandbox", "allow-scripts allow-downloads allow-modals");
+    frame.allow = "fullscreen";
+    frame.addEventListener("load", () => frame.focus());
+    parentElement.append(frame);
+    frame.srcdoc = data.page;
+  }
+  const ended = (event) => {
+    if (event.source === frame.contentWindow && event.data === "palimpsest-present-end") setTriggerValue("ended", true);
+  };
+  window.addEventListener("message", ended);
+  return () => window.removeEventListener("message", ended);
+}
+"""
+_COMPONENT = st.components.v2.component("palimpsest_present", html="<div></div>", css=_CSS, js=_JS)
+
+
+def begin() -> None:
+    """Start presenting; a callback."""
+    st.session_state[PRESENTING] = True
+
+
+def end() -> None:
+    """Back to the page; a callback."""
+    st.session_state.pop(PRESENTING, None)
+
+
+def stage(page: str) -> None:
+    """Show this HTML page over everything until Esc ends it."""
+    _COMPONENT(key="stage", data={"page": page}, on_ended_change=end)

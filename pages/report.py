@@ -1,0 +1,209 @@
+"""Report: what was pinned, in sections, to be shown, sent and printed."""
+
+import streamlit as st
+
+from analysis.figures import numbers
+from analysis.report import footer, html, tables
+from analysis.report.records import Placed
+from cache.memo import workspace
+from pages.components import charts, notices, packing, pinning, present
+from pages.components.words import plain
+
+PAGE_FINDINGS = 6  # drawn at once: a page of fifty figures would take seconds to come
+TABLE_ROWS_HEIGHT = 320
+PAGE = "report_page"
+
+
+def head(placed: tuple[Placed, ...]) -> None:
+    """Title, and what to do with all of it."""
+    findings = workspace().findings
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    title = left.text_input("Title of the report", findings.title(), key="report_title", max_chars=120)
+    if title != findings.title():
+        findings.rename(title)
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        st.button("Present", type="primary", icon=":material/slideshow:", on_click=present.begin, key="present")
+        packing.menu()
+    newer = sum(bool(each.news) for each in placed)
+    told = f"{len(placed)} pinned findings" if len(placed) > 1 else "One pinned finding"
+    st.caption(f"{told}. {newer} may be out of date." if newer else f"{told}.")
+
+
+def undo_bar() -> None:
+    """What was deleted last, and the way back."""
+    gone = workspace().findings.last_deleted()
+    if gone is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="undo-bar"):
+            st.caption(f"Deleted: {plain(_short(gone.title))}")
+            st.button("Undo", key="undo", type="tertiary", icon=":material/undo:", on_click=workspace().findings.undo)
+
+
+def _short(text: str, letters: int = 90) -> str:
+    return text if len(text) <= letters else text[: letters - 1].rstrip() + "…"
+
+
+def shown(placed: tuple[Placed, ...]) -> tuple[int, tuple[Placed, ...]]:
+    """The findings of the page that is open, and the number of the first."""
+    pages = -(-len(placed) // PAGE_FINDINGS)
+    page = min(st.session_state.get(PAGE, 0), pages - 1)
+    start = page * PAGE_FINDINGS
+    return start, placed[start : start + PAGE_FINDINGS]
+
+
+def turn_bar(placed: tuple[Placed, ...], start: int, count: int) -> None:
+    """From page to page of findings."""
+    if len(placed) <= PAGE_FINDINGS:
+        return
+    page = start // PAGE_FINDINGS
+    with st.container(horizontal=True, vertical_alignment="center", key="turn"):
+        st.button("Previous", key="report-before", disabled=page == 0, on_click=_turn, args=(page - 1,))
+        last = start + count >= len(placed)
+        st.button("Next", key="report-after", disabled=last, on_click=_turn, args=(page + 1,))
+        st.caption(f"Findings {start + 1}–{start + count} of {numbers.count(len(placed))}")
+
+
+def _turn(page: int) -> None:
+    st.session_state[PAGE] = page
+
+
+def section_head(name: str, first: bool, last: bool) -> None:
+    """A section's name with its place among the others."""
+    findings = workspace().findings
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(name) if name else "Without a section", width="content")
+        steps = ((-1, "Up", ":material/arrow_upward:", first), (1, "Down", ":material/arrow_downward:", last))
+        for by, word, icon, stuck in steps:
+            st.button(
+                f"Section {word.lower()}",
+                key=f"section-{word}-{name}",
+                icon=icon,
+                type="tertiary",
+                disabled=stuck,
+                on_click=findings.move_section,
+                args=(name, by),
+            )
+        if st.button("Rename", key=f"section-name-{name}", icon=":material/edit:", type="tertiary"):
+            rename(name)
+
+
+@st.dialog("Rename the section")
+def rename(name: str) -> None:
+    """A new name for a section; that of another one joins the two."""
+    new = st.text_input("Name", name, key="section_name", max_chars=80)
+    st.caption("The name of another section joins the two; an empty name dissolves this one.")
+    if st.button("Rename", type="primary", key="section_renamed"):
+        workspace().findings.rename_section(name, new)
+        st.rerun()
+
+
+def card(number: int, placed: Placed, total: int) -> None:
+    """One finding: its sentence, what is drawn, the note, the small print, and its buttons."""
+    finding = placed.finding
+    with st.container(border=True, key=f"finding-{finding.id}"):
+        st.caption(plain(f"{number} · {html.where(finding)}"))
+        st.markdown(f"##### {plain(finding.title)}")
+        if placed.news:
+            st.warning(plain(f"Since it was pinned: {'; '.join(placed.news)}."), icon=":material/update:")
+            _link_back(placed, "Look at the newer result and pin it again")
+        drawing(placed)
+        if placed.note:
+            st.text(placed.note)
+        _buttons(number, placed, total)
+        with st.expander("What made it", icon=":material/info:"):
+            small_print(placed)
+
+
+def drawing(placed: Placed) -> None:
+    """The figure or table from what was kept: no model is asked."""
+    finding, key = placed.finding, f"pinned-{placed.finding.id}"
+    if finding.kind == "figure":
+        charts.draw_kept(finding, key=key)
+    elif finding.kind == "zoomable":
+        st.plotly_chart(finding.spec, theme="streamlit", key=key, alt=finding.alt)
+    else:
+        frame = workspace().findings.tables(finding.id).get("data")
+        if frame is None:
+            st.warning("The data of this table is missing from the store.")
+            return
+        columns = finding.columns or tables.every_column(frame)
+        rows = frame.head(html.ROWS_SHOWN)
+        st.table(tables.written_frame(rows, columns).map(plain), border="horizontal", hide_index=True)
+        if len(rows) < len(frame):
+            st.caption(f"{len(rows):,} of {len(frame):,} rows; the files hold all.")
+
+
+def small_print(placed: Placed) -> None:
+    """Everything that made the finding, a line each."""
+    for line in footer.lines(placed.finding.making):
+        if line.code:
+            st.code(line.words, language="bash", wrap_lines=True)
+        else:
+            st.caption(f"**{plain(line.name)}** &nbsp; {plain(line.words)}")
+    _link_back(placed, "Open the page as it was")
+
+
+def _link_back(placed: Placed, label: str) -> None:
+    made = placed.finding.making
+    if made.page:
+        st.page_link(
+            f"{made.page}.py", label=label, icon=":material/arrow_back:", query_params=pinning.view_of(made.view)
+        )
+
+
+def _buttons(number: int, placed: Placed, total: int) -> None:
+    findings, name = workspace().findings, placed.finding.id
+    with st.container(horizontal=True, gap="small"):
+        _move("Up", ":material/arrow_upward:", name, -1, number == 1)
+        _move("Down", ":material/arrow_downward:", name, 1, number == total)
+        if st.button("Note and section", key=f"edit-{name}", icon=":material/edit:", type="tertiary"):
+            edit(placed)
+        st.button(
+            "Delete",
+            key=f"delete-{name}",
+            icon=":material/delete:",
+            type="tertiary",
+            on_click=findings.delete,
+            args=(name,),
+        )
+
+
+def _move(word: str, icon: str, name: str, by: int, stuck: bool) -> None:
+    move = workspace().findings.move
+    st.button(word, key=f"{word}-{name}", icon=icon, type="tertiary", disabled=stuck, on_click=move, args=(name, by))
+
+
+@st.dialog("Note and section")
+def edit(placed: Placed) -> None:
+    """The person's own words under a finding, and where it stands."""
+    note = st.text_area("Note", placed.note, key="edit_note", max_chars=pinning.NOTE_LETTERS)
+    section = pinning.section_box("edit_section", placed.section)
+    if st.button("Keep", type="primary", key="edited"):
+        workspace().findings.edit(placed.finding.id, note=note, section=section)
+        st.rerun()
+
+
+st.title("Report")
+with notices.shown_errors():
+    found = workspace().report_findings()
+    if found and st.session_state.get(present.PRESENTING):
+        present.stage(packing.page(found, paper=charts.paper(), start="present", inside=True))
+        st.stop()
+    undo_bar()
+    if not found:
+        notices.empty(
+            "Nothing is pinned yet",
+            "Under every figure and table is a pin. What you pin is kept here with its data and everything that made "
+            "it, to be put in order, presented, and sent as one file.",
+            page="overview.py",
+            label="Go to the overview and pin a figure",
+        )
+        st.stop()
+    head(found)
+    start, here = shown(found)
+    turn_bar(found, start, len(here))
+    sections = [each.section for each in found]
+    for number, each in enumerate(here, start=start + 1):
+        fresh = number == start + 1 or sections[number - 2] != each.section
+        if fresh and any(sections):
+            section_head(each.section, first=sections[0] == each.section, last=sections[-1] == each.section)
+        card(number, each, len(found))
