@@ -20,6 +20,8 @@ VERSIONS = {
     "blend": 2,
     "spectrum": 1,
     "gradients": 1,
+    "skill": 1,
+    "planted": 1,
     "tuned": 1,
     "cell": 1,
 }

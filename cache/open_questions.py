@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from analysis.errors import QuestionError, SpecError, StoreError
+from analysis.errors import SpecError, StoreError
 from analysis.folders import partial_folder, remove_leftovers
 from analysis.records import Progress, Question, ResultKey, Silent, Stored
 from cache.asked import Asking, Comparison
 from cache.keys import make_key
-from cache.knowledge import KnowledgeWork
+from cache.open_skill import SkillWork
 from cache.pairs import model_folder
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class GradientReport:
     overlaps: tuple[Overlap, ...]
 
 
-class OpenQuestionWork(KnowledgeWork):
+class OpenQuestionWork(SkillWork):
     """What the paper leaves open, over one store."""
 
     def gradients(
@@ -133,18 +133,6 @@ class OpenQuestionWork(KnowledgeWork):
 
         pool = self.training_facts(asking)
         return {level: draw_facts(pool, size=settings.n, level=level, seed=settings.seed) for level in settings.levels}
-
-    def training_facts(self, asking: Asking) -> tuple[Question, ...]:
-        """The questions a model would be fine-tuned on: the train split, in-domain where there is any."""
-        asked = replace(asking, split="train", domain="both", limit=None, shots=0)
-        questions = self.question_set(asked).questions
-        if all(question.level is None for question in questions):
-            raise QuestionError(
-                "These questions carry no mastery levels, so they cannot be told apart by what the base knew.",
-                code="no-mastery",
-                items=["Give the base's mastery table (palimpsest mastery BASE --split train, or the Mastery page)."],
-            )
-        return tuple(question for question in questions if question.domain == "in") or questions
 
     def _require_scratch(self, parameters: int, settings: GradientSettings) -> None:
         from analysis.experiments.gradients import scratch_bytes

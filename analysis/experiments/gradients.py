@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import SpecError
+from analysis.experiments.parts import Part
 from analysis.records import MASTERY_LEVELS, Progress, check_cancelled
 from analysis.weights.names import bare, place
 
@@ -107,17 +108,18 @@ def gather(
     """
     norms: dict[int, tuple[float, ...]] = {}
     losses: dict[int, float] = {}
+    parts = len(settings.levels) + 1
     lm.model.requires_grad_(True)
     try:
         for number, level in enumerate(settings.levels):
-            found = _level(lm, examples[level], settings, scratch, level, _Share(progress, number, settings))
+            found = _level(lm, examples[level], settings, scratch, level, Part(progress, number, parts))
             norms[level], losses[level] = found
     finally:
         lm.model.zero_grad(set_to_none=True)
         lm.model.requires_grad_(False)
     files = GradientFiles(scratch, settings)
     tensors = tuple(_tensor(name, parameter.numel()) for name, parameter in lm.model.named_parameters())
-    progress.report(len(settings.levels), len(settings.levels) + 1, "comparing the gradients")
+    progress.report(len(settings.levels), parts, "comparing the gradients")
     grams = np.stack([files.gram(tensor.name, progress) for tensor in tensors])
     return Gathered(settings, tensors, grams, norms, losses)
 
@@ -240,21 +242,6 @@ class GradientFiles:
 
 def _file_name(level: int, group: int) -> str:
     return f"level-{level}-group-{group}.safetensors"
-
-
-class _Share:
-    """One level's part of the whole work, as a Progress."""
-
-    def __init__(self, whole: Progress, number: int, settings: GradientSettings) -> None:
-        self._whole, self._number, self._parts = whole, number, len(settings.levels) + 1
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        """Pass on, scaled."""
-        self._whole.report(self._number + done / total, self._parts, note, partial)
-
-    def cancelled(self) -> bool:
-        """Whether the whole is cancelled."""
-        return self._whole.cancelled()
 
 
 def by_bare_name(tensors: Sequence[GradientTensor]) -> dict[str, GradientTensor]:
