@@ -21,6 +21,7 @@ PAGES = {
         ("restore.py", "Restore", ":material/tune:"),
         ("samples.py", "Samples", ":material/fact_check:"),
     ],
+    "Many models": [("experiments.py", "Experiments", ":material/science:")],
     "Showing it": [("report.py", "Report", ":material/article:")],
     "Work": [("jobs.py", "Jobs", ":material/pending_actions:")],
 }

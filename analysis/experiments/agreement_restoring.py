@@ -161,7 +161,7 @@ def _paired(table: pd.DataFrame, strategy: str, percent: float | None, domain: s
     start = _accuracy(table, domain, "").groupby("cell")["value"].first()
     rows = _largest(_accuracy(table, domain, strategy))
     rows = rows if percent is None else rows[rows["percent"] == percent]
-    return rows.assign(value=rows["value"] - rows["cell"].map(start), low=float("nan"), high=float("nan"))
+    return rows.assign(value=rows["value"] - rows["cell"].map(start).astype(float), low=float("nan"), high=float("nan"))
 
 
 def _shares(table: pd.DataFrame, measure: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments.spread import level_name, size_name, size_order
-from analysis.figures import style
+from analysis.figures import numbers, style
 
 CELL_CLICK = "cell"  # the name of the click on a grid's cell or a curve's point
 RUN_FIELDS = ("level", "size")  # what a click names, beside what a figure adds
@@ -96,9 +96,11 @@ def grid(
     boxes = chart.mark_rect(cornerRadius=3, stroke="#8A8A8A", strokeOpacity=0.35, cursor="pointer").encode(
         color=alt.Color("fill:N", scale=None), opacity=alt.Opacity("strength:Q", scale=None)
     )
-    words = chart.mark_text(fontSize=13, fontWeight=600, dy=-7).encode(text="text:N")
+    words = chart.mark_text(fontSize=12.5, fontWeight=600, dy=-7).encode(text="text:N")
     details = chart.mark_text(fontSize=10.5, dy=9).encode(text="detail:N")
-    layered = alt.layer(boxes.add_params(click(*fields)), words, details, height=ROW_HEIGHT * max(1, len(rows)))
+    layered = alt.layer(
+        boxes.add_params(click(*fields)), words, details, height=style.HEAD_HEIGHT + ROW_HEIGHT * max(1, len(rows))
+    )
     return style.finish(layered, title, subtitle)
 
 
@@ -109,6 +111,11 @@ def strength(value: float, most: float) -> float:
     """
     share = abs(value) / most if most and value == value else 0.0
     return 0.05 + 0.45 * math.sqrt(min(1.0, share))
+
+
+def hundredths(fraction: float, digits: int = 1) -> str:
+    """A fraction 0-1 in percent, without its sign: for cells whose title names the unit."""
+    return numbers.share(fraction, digits).rstrip("%")
 
 
 def run_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:

@@ -33,14 +33,16 @@ SHOWN_FROM = 0.0005  # a change that shows in the digits written
 def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] = (TOP,)) -> pd.DataFrame:
     """Accuracy (0-1) by level, size, strategy and percent; `change`: against 0% of the same training sets.
 
-    `paired`: every run's own change, lowest and highest, so that the spread of training sets does not hide it.
+    `change_low`, `change_high`: of the runs' own changes, so that the spread of training sets does not hide them.
     """
     measure = "train_accuracy" if domain == "train" else "accuracy"
     rows = measured(table, measure, domain=domain, variant="sft")
     rows = rows[rows["group"] == (MEAN if domain != "train" else "micro")]
     rows = with_restored_start(rows, strategies)
     start = rows[rows["percent"] == 0].groupby("cell")["value"].first()
-    changed = rows.assign(low=float("nan"), high=float("nan"), value=rows["value"] - rows["cell"].map(start))
+    changed = rows.assign(
+        low=float("nan"), high=float("nan"), value=rows["value"] - rows["cell"].map(start).astype(float)
+    )
     joined, changes = over_runs(rows, BY), over_runs(changed, BY)
     named = changes.rename(columns={"mean": "change", "low": "change_low", "high": "change_high"})
     return joined.merge(named[[*BY, "change", "change_low", "change_high"]], on=list(BY))
@@ -84,7 +86,7 @@ def _cell(row: dict[Any, Any], most: float) -> dict[str, Any]:
     return {name: row[name] for name in CLICKED} | {
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['percent']:g}%",
-        "text": numbers.share(row["mean"]),
+        "text": look.hundredths(row["mean"]),
         "detail": _change_mark(change) if row["percent"] else "tuned",
         "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
         "strength": look.strength(change, most),
@@ -140,7 +142,7 @@ def _paper_cell(value: paper.PaperValue, change: float) -> dict[str, Any]:
     return {
         "row": trained_words(value.level, value.size),
         "column": f"{value.percent:g}%",
-        "text": numbers.share(value.value, 2),
+        "text": look.hundredths(value.value, 2),
         "detail": _change_mark(change) if value.percent else "tuned",
         "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
         "strength": look.strength(change, 0.5),

@@ -1,0 +1,98 @@
+"""Which plan is looked at, how far it is, and the buttons that go on with it; polls while it runs."""
+
+import streamlit as st
+
+from analysis.experiments.state import PlanState
+from analysis.figures import numbers
+from cache.memo import workspace
+from pages.components import address, progress, selection
+from pages.components.words import plain
+
+POLL_SECONDS = 2.0
+FAILURES_SHOWN = 8
+
+
+def choose() -> str | None:
+    """The plan looked at, in the address too; None where no plan was ever run here."""
+    names = workspace().plan_names()
+    if not names:
+        return None
+    address.hold(address.one_of("plan", names, names[0]))
+    return str(st.selectbox("Plan", names, key="plan", persist_state="session"))
+
+
+def state(name: str) -> None:
+    """How far the plan is: polls while it runs, and runs the page again when a cell is done."""
+    now = workspace().plan_state(name)
+    active = bool(now.running) or running_job() is not None
+    st.fragment(_state, run_every=POLL_SECONDS if active else None)(name, now.done)
+
+
+def running_job() -> str | None:
+    """The job of this session that runs a plan, where one does."""
+    job_id = st.session_state.get("plan_job")
+    job = workspace().jobs.view(job_id) if job_id else None
+    return job_id if job is not None and job.active else None
+
+
+def _state(name: str, drawn: int) -> None:
+    now = workspace().plan_state(name)
+    if now.done != drawn:
+        st.rerun()
+    with st.container(border=True, key="plan-state"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(now.done / now.cells if now.cells else 0.0, text=plain(state_words(now)))
+            _buttons(name, now)
+        for cell, reason in now.failures[:FAILURES_SHOWN]:
+            st.markdown(f":material/error: **{plain(cell)}** failed: {plain(reason)}")
+
+
+def _buttons(name: str, now: PlanState) -> None:
+    job_id = running_job()
+    if job_id is not None:
+        st.button("Stop", key="plan-stop", icon=":material/stop:", on_click=stop, args=(job_id,))
+    elif not now.complete and not now.running:
+        st.button(
+            "Go on",
+            key="plan-resume",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=resume,
+            args=(name,),
+            help="Runs what is missing on this machine; what is measured is kept.",
+        )
+
+
+def state_words(now: PlanState) -> str:
+    """'37 of 61 cells measured · 2 running · 12 min left'."""
+    parts = [f"{numbers.count(now.done)} of {numbers.count(now.cells)} cells measured"]
+    parts += [f"{now.running} running"] if now.running else []
+    parts += [f"{numbers.duration(now.eta_seconds)} left"] if now.eta_seconds is not None else []
+    parts += [f"{now.failed} failed"] if now.failed else []
+    return " · ".join(parts)
+
+
+def resume(name: str) -> None:
+    """Run what is missing of a plan, in the background; a callback."""
+    run(workspace().plan(name).plan)
+
+
+def run(plan: object) -> None:
+    """Run a plan in the background; a callback."""
+    job = workspace().start(
+        f"Plan {plan.name}", "run_plan", plan, watcher=selection.watcher("plan"), page="experiments"
+    )
+    st.session_state["plan_job"] = selection.announced(job)
+
+
+def stop(job_id: str) -> None:
+    """This session wants the run no more; finished cells stay. A callback."""
+    workspace().jobs.leave(job_id, selection.session())
+
+
+def watched() -> None:
+    """The ending of the last run, where it failed or was stopped."""
+    job_id = st.session_state.get("plan_job")
+    job = workspace().jobs.view(job_id) if job_id else None
+    if job is not None and not job.active:
+        progress.show_ending(job)

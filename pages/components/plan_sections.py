@@ -1,0 +1,181 @@
+"""The sections of a plan's results, each a figure beside the paper's numbers: drawn here, made by analysis.figures.
+
+A section gets the result table and the plan's name; a click on a cell shows the runs behind it (`run_links`).
+"""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.experiments import agreement, paper
+from analysis.experiments.spread import level_name, size_name
+from analysis.figures import experiments as look
+from analysis.figures import experiments_restoration as restoring
+from analysis.figures import experiments_sizes as sizes
+from pages.components import address, charts, plan_claims, run_links
+
+PERCENT = st.column_config.NumberColumn(format="percent")
+SHARES = dict.fromkeys(("mean", "low", "high", "paper"), PERCENT)
+DOMAINS = {"in": "in-domain", "out": "out-of-domain"}
+SPREAD_COLUMNS = SHARES | {
+    "kind": st.column_config.TextColumn("from low to high is", help="runs: lowest to highest; questions: 95% interval"),
+    "n": st.column_config.NumberColumn("questions a run"),
+}
+NOTHING = "Nothing of this is measured yet in this plan; it appears as cells are done."
+
+
+def size(table: pd.DataFrame, plan: str) -> None:
+    """Figure 2 and Table 2."""
+    domain = domain_control("size_domain")
+    rows = sizes.size_rows(table, domain)
+    if rows.empty:
+        st.info(NOTHING, icon=":material/hourglass_empty:")
+        return
+    found = agreement.of(table, "Figure 2")
+    plan_claims.lines(found, key="size")
+    words = plan_claims.sentence(found)
+    figure(
+        sizes.size_curve(table, domain),
+        key=f"size-{domain}",
+        alt=f"Accuracy against training samples by training level. {words}",
+        finding=words,
+        made={"plan": plan, "domain": DOMAINS[domain]},
+        table=table,
+        domain=domain,
+        plan=plan,
+    )
+    told("Figure 2", "Figure 2: accuracy against size")
+    wanted = st.segmented_control(
+        "Training samples",
+        sizes.sizes_present(table),
+        default=sizes.sizes_present(table)[-1],
+        required=True,
+        format_func=size_name,
+        key="level_size",
+        persist_state="session",
+    )
+    figure(
+        sizes.level_grid(table, wanted, domain),
+        key=f"levels-{domain}-{wanted}",
+        alt="Accuracy by level trained on and level of the fact asked; the same numbers are in the table below.",
+        made={"plan": plan, "domain": DOMAINS[domain], "samples": wanted},
+        table=table,
+        domain=domain,
+        plan=plan,
+    )
+    told("Table 2", "Table 2: accuracy by level at 1,920 samples")
+    with st.expander("The same in numbers"):
+        charts.table(
+            sizes.size_table(table, domain), key=f"size-table-{domain}", columns=SPREAD_COLUMNS, made={"plan": plan}
+        )
+        charts.table(
+            sizes.level_table(table, wanted, domain),
+            key=f"level-table-{domain}",
+            columns=SPREAD_COLUMNS,
+            made={"plan": plan, "samples": wanted},
+        )
+
+
+def restoration(table: pd.DataFrame, plan: str) -> None:
+    """Tables 4 and 6."""
+    scopes = [domain for domain in restoring.SCOPES if not restoring.restored_rows(table, domain).empty]
+    if not scopes or not (table["strategy"] == restoring.TOP).any():
+        st.info(NOTHING, icon=":material/hourglass_empty:")
+        return
+    domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
+    found = agreement.of(table, "Table 4", "Table 7")
+    plan_claims.lines(found, key="restoration")
+    for strategy in restored_by(table, domain):
+        figure(
+            restoring.restoration_grid(table, domain, strategy),
+            key=f"restoration-{domain}-{strategy}",
+            alt=f"Accuracy after restoring, {restoring.SCOPES[domain]}. {plan_claims.sentence(found)}",
+            finding=plan_claims.sentence(found),
+            made={"plan": plan, "asked": restoring.SCOPES[domain], "strategy": strategy},
+            table=table,
+            domain=domain,
+            plan=plan,
+        )
+    if domain == "train":
+        told("Table 6", "Table 6: accuracy on the training set")
+    else:
+        beside_paper()
+    one_training_set(table, domain, plan)
+    with st.expander("The same in numbers"):
+        changes = {
+            name: st.column_config.NumberColumn(format="%+.4f") for name in ("change", "change_low", "change_high")
+        }
+        charts.table(
+            restoring.restoration_table(table, domain),
+            key=f"restoration-table-{domain}",
+            columns=SPREAD_COLUMNS | changes,
+            made={"plan": plan, "asked": restoring.SCOPES[domain]},
+        )
+
+
+def restored_by(table: pd.DataFrame, domain: str) -> list[str]:
+    """The orders with a grid of their own: the paper's and its control, where they were measured."""
+    found = set(
+        restoring.restored_rows(table, domain, (restoring.TOP, restoring.RANDOM)).query("percent > 0")["strategy"]
+    )
+    return [strategy for strategy in (restoring.TOP, restoring.RANDOM) if strategy in found]
+
+
+def beside_paper() -> None:
+    """The paper's own table, in the same form and marked as the paper's."""
+    with st.container(border=True):
+        charts.show(
+            restoring.paper_grid(),
+            key="restoration-paper",
+            alt="The paper's own accuracies after restoring, Table 4a, in-domain.",
+        )
+        st.caption(paper.told("Table 4"))
+
+
+def one_training_set(table: pd.DataFrame, domain: str, plan: str) -> None:
+    """Every order of one training set as curves."""
+    rows = restoring.restored_rows(table, domain).sort_values(["size", "level"], ascending=[False, True])
+    sets = list(dict.fromkeys(zip(rows["level"], rows["size"], strict=True)))
+    chosen = st.selectbox(
+        "Every order of restoring, trained on", sets, format_func=lambda each: restoring.trained_words(*each)
+    )
+    level, count = chosen
+    figure(
+        restoring.restoration_curve(table, level, count, domain),
+        key=f"restoring-{domain}-{level}-{count}",
+        alt=f"Accuracy against k for {level_name(level)}, {size_name(count)} samples; numbers in the table below.",
+        made={"plan": plan, "trained on": restoring.trained_words(level, count)},
+        table=table,
+        domain=domain,
+        plan=plan,
+    )
+
+
+# --- shared ----------------------------------------------------------------------------------------------------
+
+
+def domain_control(key: str, names: dict[str, str] | None = None, present: list[str] | None = None) -> str:
+    """In-domain or out-of-domain, in the address too."""
+    names = names or DOMAINS
+    options = present or list(names)
+    address.hold(address.one_of(key, options, options[0]))
+    chosen = st.segmented_control(
+        "Asked", options, required=True, format_func=names.get, key=key, persist_state="session"
+    )
+    return str(chosen or options[0])
+
+
+def figure(drawn: Any, *, table: pd.DataFrame, domain: str, plan: str, key: str, **options: Any) -> None:
+    """A figure whose cells and points lead to their runs, shown beneath it once one is clicked."""
+    event = charts.show(drawn, key=key, on_select="rerun", selection_mode=look.CELL_CLICK, **options)
+    fields = look.picked(event)
+    if fields:
+        run_links.panel(table, plan, fields | {"domain": domain}, key=key)
+
+
+def told(table: str, title: str) -> None:
+    """What is known of the paper's own table, under ours."""
+    words = paper.told(table)
+    if words:
+        st.caption(f"**The paper, {title}.** {words}")

@@ -1,0 +1,55 @@
+"""Experiments: does it hold for my model? A plan's results beside the paper's own numbers, down to single runs."""
+
+import pandas as pd
+import streamlit as st
+
+from analysis.experiments import agreement
+from cache.memo import workspace
+from pages.components import address, notices, plan_bar, plan_claims, plan_sections, plan_start
+from pages.components.words import PAPER_LINK
+
+SECTIONS = {
+    "paper": "Against the paper",
+    "size": "Accuracy and size",
+    "restoration": "Restoration",
+}
+
+
+def section_control() -> str:
+    """Which part of the results is shown, in the address too."""
+    address.hold(address.one_of("section", SECTIONS, "paper"))
+    chosen = st.segmented_control(
+        "Show",
+        list(SECTIONS),
+        required=True,
+        format_func=SECTIONS.get,
+        key="section",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return str(chosen or "paper")
+
+
+def against_the_paper(table: pd.DataFrame) -> None:
+    """Every finding of the paper with its verdict."""
+    plan_claims.lines(agreement.claims(table), key="all")
+
+
+st.title("Experiments")
+st.markdown(
+    "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
+    f"measures it. Here are its results for your model, each beside the numbers of {PAPER_LINK} (LLaMA-3-8B)."
+)
+with notices.shown_errors():
+    name = plan_bar.choose()
+    if name is None:
+        plan_start.ways_to_begin()
+        st.stop()
+    plan_bar.state(name)
+    plan_bar.watched()
+    table = workspace().plan_results(name)
+    shown = section_control()
+    if shown == "paper":
+        against_the_paper(table)
+    else:
+        {"size": plan_sections.size, "restoration": plan_sections.restoration}[shown](table, name)
