@@ -32,3 +32,10 @@ class Recent:
             pairs = [pair, *(other for other in self.read() if other != pair)][:KEEP]
             with suppress(OSError), whole_file(self._file) as partial:  # a full disk is told where results are stored
                 partial.write_bytes(msgspec.json.encode(pairs))
+
+    def remove(self, pair: dict[str, Any]) -> None:
+        """Forget an entry."""
+        with self._lock:
+            pairs = [other for other in self.read() if other != pair]
+            with suppress(OSError), whole_file(self._file) as partial:
+                partial.write_bytes(msgspec.json.encode(pairs))

@@ -13,29 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from analysis.errors import PalimpsestError
 from analysis.records import Progress, Silent
 from cache.asked import Asking, Comparison
 from cache.choices import ChoiceWork
 from cache.experiments.work import ExperimentWork
+from cache.housekeeping import Housekeeping
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
 from cache.making import FindingWork
 from cache.mastery import MasteryWork
 from cache.models import State
+from cache.named import NamedComparisons
 from cache.open_questions import OpenQuestionWork
 from cache.recent import Recent
 from cache.slices import Slices
 from cache.tokens import TokenWork
+from cache.training import FineTuned, Training, TrainingWork
 
 if TYPE_CHECKING:
     from analysis.demo.world import DemoWorld
 
-__all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Workspace", "default_home"]
+__all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Training", "Workspace", "default_home"]
 
 DEMO_LIMIT = 500  # of the demo's questions: as many as answer while one waits
 FIRST_LOOK = "level-0-1920"  # of the demo's pairs: most data on facts the base did not know
-LONG_WORK = ("demo_finding", "sweep", "prepare_demo", "mastery", "run_plan")
+LONG_WORK = ("demo_finding", "sweep", "prepare_demo", "mastery", "run_plan", "fine_tune")
 
 
 def default_home() -> Path:
@@ -43,7 +47,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestionWork, FindingWork):
+class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork, OpenQuestionWork, FindingWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:
@@ -52,6 +56,8 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestion
         self._recent = Recent(self.home)
         self._askings = Recent(self.home, "questions.json")
         self.slices = Slices(self.home)
+        self.named = NamedComparisons(self.home)
+        self.housekeeping = Housekeeping(self.store)
 
     def demo(self) -> DemoWorld | None:
         """The prepared demo world, or None before `prepare_demo`."""
@@ -92,6 +98,14 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestion
         pair = Comparison(str(demo.base), str(demo.tuned[FIRST_LOOK]))
         return pair, Asking(str(demo.questions), mastery=str(demo.mastery), limit=DEMO_LIMIT)
 
+    def fine_tune(
+        self, training: Training, out: Path | None = None, progress: Progress | None = None, **keeping: Any
+    ) -> FineTuned:
+        """As TrainingWork has it; the tuned model beside its base is then the newest of the recent pairs."""
+        tuned = super().fine_tune(training, out, progress, **keeping)
+        self.remember(tuned.pair)
+        return tuned
+
     def recent(self) -> tuple[Comparison, ...]:
         """Pairs loaded before, newest first."""
         return tuple(Comparison(**pair) for pair in self._recent.read())
@@ -99,6 +113,24 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, ExperimentWork, OpenQuestion
     def remember(self, comparison: Comparison) -> None:
         """Put a pair at the head of the recent ones."""
         self._recent.add(asdict(comparison))
+
+    def forget(self, comparison: Comparison) -> None:
+        """Take a pair off the list of recent ones; what was computed for it stays."""
+        self._recent.remove(asdict(comparison))
+
+    def pair_names(self) -> dict[str, str]:
+        """The content id of every listed model, as far as its weights were read, with the name it is shown under."""
+        names: dict[str, str] = {}
+        for pair in self.recent():
+            try:
+                ids = self._ids(pair)
+            except PalimpsestError:  # its folder is gone: what was computed for it belongs to no pair on the list
+                continue
+            if ids is not None:
+                names.setdefault(ids[0], Path(pair.base).name)
+                taken = pair.name in names.values()
+                names.setdefault(ids[1], f"{pair.name} ({pair.tuned})" if taken else pair.name)
+        return names
 
     def askings(self) -> tuple[Asking, ...]:
         """Questions and prompts used before, newest first."""
