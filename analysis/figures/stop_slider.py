@@ -47,7 +47,8 @@ def mark(scale: alt.Scale, axis: alt.Axis, at: float) -> alt.Chart:
     """A rule at the slider's percentage on this scale, which a page moves through the figure's parameter."""
     place = alt.XDatum({"expr": PARAMETER}, type="quantitative", scale=scale, axis=axis)
     rule = alt.Chart(pd.DataFrame([{"slider": at}])).mark_rule(color=style.RESTORED, opacity=0.25, strokeWidth=7)
-    return rule.encode(x=place).add_params(alt.param(name=PARAMETER, value=at))
+    marked: alt.Chart = rule.encode(x=place).add_params(alt.param(name=PARAMETER, value=at))
+    return marked
 
 
 def move(spec: dict[str, Any], at: float) -> None:

@@ -11,7 +11,6 @@ from analysis.figures.strategies import STRATEGY_NAMES
 from analysis.records import BLENDS
 from analysis.report.records import Asked, Making, Restoration, Side
 
-HASH_LETTERS = 32  # of a content hash: all 128 bits
 _SILENT = {"limit": None, "seed": 0, "shots": 0, "mastery": None, "domain": "both", "layers": None, "modules": None}
 
 
@@ -49,11 +48,11 @@ def _line(name: str, words: str) -> Line | None:
 
 def _models(made: Making) -> Line | None:
     sides = [(role, side) for role, side in (("base", made.base), ("tuned", made.tuned)) if side is not None]
-    return _line("Models", " → ".join(f"{role} {_side(side)}" for role, side in sides))
+    return _line("Models", " → ".join(f"{role}: {_side(side)}" for role, side in sides))
 
 
 def _side(side: Side) -> str:
-    return f"{side.name} ({side.content[:HASH_LETTERS] or 'content not hashed'})"
+    return f"{side.name} (content {side.content or 'not hashed'})"
 
 
 def restoration_words(stop: Restoration) -> str:

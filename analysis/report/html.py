@@ -127,7 +127,7 @@ def _head(title: str, about: str, placed: Sequence[Placed]) -> str:
         f'<li><a href="#f-{number}">{escape(each.finding.title)}</a></li>' for number, each in _numbered(placed)
     )
     contents = f'<nav class="contents" aria-label="Contents"><ol>{items}</ol></nav>' if len(placed) > 1 else ""
-    script = "<noscript><p>The figures of this page are drawn by the scripts it carries; allow them to see it.</p></noscript>"
+    script = "<noscript><p>The scripts this page carries draw its figures: allow them.</p></noscript>"
     return (
         f'<header class="top"><h1>{escape(title)}</h1><p class="about">{escape(about)}</p>{buttons if placed else ""}'
         f"{script}{contents}</header>\n"
@@ -169,7 +169,8 @@ def where(finding: Finding) -> str:
 
 def _drawing(finding: Finding, frames: Mapping[str, pd.DataFrame]) -> str:
     if finding.kind in ("figure", "zoomable"):
-        return f'<div class="chart" role="img" data-figure="{escape(finding.id)}" aria-label="{escape(finding.alt)}"></div>'
+        words = escape(finding.alt)
+        return f'<div class="chart" role="img" data-figure="{escape(finding.id)}" aria-label="{words}"></div>'
     frame = frames.get("data")
     if frame is None:
         return "<p>The data of this table is missing from the store.</p>"
@@ -185,8 +186,8 @@ def _slider(finding: Finding) -> str:
     last, start = len(finding.stops) - 1, _first_stop(finding)
     return (
         f'<div class="slider"><label>Restored <input type="range" min="0" max="{last}" step="1" value="{start}">'
-        '<output></output></label><div class="reading scroll" tabindex="0" role="region" aria-label="Result at this stop">'
-        "</div></div>"
+        '<output></output></label><div class="reading scroll" tabindex="0" role="region" '
+        'aria-label="Result at this stop"></div></div>'
     )
 
 
@@ -207,17 +208,21 @@ def _tools(finding: Finding, files: Sequence[str]) -> str:
     name = escape(finding.id)
     svg = f'<button data-do="svg" data-figure="{name}">SVG</button>' if finding.kind == "figure" else ""
     return (
-        f'<details class="values" data-figure="{name}"><summary>The values behind it</summary><div class="scroll" tabindex="0" '
-        f'role="region" aria-label="Values"></div></details><div class="tools">{svg}'
+        f'<details class="values" data-figure="{name}"><summary>The values behind it</summary>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Values"></div></details><div class="tools">{svg}'
         f'<button data-do="csv" data-figure="{name}">CSV</button></div>{beside}'
     )
 
 
 def _small_print(finding: Finding) -> str:
     return "".join(
-        f"<dt>{escape(line.name)}</dt><dd>{f'<code>{escape(line.words)}</code>' if line.code else escape(line.words)}</dd>"
+        f"<dt>{escape(line.name)}</dt><dd>{_coded(escape(line.words)) if line.code else escape(line.words)}</dd>"
         for line in footer.lines(finding.making)
     )
+
+
+def _coded(escaped: str) -> str:
+    return f"<code>{escaped}</code>"
 
 
 def _figures(placed: Sequence[Placed]) -> dict[str, Any]:

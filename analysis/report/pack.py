@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from analysis.errors import StoreError
 from analysis.folders import whole_file, whole_folder
 from analysis.records import Progress, Silent, check_cancelled
 from analysis.report import pictures, tables
 from analysis.report.html import report_html
 from analysis.report.records import Finding, Placed
 
+if TYPE_CHECKING:
+    from analysis.figures.style import Paper
+
 INDEX = "index.html"
 
 
 def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
-    """Write `out`/index.html with a folder of files beside it a finding, whole or not at all; returns how many files."""
+    """Write `out`/index.html and a folder of files a finding, whole or not at all; returns how many files.
+
+    An existing folder that is not empty is refused (StoreError).
+    """
     with whole_folder(out) as folder:
         return _fill(folder, placed, title, progress or Silent())
+
+
+def write_page(out: Path, placed: Sequence[Placed], title: str, paper: Paper | None = None) -> int:
+    """Write the one HTML file, whole or not at all; returns its size in bytes."""
+    content = report_html(placed, title=title, paper=paper).encode()
+    try:
+        with whole_file(out) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"{out} could not be written: {error.strerror or error}.", code="out-unwritable") from error
+    return len(content)
 
 
 def write_zip(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> None:
@@ -34,13 +54,7 @@ def write_zip(out: Path, placed: Sequence[Placed], title: str, progress: Progres
                 if path.is_file():
                     packed.write(path, path.relative_to(folder))
         finally:
-            _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress) -> int:
@@ -59,7 +73,8 @@ def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress
 def finding_files(folder: Path, placed: Placed) -> list[str]:
     """Write a finding's files into a new folder; returns their names. Every figure and table, in every format."""
     folder.mkdir(parents=True)
-    finding, made = placed.finding, {}
+    finding = placed.finding
+    made: dict[str, bytes] = {}
     drawn = finding.drawn if finding.kind == "zoomable" else finding.spec if finding.kind == "figure" else None
     if drawn:
         made |= {f"figure.{kind}": pictures.picture(drawn, kind) for kind in pictures.PICTURES}

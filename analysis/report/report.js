@@ -15,13 +15,31 @@
     place.dataset.begun = "yes";
     const figure = held[place.dataset.figure];
     if (figure.kind === "zoomable") drawZoomable(place, figure.spec);
-    else views[place.dataset.figure] = (await vegaEmbed(place, figure.spec, options)).view;
+    else views[place.dataset.figure] = (await vegaEmbed(place, narrowed(figure.spec, place.clientWidth), options)).view;
     place.removeAttribute("role"); // vega's own svg has the role; the words stay on the place
     place.setAttribute("role", "img");
     place.classList.add("drawn");
     const slider = place.closest(".finding").querySelector(".slider input");
     if (slider) moveTo(slider);
     fit();
+  }
+
+  // On a phone: titles in lines that fit, and legends in as many columns as there is room for.
+  function narrowed(spec, width) {
+    if (width > 620 || !spec.title) return spec;
+    const lines = (text, letter) => [].concat(text || []).flatMap((line) => wrap(line, Math.floor(width / letter)));
+    const title = { ...spec.title, text: lines(spec.title.text, 8.4), subtitle: lines(spec.title.subtitle, 6.2), anchor: "start" };
+    const legend = { ...spec.config.legend, columns: Math.max(1, Math.floor(width / 170)), labelLimit: width - 60 };
+    return { ...spec, title, config: { ...spec.config, legend } };
+  }
+
+  function wrap(text, most) {
+    return text.split(" ").reduce((lines, word) => {
+      const last = lines[lines.length - 1];
+      if (last !== undefined && (last + " " + word).length <= most) lines[lines.length - 1] = last + " " + word;
+      else lines.push(word);
+      return lines;
+    }, []);
   }
 
   function ink(name) {
@@ -148,25 +166,44 @@
       show(window.scrollY < 40 ? at : Math.max(0, top));
       window.focus();
     } else {
-      find(".chart").forEach((place) => { place.style.zoom = ""; });
-      window.dispatchEvent(new Event("resize"));
+      unfit();
       if (findings[at]) findings[at].scrollIntoView({ block: "start" });
       if (document.fullscreenElement) document.exitFullscreen();
     }
     if (!on && document.documentElement.dataset.inside) window.parent.postMessage("palimpsest-present-end", "*");
   }
 
-  // A figure grows with the screen: type as large as the height that is left allows.
+  // A figure grows with the screen: its type is as large as the height that is left allows.
   function fit() {
     if (!document.body.classList.contains("presenting") || !findings[at]) return;
     const shown = findings[at];
     const chart = shown.querySelector(".chart");
     if (!chart || !chart.firstElementChild) return;
     chart.style.zoom = "";
-    const others = Array.from(shown.children).reduce((sum, child) => sum + (child.contains(chart) ? 0 : child.offsetHeight + 24), 0);
-    const note = shown.querySelector(".note");
-    const left = innerHeight * 0.9 - others - (note ? note.offsetHeight + 24 : 0);
-    chart.style.zoom = Math.min(2, Math.max(0.7, Math.min(left / chart.offsetHeight, chart.clientWidth / 560)));
+    const style = getComputedStyle(shown);
+    const room = shown.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 16;
+    if (Array.isArray(chart.data)) {
+      Plotly.relayout(chart, { height: Math.max(320, room - Math.max(0, heightOf(shown) - chart.offsetHeight)), "font.size": 17 });
+      return;
+    }
+    const others = heightOf(shown) - chart.offsetHeight;
+    chart.style.zoom = Math.min(2, Math.max(0.7, Math.min((room - others) / chart.offsetHeight, chart.clientWidth / 560)));
+    window.dispatchEvent(new Event("resize"));
+  }
+
+  function heightOf(shown) {
+    const seen = Array.from(shown.children).filter((child) => child.offsetHeight);
+    return seen.reduce((sum, child) => {
+      const style = getComputedStyle(child);
+      return sum + child.offsetHeight + parseFloat(style.marginTop) + parseFloat(style.marginBottom);
+    }, 0);
+  }
+
+  function unfit() {
+    find(".chart").forEach((place) => {
+      place.style.zoom = "";
+      if (Array.isArray(place.data)) Plotly.relayout(place, { height: held[place.dataset.figure].spec.layout.height || 460, "font.size": 12 });
+    });
     window.dispatchEvent(new Event("resize"));
   }
 
