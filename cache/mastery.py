@@ -93,7 +93,7 @@ class MasteryWork(PairWork):
 
     def mastery_table(self, path: Path) -> MasteryTable:
         """A table measured before, read again only when its file has changed; QuestionError for any other file."""
-        return _read_table(_stamp(path))
+        return _read_table(stamp(path))
 
     def sightings(self, source: str) -> pd.DataFrame | None:
         """How often the model in `source` saw each fact in its training (relation, subject, sightings); else None.
@@ -105,7 +105,7 @@ class MasteryWork(PairWork):
         demo = prepared(self.home)
         if demo is None or Path(source).expanduser().resolve() != demo.base.resolve():
             return None
-        return _read_sightings(_stamp(demo.facts))
+        return _read_sightings(stamp(demo.facts))
 
     def _known_id(self, source: str) -> str | None:
         """The model's id where its hashes are remembered; headers are parsed again only when a file has changed."""
@@ -123,7 +123,7 @@ def _table_name(asking: Asking, questions: QuestionSet, method: str, key: Result
     return f"{stem}-{asking.split}-{len(questions.questions)}-{_UNSAFE.sub('-', method)}-{mark}.parquet"
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
     """Names a file as it is now; a missing one is told by whoever reads it."""
     found = path.expanduser().resolve()
     try:
