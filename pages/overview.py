@@ -17,6 +17,7 @@ from analysis.figures import (
     updates,
 )
 from analysis.figures.headlines import scopes
+from analysis.figures.token_columns import TokenColumns
 from analysis.records import Evaluation, RestoreSpec, Stop, Strategy
 from cache.memo import workspace
 from cache.work import Asking, Comparison
@@ -97,7 +98,9 @@ def where_they_differ(pair: Comparison, asking: Asking) -> None:
             st.markdown("**Where along the text do the models disagree?**")
             st.caption(f"Not measured yet on these questions: Tokens measures {TOKEN_TEXTS} of them in seconds.")
             return
-        charts.show(tokens.by_position(report, "full"), key="tokens", alt=token_tables.report_words(report, "full"))
+        columns = TokenColumns.of(report)
+        words = token_tables.report_words(columns, "kl_full_nats")
+        charts.show(tokens.by_position(columns, "kl_full_nats"), key="tokens", alt=words)
 
 
 st.title("Overview")

@@ -6,21 +6,31 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers
-from analysis.figures.reading import Measure, value_of
+from analysis.figures.token_columns import TokenColumns
+from analysis.figures.token_intervals import mean_by_text
+from analysis.figures.token_mass import Part, rows_of
+from analysis.figures.token_measures import WORDS, Measure, measured, value_of
+from analysis.figures.token_types import KINDS, kinds
 from analysis.figures.visible import spoken
-from analysis.records import Alternative, DivergenceReport, PromptDivergence, Question, TokenDivergence
+from analysis.records import Alternative, PromptDivergence, Question, TokenDivergence
 
 CONTEXT_TOKENS = 6
 ALIGNMENT = (
     "The colour on a token is the disagreement of the two models when **predicting** that token from the tokens "
     "before it. The first token has no value: nothing predicts it."
 )
-PARTS = {"prompt": "Prompt", "answer": "Answer", "first": "First answer token", "all": "All counted tokens"}
+PARTS: dict[Part, str] = {
+    "prompt": "Prompt",
+    "answer": "Answer",
+    "first": "First answer token",
+    "all": "All counted tokens",
+}
 RANKED_COLUMNS = (
-    *("nats", "token", "base_expected", "tuned_expected", "base_probability", "tuned_probability"),
+    *("value", "token", "kind", "base_expected", "tuned_expected", "base_probability", "tuned_probability"),
     *("before", "after", "part", "position", "text", "text_id"),
 )
 
@@ -35,13 +45,16 @@ def _title_parts(question: Question) -> list[str]:
     return [question.question, *([question.relation] if question.relation else []), *level]
 
 
-def token_table(report: DivergenceReport, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
+def token_table(columns: TokenColumns, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row a token of every text, hidden ones included and marked: what the CSV holds, every digit kept."""
-    rows = [_row(prompt, token, titles or {}) for prompt in report.prompts for token in prompt.tokens]
-    return pd.DataFrame(rows)
+    found, held = kinds(columns), measured(columns.report)
+    rows = [_row(prompt, token, titles or {}, held) for prompt in columns.report.prompts for token in prompt.tokens]
+    return pd.DataFrame(rows).assign(kind=[KINDS[kind] for kind in found])
 
 
-def _row(prompt: PromptDivergence, token: TokenDivergence, titles: Mapping[str, str]) -> dict[str, Any]:
+def _row(
+    prompt: PromptDivergence, token: TokenDivergence, titles: Mapping[str, str], held: Sequence[Measure]
+) -> dict[str, Any]:
     return {
         "text_id": prompt.id,
         "title": titles.get(prompt.id, prompt.id),
@@ -51,69 +64,69 @@ def _row(prompt: PromptDivergence, token: TokenDivergence, titles: Mapping[str, 
         "part": token.part,
         "special": token.special,
         "template": token.template,
-        "kl_full_nats": token.kl_full_nats,
-        "kl_top_nats": token.kl_top_nats,
+        **{name: value_of(token, name) for name in held},
         "base_logprob_nats": token.base_logprob_nats,
         "tuned_logprob_nats": token.tuned_logprob_nats,
+        "base_rank": token.base_rank,
+        "tuned_rank": token.tuned_rank,
         "base_first": token.base_top[0].text if token.base_top else None,
         "tuned_first": token.tuned_top[0].text if token.tuned_top else None,
-        "first_choice_changed": token.flipped,
     }
 
 
-def means_table(report: DivergenceReport) -> pd.DataFrame:
-    """Rows prompt, answer, first answer token and all: tokens n, mean KLs (nats), share whose first choice changed.
+def means_table(columns: TokenColumns, measure: Measure) -> pd.DataFrame:
+    """Rows prompt, answer, first answer token and all: n tokens, texts, the measure's mean with its 95% interval
+    (texts drawn), and the share whose first choice differs.
 
     Only counted tokens; a part without any has n = 0 and missing means.
     """
-    groups = {name: _members(report, name) for name in PARTS}
-    return pd.DataFrame([_mean_row(PARTS[name], tokens) for name, tokens in groups.items()])
+    return pd.DataFrame([_mean_row(columns, measure, part) for part in PARTS])
 
 
-def _members(report: DivergenceReport, part: str) -> list[TokenDivergence]:
-    if part == "first":
-        firsts = (next((token for token in prompt.tokens if token.part == "answer"), None) for prompt in report.prompts)
-        return [token for token in firsts if token is not None and token.counted]
-    tokens = (token for prompt in report.prompts for token in prompt.tokens if token.counted)
-    return [token for token in tokens if part in ("all", token.part)]
-
-
-def _mean_row(name: str, tokens: Sequence[TokenDivergence]) -> dict[str, Any]:
+def _mean_row(columns: TokenColumns, measure: Measure, part: Part) -> dict[str, Any]:
+    rows = rows_of(columns, part)
+    texts = columns.text_numbers[rows]
+    found = mean_by_text(columns.values(measure)[rows], texts)
+    flips = columns.values("flipped")[rows]
     return {
-        "part": name,
-        "n": len(tokens),
-        "kl_full_nats": _mean([token.kl_full_nats or 0.0 for token in tokens]),
-        "kl_top_nats": _mean([token.kl_top_nats or 0.0 for token in tokens]),
-        "first_choice_changed": _mean([float(bool(token.flipped)) for token in tokens]),
+        "part": PARTS[part],
+        "n": len(rows),
+        "texts": len(np.unique(texts)),
+        "mean": float(found.estimate[0]),
+        "low": float(found.low[0]),
+        "high": float(found.high[0]),
+        "first_choice_differs": float(flips.mean()) if len(rows) else math.nan,
     }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
 def ranked_tokens(
-    report: DivergenceReport, measure: Measure, titles: Mapping[str, str] | None = None, limit: int | None = None
+    columns: TokenColumns,
+    measure: Measure,
+    titles: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    kind: str | None = None,
 ) -> pd.DataFrame:
-    """Counted tokens by falling disagreement (nats), each with the tokens around it and both models' first choices."""
-    found = [
-        (value_of(token, measure) or 0.0, prompt, token)
-        for prompt in report.prompts
-        for token in prompt.tokens
-        if token.counted
-    ]
-    found.sort(key=lambda entry: -entry[0])
-    rows = [_ranked(value, prompt, token, titles or {}) for value, prompt, token in found[:limit]]
-    return pd.DataFrame(rows, columns=list(RANKED_COLUMNS))
+    """Counted tokens by falling size of the measure, each with the tokens around it and both models' first choices.
+
+    `kind` keeps one of KINDS only.
+    """
+    values, found = columns.values(measure), kinds(columns)
+    kept = columns.counted & ~np.isnan(values)
+    if kind is not None:
+        kept &= found == KINDS.index(kind)
+    rows = np.flatnonzero(kept)
+    order = rows[np.argsort(-np.abs(values[rows]), kind="stable")][:limit]
+    table = [_ranked(columns, int(row), float(values[row]), KINDS[found[row]], titles or {}) for row in order]
+    return pd.DataFrame(table, columns=list(RANKED_COLUMNS))
 
 
-def _ranked(
-    value: float, prompt: PromptDivergence, token: TokenDivergence, titles: Mapping[str, str]
-) -> tuple[Any, ...]:
+def _ranked(columns: TokenColumns, row: int, value: float, kind: str, titles: Mapping[str, str]) -> tuple[Any, ...]:
+    prompt, token = columns.report.prompts[columns.text_numbers[row]], columns.tokens[row]
     at = token.position
     return (
         value,
         spoken(token.text),
+        kind,
         _first(token.base_top),
         _first(token.tuned_top),
         _probability(token.base_logprob_nats),
@@ -139,24 +152,41 @@ def _probability(logprob_nats: float | None) -> float | None:
     return None if logprob_nats is None else math.exp(logprob_nats)
 
 
-def report_words(report: DivergenceReport, measure: Measure, state: str = "tuned") -> str:
+def report_words(columns: TokenColumns, measure: Measure) -> str:
     """The report in a sentence: how much, over how many tokens, and what was left out."""
-    mean = report.mean_kl_full_nats if measure == "full" else report.mean_kl_top_nats
+    report = columns.report
     hidden = report.special_hidden + report.template_hidden
     left = f"; {numbers.count(hidden)} special and template tokens are left out" if hidden else ""
-    if mean is None:
+    every, first = (_mean_row(columns, measure, part) for part in ("all", "first"))
+    if not every["n"]:
         return f"There is no token to average over{left}."
-    words = f"{nats(mean)} nats on average over {numbers.count(report.tokens_counted)} tokens{left}."
-    first = _mean_row("first", _members(report, "first"))
+    words = (
+        f"{amount(every['mean'], measure)} on average over {numbers.count(every['n'])} tokens{_interval(every)}{left}."
+    )
     if first["n"]:
-        value = first["kl_full_nats" if measure == "full" else "kl_top_nats"]
-        words += f" At the first answer token: {nats(value)} nats over {numbers.count(first['n'])} texts; "
         words += (
-            f"{state} and base differ there in their first choice in {numbers.share(first['first_choice_changed'], 0)}."
+            f" At the first answer token: {amount(first['mean'], measure)} over {numbers.count(first['n'])} texts"
+            f"{_interval(first)}; {report.state} and {report.against} differ there in their first choice in "
+            f"{numbers.share(first['first_choice_differs'], 0)}."
         )
-    return words
+    return words + _shared_rows(report.rows_left_out, report.vocabulary)
 
 
-def nats(value: float | None) -> str:
-    """A disagreement for people: three significant digits, a dash where there is none."""
-    return numbers.significant(value)
+def _interval(row: Mapping[str, Any]) -> str:
+    if math.isnan(row["low"]):
+        return ""
+    low, high = (numbers.significant(row[end]) for end in ("low", "high"))
+    return f" (95% interval over {numbers.count(row['texts'])} texts: {low} to {high})"
+
+
+def _shared_rows(left_out: Mapping[str, int], vocabulary: int | None) -> str:
+    if not any(left_out.values()):
+        return ""
+    parts = " and ".join(f"{numbers.count(rows)} of {name}" for name, rows in left_out.items() if rows)
+    return f" Compared over the {numbers.count(vocabulary)} vocabulary rows both models have; {parts} are left out."
+
+
+def amount(value: float | None, measure: Measure) -> str:
+    """A value of the measure for people, with its unit."""
+    unit = WORDS[measure].unit
+    return numbers.share(value) if unit == "share" else f"{numbers.significant(value)} {unit}"

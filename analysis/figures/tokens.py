@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from analysis.figures import numbers, style
-from analysis.figures.reading import Measure, measure_name, value_of
-from analysis.records import DivergenceReport, TokenDivergence
+from analysis.figures.token_columns import ANSWER, TokenColumns
+from analysis.figures.token_measures import WORDS, Measure, measure_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PART_COLOURS = {"prompt": "#8A8A8A", "answer": "#A647B2"}
 BINS_PER_DECADE = 4
+SIGNED_BINS = 30
 LOWEST_NATS = 1e-4  # smaller disagreements share the first bin
 PART = alt.Color("part:N", title=None, scale=alt.Scale(domain=list(PART_COLOURS), range=list(PART_COLOURS.values())))
 
 
-def counted_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
-    """The counted tokens: text_id, part, nats, and `offset`, how many counted tokens from the first answer token (0),
-    or from the text's start where no text has an answer (then a text without one is left out)."""
-    rows = [
-        (prompt.id, token.part, value_of(token, measure), offset)
-        for prompt in report.prompts
-        for offset, token in _offsets([token for token in prompt.tokens if token.counted], _anchored(report))
-    ]
-    return pd.DataFrame(rows, columns=["text_id", "part", "nats", "offset"]).astype({"nats": float, "offset": int})
+def counted_table(columns: TokenColumns, measure: Measure) -> pd.DataFrame:
+    """The counted tokens: text_id, part, value, and `offset`, how many counted tokens from the first answer token (0),
+    or from the text's start (1) where no text has an answer (then a text without one is left out)."""
+    rows = np.flatnonzero(columns.counted)
+    texts, answers = columns.text_numbers[rows], (columns.flags[rows] & ANSWER) > 0
+    within = np.arange(len(rows)) - _first_of(texts, np.ones(len(rows), bool))
+    if _anchored(columns):
+        anchors = _first_of(texts, answers)
+        offsets, kept = np.arange(len(rows)) - anchors, anchors >= 0
+    else:
+        offsets, kept = within + 1, np.ones(len(rows), bool)
+    names = np.array([prompt.id for prompt in columns.report.prompts] or [""], object)
+    table = {
+        "text_id": names[texts],
+        "part": np.where(answers, "answer", "prompt"),
+        "value": columns.values(measure)[rows],
+        "offset": offsets,
+    }
+    return pd.DataFrame({name: column[kept] for name, column in table.items()})
 
 
-def _anchored(report: DivergenceReport) -> bool:
-    return any(token.part == "answer" for prompt in report.prompts for token in prompt.tokens)
+def _first_of(texts: NDArray[np.int64], members: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For every place the first place of the same text among the members, -1 where its text has none."""
+    found = np.full(int(texts.max()) + 1 if len(texts) else 1, -1)
+    places = np.flatnonzero(members)[::-1]
+    found[texts[places]] = places  # the last written is the first
+    return found[texts]
 
 
-def _offsets(tokens: list[TokenDivergence], anchored: bool) -> Iterator[tuple[int, TokenDivergence]]:
-    start = next((at for at, token in enumerate(tokens) if token.part == "answer"), None) if anchored else -1
-    if start is not None:
-        yield from ((at - start, token) for at, token in enumerate(tokens))
+def _anchored(columns: TokenColumns) -> bool:
+    return bool(((columns.flags & ANSWER) > 0).any())
 
 
-def position_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
-    """Per offset and part: n tokens, median, lower and upper quartile and the largest disagreement, in nats."""
-    groups = counted_table(report, measure).groupby(["offset", "part"])["nats"]
+def position_table(columns: TokenColumns, measure: Measure) -> pd.DataFrame:
+    """Per offset and part: n tokens, median, lower and upper quartile and the largest value, in the measure's unit."""
+    groups = counted_table(columns, measure).groupby(["offset", "part"])["value"]
     quantiles = {"median": 0.5, "low": 0.25, "high": 0.75, "largest": 1.0}
-    columns = {"n": groups.size(), **{name: groups.quantile(share) for name, share in quantiles.items()}}
-    return pd.DataFrame(columns).reset_index()
+    found = {"n": groups.size(), **{name: groups.quantile(share) for name, share in quantiles.items()}}
+    return pd.DataFrame(found).reset_index()
 
 
-def by_position(report: DivergenceReport, measure: Measure, state: str = "tuned") -> style.Figure:
-    """Median disagreement along the text, with the middle half of the tokens as a band."""
-    table = position_table(report, measure)
-    anchored = _anchored(report)
+def by_position(columns: TokenColumns, measure: Measure) -> style.Figure:
+    """Median of the measure along the text, with the middle half of the tokens as a band."""
+    table, unit = position_table(columns, measure), WORDS[measure].unit
+    anchored = _anchored(columns)
     x = alt.X(
         "offset:Q",
         title="Tokens from the first answer token" if anchored else "Tokens from the start",
@@ -59,22 +75,33 @@ def by_position(report: DivergenceReport, measure: Measure, state: str = "tuned"
     )
     tips = [alt.Tooltip("offset:Q", title="Offset"), alt.Tooltip("n:Q", title="Tokens")]
     tips += [
-        alt.Tooltip(f"{name}:Q", title=f"{name} (nats)", format=".3g") for name in ("median", "low", "high", "largest")
+        alt.Tooltip(f"{name}:Q", title=f"{name} ({unit})", format=".3g")
+        for name in ("median", "low", "high", "largest")
     ]
     chart = alt.Chart(table)
-    band = chart.mark_area(opacity=0.22).encode(x=x, y=alt.Y("low:Q", title="nats"), y2="high:Q", color=PART)
+    band = chart.mark_area(opacity=0.22).encode(x=x, y=alt.Y("low:Q", title=unit), y2="high:Q", color=PART)
     line = chart.mark_line(point=alt.OverlayMarkDef(size=36)).encode(x=x, y="median:Q", color=PART, tooltip=tips)
     figure = alt.layer(band, line).properties(height=style.FIGURE_HEIGHT)
     subtitle = "median and middle half over texts" + (" · 0 is the first answer token" if anchored else "")
-    return style.finish(figure, f"{measure_name(report, measure, state)}, by position (nats)", subtitle)
+    return style.finish(figure, f"{measure_name(columns.report, measure)}, by position ({unit})", subtitle)
 
 
-def spread_table(report: DivergenceReport, measure: Measure) -> pd.DataFrame:
-    """A histogram on a log scale, per part: bin `low` and `high` in nats, n tokens, `share` of the part's tokens."""
-    table = counted_table(report, measure).assign(low=lambda rows: rows["nats"].map(_bin))
-    counts = table.groupby(["part", "low"]).size().rename("n").reset_index()
+def spread_table(columns: TokenColumns, measure: Measure) -> pd.DataFrame:
+    """A histogram per part: bin `low` and `high` in the measure's unit, n tokens, `share` of the part's tokens.
+
+    Bins are even on a log scale, or even from minus to plus the largest size where the measure has a sign.
+    """
+    table = counted_table(columns, measure).dropna(subset=["value"])
+    if WORDS[measure].signed:
+        width = 2 * (float(table["value"].abs().max()) if len(table) else 1.0) / SIGNED_BINS or 1.0
+        low = (table["value"] / width).map(math.floor).clip(upper=SIGNED_BINS // 2 - 1) * width
+        high = low + width
+    else:
+        low = table["value"].map(_bin)
+        high = low * 10 ** (1 / BINS_PER_DECADE)
+    counts = table.assign(low=low, high=high).groupby(["part", "low", "high"]).size().rename("n").reset_index()
     totals = counts.groupby("part")["n"].transform("sum")
-    return counts.assign(share=counts["n"] / totals, high=counts["low"] * 10 ** (1 / BINS_PER_DECADE), total=totals)
+    return counts.assign(share=counts["n"] / totals, total=totals)
 
 
 def _bin(value: float) -> float:
@@ -84,18 +111,19 @@ def _bin(value: float) -> float:
     return float(LOWEST_NATS * 10 ** (step / BINS_PER_DECADE))
 
 
-def spread(report: DivergenceReport, measure: Measure, state: str = "tuned") -> style.Figure:
-    """How disagreement is spread over tokens, prompt beside answer, on a log scale."""
-    table = spread_table(report, measure)
+def spread(columns: TokenColumns, measure: Measure) -> style.Figure:
+    """How the measure is spread over tokens, prompt beside answer; on a log scale where it has no sign."""
+    table, words = spread_table(columns, measure), WORDS[measure]
     totals = dict(zip(table["part"], table["total"], strict=True))
     counts = " · ".join(f"{part} n = {numbers.count(totals[part])}" for part in PART_COLOURS if part in totals)
-    tips = [alt.Tooltip("part:N"), alt.Tooltip("low:Q", title="from (nats)", format=".2g")]
+    tips = [alt.Tooltip("part:N"), alt.Tooltip("low:Q", title=f"from ({words.unit})", format=".2g")]
     tips += [alt.Tooltip("n:Q", title="tokens"), alt.Tooltip("share:Q", format=".1%")]
+    scale = alt.Scale(type="linear" if words.signed else "log")
     figure = (
         alt.Chart(table)
         .mark_bar(opacity=0.6)
         .encode(
-            x=alt.X("low:Q", scale=alt.Scale(type="log"), title="nats", axis=alt.Axis(grid=False, format="~g")),
+            x=alt.X("low:Q", scale=scale, title=words.unit, axis=alt.Axis(grid=False, format="~g")),
             x2="high:Q",
             y2=alt.datum(0),
             y=alt.Y("share:Q", stack=None, title="share of the part's tokens", axis=alt.Axis(format="%")),
@@ -104,13 +132,14 @@ def spread(report: DivergenceReport, measure: Measure, state: str = "tuned") -> 
         )
         .properties(height=style.FIGURE_HEIGHT)
     )
-    return style.finish(figure, f"{measure_name(report, measure, state)}, over tokens", counts)
+    return style.finish(figure, f"{measure_name(columns.report, measure)}, over tokens", counts)
 
 
-def spread_words(report: DivergenceReport, measure: Measure) -> str:
+def spread_words(columns: TokenColumns, measure: Measure) -> str:
     """The message of both figures, for those who do not see them."""
     parts = [
-        f"{part}: median {numbers.significant(float(rows['nats'].median()))} nats over {len(rows)} tokens"
-        for part, rows in counted_table(report, measure).groupby("part")
+        f"{part}: median {numbers.significant(float(rows['value'].median()))} {WORDS[measure].unit} "
+        f"over {len(rows)} tokens"
+        for part, rows in counted_table(columns, measure).groupby("part")
     ]
     return "Disagreement by part of the text. " + "; ".join(parts)

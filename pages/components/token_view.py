@@ -28,8 +28,10 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
+_SCRIPTS = ("token_format.js", "token_card.js", "token_view.js")  # one module: the browser gets them joined
+
 _COMPONENT = st.components.v2.component(
-    "palimpsest_token_view", html=_HTML, css=_read("token_view.css"), js=_read("token_view.js")
+    "palimpsest_token_view", html=_HTML, css=_read("token_view.css"), js="\n".join(map(_read, _SCRIPTS))
 )
 
 

@@ -1,0 +1,119 @@
+"""Disagreement by what the questions ask: by relation, by mastery level, and from state to state.
+
+Means over tokens with 95% intervals, texts drawn (token_intervals). Knows no streamlit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from analysis.figures import mastery_tables, numbers, style
+from analysis.figures.token_columns import TokenColumns
+from analysis.figures.token_intervals import mean_by_text
+from analysis.figures.token_mass import PARTS, Part, rows_of
+from analysis.figures.token_measures import WORDS, Measure, measure_name
+from analysis.records import Question
+
+Fact = Literal["relation", "level"]
+FACT_NAMES: dict[Fact, str] = {"relation": "relation", "level": "mastery level"}
+ROW_HEIGHT = 24  # pixels a group
+COLUMNS = ("group", "n", "texts", "mean", "low", "high")
+COMPARISON_COLOURS = {"tuned": style.TUNED, "restored": style.RESTORED}
+
+
+def fact_table(
+    columns: TokenColumns, measure: Measure, questions: Mapping[str, Question], fact: Fact, part: Part
+) -> pd.DataFrame:
+    """One row a relation or level: n tokens of that part, texts, the mean with `low` and `high`; texts without a known
+    question, relation or level are left out."""
+    rows = rows_of(columns, part)
+    named = [_group(questions.get(prompt.id), fact) for prompt in columns.report.prompts]
+    groups = np.array([named[text] for text in columns.text_numbers[rows]], object)
+    known = sorted({group for group in groups.tolist() if group is not None}, key=_order)
+    return pd.DataFrame(
+        [_row(columns, measure, rows[groups == group], group) for group in known], columns=list(COLUMNS)
+    )
+
+
+def _group(question: Question | None, fact: Fact) -> str | None:
+    if question is None:
+        return None
+    if fact == "relation":
+        return mastery_tables.relation_name(question.relation) if question.relation else None
+    return None if question.level is None else str(question.level)
+
+
+def _order(group: str) -> tuple[bool, str]:
+    return (not group.isdigit(), group)
+
+
+def _row(columns: TokenColumns, measure: Measure, rows: np.ndarray, name: str) -> dict[str, object]:
+    values, texts = columns.values(measure)[rows], columns.text_numbers[rows]
+    found = mean_by_text(values, texts)
+    return {
+        "group": name,
+        "n": len(rows),
+        "texts": len(np.unique(texts)),
+        "mean": float(found.estimate[0]),
+        "low": float(found.low[0]),
+        "high": float(found.high[0]),
+    }
+
+
+def fact_figure(table: pd.DataFrame, columns: TokenColumns, measure: Measure, fact: Fact, part: Part) -> style.Figure:
+    """The means as points with their intervals, one row a relation or level."""
+    order = list(table["group"]) if fact == "level" else list(table.sort_values("mean", ascending=False)["group"])
+    y = alt.Y("group:N", sort=order, title=FACT_NAMES[fact].capitalize())
+    colour = COMPARISON_COLOURS.get(columns.report.state, style.TUNED)
+    title = f"{measure_name(columns.report, measure)}, by {FACT_NAMES[fact]} ({WORDS[measure].unit})"
+    figure = _dots(table, y, colour, WORDS[measure].unit)
+    return style.finish(figure, title, f"mean over {PARTS[part]}, 95% interval over texts")
+
+
+def _dots(table: pd.DataFrame, y: alt.Y, colour: str, unit: str) -> style.Figure:
+    tips = [
+        alt.Tooltip("group:N", title="group"),
+        alt.Tooltip("mean:Q", title=f"mean ({unit})", format=".3g"),
+        alt.Tooltip("low:Q", title="from", format=".3g"),
+        alt.Tooltip("high:Q", title="to", format=".3g"),
+        alt.Tooltip("n:Q", title="tokens", format=","),
+        alt.Tooltip("texts:Q", title="texts", format=","),
+    ]
+    chart = alt.Chart(table)
+    bars = chart.mark_rule(color=colour, strokeWidth=2, opacity=0.55).encode(
+        y=y, x=alt.X("low:Q", title=unit), x2="high:Q"
+    )
+    dots = chart.mark_point(color=colour, filled=True, size=70).encode(y=y, x="mean:Q", tooltip=tips)
+    return alt.layer(bars, dots).properties(height=style.HEAD_HEIGHT + ROW_HEIGHT * max(3, len(table)))
+
+
+def state_table(compared: Mapping[str, TokenColumns], measure: Measure, part: Part) -> pd.DataFrame:
+    """One row a comparison ('KL(tuned ‖ base)', ...): n, texts, mean, low, high of the measure over that part."""
+    rows = [_row(columns, measure, rows_of(columns, part), name) for name, columns in compared.items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def state_figure(table: pd.DataFrame, measure: Measure, part: Part) -> style.Figure:
+    """Base to tuned to restored: the three comparisons of the same texts under one another."""
+    y = alt.Y("group:N", sort=list(table["group"]), title=None, axis=alt.Axis(labelLimit=260))
+    figure = _dots(table, y, style.RESTORED, WORDS[measure].unit)
+    title = f"Base, tuned, restored: {WORDS[measure].short.format(top='k')} ({WORDS[measure].unit})"
+    return style.finish(figure, title, f"mean over {PARTS[part]}, 95% interval over texts")
+
+
+def fact_words(table: pd.DataFrame, fact: Fact) -> str:
+    """The figure's message: the largest and the smallest group."""
+    if table.empty:
+        return f"None of these texts has a known {FACT_NAMES[fact]}."
+    rows: list[dict[Hashable, object]] = table.sort_values("mean").to_dict("records")
+    least, most = rows[0], rows[-1]
+    return (
+        f"By {FACT_NAMES[fact]}: largest {most['group']} ({numbers.significant(float(str(most['mean'])))}, "
+        f"n = {most['n']}), smallest {least['group']} ({numbers.significant(float(str(least['mean'])))}, "
+        f"n = {least['n']})."
+    )

@@ -1,0 +1,117 @@
+"""The comparison the Tokens page looks at: which states, and its report from memory, from the store or by a job."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from analysis.figures import stops
+from analysis.figures.token_columns import TokenColumns
+from analysis.records import RestoreSpec, Text
+from cache.keys import digest
+from cache.memo import workspace
+from cache.work import Comparison, State
+from pages.components import progress, selection
+
+TUNED = "tuned ‖ base"
+AGAINST = {"base": "restored ‖ base", "tuned": "restored ‖ tuned"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The report looked at as columns, and the other comparisons of the same texts by their names ('KL(a ‖ b)')."""
+
+    columns: TokenColumns
+    beside: dict[str, TokenColumns] = field(default_factory=dict)
+
+
+class _NotYetError(Exception):
+    """Nothing is stored; never leaves this module. An exception, because a memo keeps every answer but these."""
+
+
+def chosen_state(pair: Comparison) -> State:
+    """Which state is compared: tuned, or a stop of the slider."""
+    asking, current = selection.asking(), selection.restored_spec()
+    known = [stop.spec for stop in workspace().known_stops(pair, asking)] if asking else []
+    specs = list(dict.fromkeys([*([current] if current else []), *known]))
+    options: dict[str, State] = {"tuned": "tuned", **{f"restored, {stops.spec_words(spec)}": spec for spec in specs}}
+    name = st.selectbox(
+        ":orange[●] tuned or :green[●] restored",
+        list(options),
+        key="token_state",
+        persist_state="session",
+        help="Restored states are the stops of the slider on Restore; each is shown against the base, against tuned, "
+        "and beside tuned against the base.",
+    )
+    return options.get(name or "tuned", "tuned")
+
+
+def chosen_side(state: State) -> str:
+    """What a restored state is compared with: the base, or tuned; always the base for tuned."""
+    if not isinstance(state, RestoreSpec):
+        return "base"
+    options = {"label": "against", "options": list(AGAINST), "format_func": _side_name, "default": "base"}
+    return st.segmented_control(**options, required=True, key="token_against", persist_state="session") or "base"
+
+
+def _side_name(side: str) -> str:
+    return {"base": ":blue[●] base", "tuned": ":orange[●] tuned"}[side]
+
+
+def compared(pair: Comparison, texts: tuple[Text, ...], state: State, side: str) -> Compared | None:
+    """The comparison, else None while (or after) a job makes it; a failed or cancelled try is repeated on request."""
+    name = digest([str(workspace().home), _weights(pair), texts, state])
+    try:
+        found = _remembered(name, pair, texts, state)
+    except _NotYetError:
+        _make(pair, texts, state, name)
+        return None
+    main = found.get(AGAINST[side] if isinstance(state, RestoreSpec) else TUNED) or next(iter(found.values()))
+    return Compared(main, {f"KL({key})": columns for key, columns in found.items()} if len(found) > 1 else {})
+
+
+def _weights(pair: Comparison) -> list[str]:
+    profile = workspace().known_profile(pair)
+    return [profile.base_id, profile.tuned_id] if profile else []
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading the comparison …")
+def _remembered(name: str, _pair: Comparison, _texts: tuple[Text, ...], _state: State) -> dict[str, TokenColumns]:
+    """Every comparison of these texts by its name; decoded once for every `name`, which tells all it depends on."""
+    del name
+    if isinstance(_state, RestoreSpec) and hasattr(workspace(), "known_three_states"):
+        three = workspace().known_three_states(_pair, _texts, _state)
+        if three is None:
+            raise _NotYetError
+        reports = {
+            AGAINST["base"]: three.restored_base,
+            AGAINST["tuned"]: three.restored_tuned,
+            TUNED: three.tuned_base,
+        }
+        return {key: TokenColumns.of(report) for key, report in reports.items()}
+    report = workspace().known_divergence(_pair, _texts, state=_state)
+    if report is None:
+        raise _NotYetError
+    return {TUNED: TokenColumns.of(report)}
+
+
+def _make(pair: Comparison, texts: tuple[Text, ...], state: State, wanted: str) -> None:
+    if st.session_state.get("token_tried") != wanted:
+        _queue(pair, texts, state, wanted)
+    if not progress.watch(st.session_state.get("token_job"), key="tokens"):
+        st.button("Try again", on_click=_queue, args=(pair, texts, state, wanted), icon=":material/refresh:")
+
+
+def _queue(pair: Comparison, texts: tuple[Text, ...], state: State, wanted: str) -> None:
+    """Queue the comparison of these texts; a newer one of this session takes its place. Also a callback."""
+    st.session_state["token_tried"] = wanted
+    restored = isinstance(state, RestoreSpec) and hasattr(workspace(), "three_states")
+    st.session_state["token_job"] = workspace().start(
+        f"Compare {len(texts):,} texts token by token",
+        "three_states" if restored else "divergence",
+        pair,
+        texts,
+        *((state,) if restored else ()),
+        **({} if restored else {"state": state}),
+        watcher=selection.watcher("tokens"),
+        page="tokens",
+    )
