@@ -15,6 +15,8 @@ VERSIONS = {
     "profile": 2,
     "evaluation": 2,
     "divergence": 3,
+    "paper_divergence": 1,
+    "generation": 1,
     "mastery": 1,
     "sft": 1,
     "blend": 2,

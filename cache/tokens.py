@@ -1,4 +1,4 @@
-"""Work on tokens: how far a state's predictions are from the base's, text by text."""
+"""Work on tokens: how far a state's predictions are from another's, text by text."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from analysis.records import DivergenceReport, Progress, Question, ResultKey, Silent, Text
+from analysis.records import DivergenceReport, Progress, Question, RestoreSpec, ResultKey, Silent, Text, ThreeStates
+from cache.answer_tokens import AnswerTokenWork
 from cache.asked import Comparison
 from cache.codecs import divergence_from_stored, divergence_to_stored
 from cache.keys import digest, make_key
 from cache.models import State
-from cache.pairs import PairWork, arithmetic_of, model_folder
+from cache.pairs import model_folder
+from cache.visiting import asks_base_apart, visiting
 
 if TYPE_CHECKING:
+    from analysis.language.measures import Measures
     from analysis.language.token_records import Direction
 
 
-class TokenWork(PairWork):
+class TokenWork(AnswerTokenWork):
     """What is seen of a pair token by token, over one store."""
 
     def divergence(
@@ -27,25 +30,31 @@ class TokenWork(PairWork):
         *,
         top: int = 10,
         state: State = "tuned",
+        against: State = "base",
         direction: Direction = "tuned-base",
+        measures: Measures = "all",
         dtype: str = "auto",
         progress: Progress | None = None,
     ) -> DivergenceReport:
-        """Token by token, how far this state's predictions are from the base's."""
+        """Token by token, how far this state's predictions are from another's; every measure, or the two KLs alone."""
         from analysis.language.divergence import diverge
         from analysis.language.tokens import check_tokenizers
 
         progress = progress or Silent()
-        known = self.known_divergence(comparison, texts, top=top, state=state, direction=direction, dtype=dtype)
+        asked: dict[str, Any] = {"top": top, "direction": direction, "measures": measures}
+        known = self.known_divergence(comparison, texts, state=state, against=against, dtype=dtype, **asked)
         if known is not None:
             return known
-        profile = self.profile(comparison, arithmetic_of(state), progress)
-        decided = self._decide_dtype(profile.tuned_id, model_folder(comparison), dtype)
+        decided = self._prepared(comparison, (state, against), dtype, progress)
         with self._lease(comparison, decided, progress) as model:
             check_tokenizers(comparison.base, model.lm, texts)
-            report = diverge(model, texts, top=top, direction=direction, state=state, progress=progress)
-        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
-        self.store.put(key, divergence_to_stored(report))
+            apart = asks_base_apart(self.known_profile(comparison), generating=False)
+            visited = visiting(model, comparison, decided, apart)
+            vocabulary = self._vocabulary(comparison)
+            report = diverge(
+                visited, texts, state=state, against=against, vocabulary=vocabulary, progress=progress, **asked
+            )
+        self._keep_report(comparison, texts, state, against, decided, report, measures)
         return report
 
     def known_divergence(
@@ -55,17 +64,70 @@ class TokenWork(PairWork):
         *,
         top: int = 10,
         state: State = "tuned",
+        against: State = "base",
         direction: Direction = "tuned-base",
+        measures: Measures = "all",
         dtype: str = "auto",
     ) -> DivergenceReport | None:
-        """The stored report for these texts, or None."""
-        profile = self.known_profile(comparison, arithmetic_of(state))
-        decided = self._known_dtype(profile.tuned_id, dtype) if profile else None
+        """The stored report for these texts, or None; one with every measure serves for the two KLs too."""
+        decided = self._known_decision(comparison, (state, against), dtype)
         if decided is None:
             return None
-        key = self._divergence_key(comparison, texts, top=top, state=state, direction=direction, dtype=decided)
-        stored = self.store.get(key)
-        return divergence_from_stored(stored) if stored else None
+        for held in dict.fromkeys((measures, "all")):
+            key = self._divergence_key(
+                comparison, texts, (state, against), top=top, direction=direction, measures=held, dtype=decided
+            )
+            stored = self.store.get(key)
+            if stored:
+                return divergence_from_stored(stored)
+        return None
+
+    def three_states(
+        self,
+        comparison: Comparison,
+        texts: tuple[Text, ...],
+        spec: RestoreSpec,
+        *,
+        top: int = 10,
+        direction: Direction = "tuned-base",
+        measures: Measures = "all",
+        dtype: str = "auto",
+        progress: Progress | None = None,
+    ) -> ThreeStates:
+        """Restored against base, restored against tuned and tuned against base, each state read once.
+
+        Each of the three reports is stored as `divergence` would have.
+        """
+        from analysis.language.divergence import diverge_three
+        from analysis.language.tokens import check_tokenizers
+
+        progress = progress or Silent()
+        asked: dict[str, Any] = {"top": top, "direction": direction, "measures": measures}
+        known = self.known_three_states(comparison, texts, spec, dtype=dtype, **asked)
+        if known is not None:
+            return known
+        decided = self._prepared(comparison, (spec, "base"), dtype, progress)
+        with self._lease(comparison, decided, progress) as model:
+            check_tokenizers(comparison.base, model.lm, texts)
+            apart = asks_base_apart(self.known_profile(comparison), generating=False)
+            visited = visiting(model, comparison, decided, apart)
+            vocabulary = self._vocabulary(comparison)
+            found = diverge_three(visited, texts, spec, vocabulary=vocabulary, progress=progress, **asked)
+        for (state, against), report in zip(_pairs(spec), _reports(found), strict=True):
+            self._keep_report(comparison, texts, state, against, decided, report, measures)
+        return found
+
+    def known_three_states(
+        self, comparison: Comparison, texts: tuple[Text, ...], spec: RestoreSpec, **asked: Any
+    ) -> ThreeStates | None:
+        """The three stored reports, or None where one is missing; `asked` as for `three_states`."""
+        found = []
+        for state, against in _pairs(spec):
+            report = self.known_divergence(comparison, texts, state=state, against=against, **asked)
+            if report is None:
+                return None
+            found.append(report)
+        return ThreeStates(*found)
 
     def sample_questions(self, questions: Sequence[Question], count: int, seed: int = 0) -> tuple[Question, ...]:
         """`count` of these questions, balanced over relations and levels."""
@@ -91,16 +153,46 @@ class TokenWork(PairWork):
 
         return parse_texts(content, name)
 
-    def _divergence_key(self, comparison: Comparison, texts: Sequence[Text], **asked: Any) -> ResultKey:
+    def _keep_report(
+        self,
+        comparison: Comparison,
+        texts: tuple[Text, ...],
+        state: State,
+        against: State,
+        dtype: str,
+        report: DivergenceReport,
+        measures: Measures,
+    ) -> None:
+        key = self._divergence_key(
+            comparison,
+            texts,
+            (state, against),
+            top=report.top,
+            direction=report.direction,
+            measures=measures,
+            dtype=dtype,
+        )
+        self.store.put(key, divergence_to_stored(report))
+
+    def _divergence_key(
+        self, comparison: Comparison, texts: Sequence[Text], states: tuple[State, State], **asked: Any
+    ) -> ResultKey:
         from analysis.language.companions import companions_id
 
         return make_key(
             "divergence",
-            base=self._weights_part(comparison, "base"),
-            weights=self._weights_part(comparison, asked["state"]),
+            base=self._weights_part(comparison, states[1]),
+            weights=self._weights_part(comparison, states[0]),
             companions=companions_id(model_folder(comparison)),
             texts=digest([asdict(text) for text in texts]),
-            top=asked["top"],
-            direction=asked["direction"],
-            dtype=asked["dtype"],
+            **asked,
         )
+
+
+def _pairs(spec: RestoreSpec) -> tuple[tuple[State, State], ...]:
+    """(state, against) of the three reports, in the order of ThreeStates."""
+    return (spec, "base"), (spec, "tuned"), ("tuned", "base")
+
+
+def _reports(found: ThreeStates) -> tuple[DivergenceReport, ...]:
+    return found.restored_base, found.restored_tuned, found.tuned_base

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, cast, get_args
 from analysis.errors import LanguageError, SpecError
 from analysis.language.measures import Disagreement, Measures, compare_logits
 from analysis.language.projection import Projection
-from analysis.language.token_records import Asked, Direction, Vocabulary, make_prompt, make_report, state_name
+from analysis.language.token_records import Asked, Direction, make_prompt, make_report, state_name
 from analysis.language.tokens import EncodedText, TokenTexts, check_shared
-from analysis.language.visits import ModelState, State, read_all, read_batches, read_texts
+from analysis.language.visits import ModelState, Part, State, read_all, read_batches, read_texts
+from analysis.language.vocabulary import Vocabulary
 from analysis.records import DivergenceReport, Progress, Silent, Text, ThreeStates
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ def diverge(
     state: State = "tuned",
     against: State = "base",
     measures: Measures = "all",
-    vocabulary: int | None = None,
+    vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
 ) -> DivergenceReport:
     """Compare two states token by token; fields named base_* are of `against`, tuned_* of `state`.
 
     `top` >= 1 is the paper's ten; `direction` is "tuned-base" for KL(tuned || base) or "base-tuned". `measures` "kl"
-    leaves out all but both KLs and the actual token's log-probabilities. `vocabulary`: the first rows that both models
-    have, where the resident one has more. Texts keep their order. Raises LanguageError for empty or too long texts,
+    leaves out all but both KLs and the actual token's log-probabilities. `vocabulary`: the rows that both models have,
+    where they differ. Texts keep their order. Raises LanguageError for empty or too long texts,
     tokenizers that disagree, and logits that are no numbers; SpecError for `top` and `direction`; Cancelled.
     """
     (report,) = diverge_pairs(
@@ -73,7 +74,7 @@ def diverge_three(
     top: int = 10,
     direction: str = "tuned-base",
     measures: Measures = "all",
-    vocabulary: int | None = None,
+    vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
 ) -> ThreeStates:
     """Restored against base, restored against tuned, and tuned against base, each state visited once; see `diverge`."""
@@ -101,7 +102,7 @@ def diverge_pairs(
     top: int = 10,
     direction: str = "tuned-base",
     measures: Measures = "all",
-    vocabulary: int | None = None,
+    vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
 ) -> tuple[DivergenceReport, ...]:
     """One report for each (state, against) of `pairs`, visiting every one of `states` once; see `diverge`."""
@@ -149,13 +150,13 @@ class _Run:
         pairmodel: ModelState,
         texts: Sequence[Text],
         states: Sequence[State],
-        shared: int | None,
+        shared: Vocabulary | None,
         progress: Progress,
     ) -> _Run:
         """The texts as the first state's tokenizer cuts them, looked over before anything is computed."""
         progress.report(0, 1, "Reading the first model")
         pairmodel.enter(states[0])
-        vocabulary = Vocabulary.of(Projection.of(pairmodel.lm).vocabulary, shared)
+        vocabulary = shared or Vocabulary(Projection.of(pairmodel.lm).vocabulary)
         encoded, batches = read_texts(pairmodel.lm, texts)
         check_shared(encoded, vocabulary.compared)
         return cls(pairmodel, texts, states, encoded, batches, vocabulary, progress)
@@ -181,8 +182,8 @@ class _Run:
         _check_numbers(self.encoded, rows)
         return rows
 
-    def _part(self, number: int) -> _Part:
-        return _Part(self.progress, number, len(self.states), f"Reading model {number + 1} of {len(self.states)}")
+    def _part(self, number: int) -> Part:
+        return Part(self.progress, number, len(self.states), f"Reading model {number + 1} of {len(self.states)}")
 
 
 def _compare(
@@ -209,24 +210,6 @@ def _compare(
                 found.append(compare_logits(logits[against], logits[state], actual[here], **asked._asdict()))
     whole = [Disagreement.joined(found) for found in parts]
     return [[one.rows(slice(n * length, (n + 1) * length)) for n in range(len(members))] for one in whole]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One state's share of the whole, as a Progress."""
-
-    whole: Progress
-    number: int
-    parts: int
-    note: str
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        """Pass on, scaled to this part."""
-        self.whole.report(self.number + (done / total if total else 0.0), self.parts, note or self.note, partial)
-
-    def cancelled(self) -> bool:
-        """Whether the whole is cancelled."""
-        return self.whole.cancelled()
 
 
 def _check_numbers(encoded: Sequence[EncodedText], rows: Sequence[dict[int, Disagreement]]) -> None:

@@ -29,6 +29,7 @@ class PaperRow:
     base_probability: float
     tuned_choice: str
     tuned_probability: float
+    tuned_probability_of_base_choice: float
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from analysis.language.measures import Disagreement, Measures
 from analysis.language.tokens import EncodedText, TokenTexts
+from analysis.language.vocabulary import Vocabulary
 from analysis.records import Alternative, DivergenceReport, PromptDivergence, RestoreSpec, TokenDivergence
 
 Direction = Literal["tuned-base", "base-tuned"]
@@ -36,21 +36,6 @@ class Asked(NamedTuple):
     top: int
     direction: Direction
     measures: Measures
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The rows that both models have, which are compared, and how many more either has."""
-
-    compared: int
-    left_out: dict[str, int]
-
-    @classmethod
-    def of(cls, resident: int, shared: int | None) -> Vocabulary:
-        """For a resident model of so many rows; `shared` where base and tuned differ in number (None: they do not)."""
-        if shared is None or shared >= resident:
-            return cls(resident, {})
-        return cls(shared, {"base": 0, "tuned": resident - shared})
 
 
 def state_name(state: str | RestoreSpec) -> StateName:

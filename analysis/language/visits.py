@@ -34,6 +34,24 @@ class ModelState(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """One state's share of the whole, as a Progress."""
+
+    whole: Progress
+    number: int
+    parts: int
+    note: str
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Pass on, scaled to this part."""
+        self.whole.report(self.number + (done / total if total else 0.0), self.parts, note or self.note, partial)
+
+    def cancelled(self) -> bool:
+        """Whether the whole is cancelled."""
+        return self.whole.cancelled()
+
+
+@dataclass(frozen=True)
 class Visit:
     """What a state leaves behind: its projection, and per batch hidden states (rows, length - 1, hidden) on the CPU."""
 
@@ -45,7 +63,7 @@ def read_texts(lm: LanguageModel, texts: Sequence[Text]) -> tuple[tuple[EncodedT
     """The texts as ids, and batches of their places, equal length within a batch; LanguageError for unusable texts."""
     encoded = encode_texts(lm.tokenizer, texts, context_of(lm))
     check_projection(lm, encoded[0].ids)
-    return encoded, tuple(_equal_lengths(encoded))
+    return encoded, tuple(_batches([len(one) for one in encoded], least=2))
 
 
 def read_all(
@@ -81,15 +99,28 @@ def read_batches(
         yield batch, hidden_states(lm, [encoded[n].ids for n in batch])[:, :-1]
 
 
+def hidden_rows(
+    lm: LanguageModel, ids: Sequence[Sequence[int]], starts: Sequence[int], progress: Progress
+) -> list[Tensor]:
+    """Each row's hidden states from its start (a place in it, from 0) on: (length - start, hidden), on the CPU."""
+    found: dict[int, Tensor] = {}
+    for batch in _batches([len(row) for row in ids], least=1):
+        check_cancelled(progress)
+        states = hidden_states(lm, [ids[n] for n in batch])
+        found.update((n, row[starts[n] :].cpu()) for n, row in zip(batch, states, strict=True))
+    return [found[n] for n in range(len(ids))]
+
+
 def context_of(lm: LanguageModel) -> int:
     """Tokens the model reads at most."""
     return getattr(lm.model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
 
 
-def _equal_lengths(encoded: Sequence[EncodedText]) -> Iterator[tuple[int, ...]]:
+def _batches(lengths: Sequence[int], least: int) -> Iterator[tuple[int, ...]]:
+    """Places of rows of equal length, at most BATCH_TOKENS together; rows shorter than `least` are left out."""
     by_length: dict[int, list[int]] = defaultdict(list)
-    for n, one in enumerate(encoded):
-        by_length[len(one)].append(n)
+    for n, length in enumerate(lengths):
+        by_length[length].append(n)
     for length, members in by_length.items():
         size = max(1, BATCH_TOKENS // length)
-        yield from (tuple(members[at : at + size]) for at in range(0, len(members), size) if length > 1)
+        yield from (tuple(members[at : at + size]) for at in range(0, len(members), size) if length >= least)
