@@ -31,6 +31,7 @@ from analysis.records import (
     Stop,
     Strategy,
 )
+from analysis.training.variants import VariantName
 
 if TYPE_CHECKING:
     from cache.work import Asking, Comparison, Workspace
@@ -313,31 +314,54 @@ def sft(
     out: Annotated[Path, typer.Argument(help="a new folder for the fine-tuned model")],
     questions: Questions,
     mastery: Mastery = None,
-    level: Annotated[int | None, typer.Option(min=0, max=4, help="train on facts of this mastery only")] = None,
-    size: Annotated[int | None, typer.Option(min=1, help="how many facts; all of them where not given")] = None,
+    level: Annotated[int | None, typer.Option(help="train on facts of this mastery only, 0-4")] = None,
+    mix: Annotated[str | None, typer.Option(help="several levels and their shares: 0=0.5,4=0.5")] = None,
+    size: Annotated[int | None, typer.Option(help="how many facts; all of them where not given")] = None,
+    relations: Annotated[str | None, typer.Option(help="train on facts of these relations only: P17,P19")] = None,
     seed: Seed = 0,
     learning_rate: Annotated[float, typer.Option(help="at the peak of the cosine schedule")] = 1e-5,
-    lora: Annotated[bool, typer.Option("--lora", help="train a LoRA adapter instead of all weights")] = False,
+    batch_size: Annotated[int, typer.Option(help="facts a step")] = 8,
+    epochs: Annotated[int, typer.Option(help="times every fact is seen")] = 1,
+    lora: Annotated[bool, typer.Option("--lora", help="short for --variant lora")] = False,
+    variant: Annotated[VariantName, typer.Option(help="the way of fine-tuning")] = "sft",
+    strength: Annotated[float | None, typer.Option(help="of the variant: rank, pull, weight, share or percent")] = None,
+    layers: Layers = None,
+    modules: Modules = None,
+    every: Annotated[int | None, typer.Option(help="restoring: each time so many steps are done")] = None,
     prompt: Prompt = "paper",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads; the same number gives the same weights")] = None,
+    resume: Annotated[bool, typer.Option("--resume/--fresh", help="go on where it was cut short, or anew")] = True,
+    checkpoints: Annotated[bool, typer.Option(help="keep what is needed to go on, beside OUT until it is done")] = True,
     as_json: Json = False,
 ) -> None:
-    """Fine-tune the base on questions, with the paper's settings."""
-    from analysis.training.sft import fine_tune
+    """Fine-tune the base on questions: the paper's settings, LoRA, or a variant that tries to need no repair."""
+    from analysis.training.variants import Variant
+    from cache.training import CHECKPOINT_SECONDS, Training
 
-    report = fine_tune(
-        base,
-        out,
-        questions,
+    if lora and variant not in ("sft", "lora"):
+        raise SpecError(f"LoRA and the variant {variant} are not combined: ask for one of them.")
+    way = Variant("lora" if lora else variant, strength, _layers(layers), _words(modules), every)
+    training = Training(
+        base=base,
+        questions=questions,
         size=size,
-        seed=seed,
         level=level,
+        mix=_shares(mix),
+        relations=_words(relations),
+        seed=seed,
         mastery=mastery,
         learning_rate=learning_rate,
-        lora=lora,
+        batch_size=batch_size,
+        epochs=epochs,
+        variant=way,
         prompt=prompt,
-        progress=terminal.progress(),
+        device=device,
+        threads=threads,
     )
-    terminal.answer({"out": str(out), **msgspec.to_builtins(report)}, as_json)
+    seconds = CHECKPOINT_SECONDS if checkpoints else None
+    tuned = _workspace().fine_tune(training, out, terminal.progress(), resume=resume, checkpoint_seconds=seconds)
+    terminal.answer({"out": str(out), **msgspec.to_builtins(tuned.card)}, as_json)
 
 
 @app.command()
@@ -459,6 +483,14 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
             raise SpecError(f"layers is {text!r}: write 0-3, or 0,5,7.")
         numbers.update(range(int(first), int(last if dash else first) + 1))
     return tuple(sorted(numbers))
+
+
+def _shares(text: str | None) -> tuple[tuple[int, float], ...]:
+    """`0=0.5,4=0.5` as (level, share); what they may be is told with everything else about the training."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part.strip()]
+    if any(not level.strip().isdigit() or not _is_number(share) for level, _, share in pairs):
+        raise SpecError(f"mix is {text!r}: write levels and their shares, as 0=0.5,4=0.5.")
+    return tuple(sorted((int(level), float(share)) for level, _, share in pairs))
 
 
 def _words(text: str | None) -> tuple[str, ...] | None:

@@ -137,6 +137,6 @@ def _attempt(errors: list[PalimpsestError], work: Callable[[], Given]) -> Given 
 def _raise(problems: list[str], errors: list[PalimpsestError]) -> None:
     if len(errors) == 1 and not problems:
         raise errors[0]
-    told = [*problems, *(line for error in errors for line in (error.message, *error.items))]
+    told = [*problems, *(" ".join([error.message, *error.items]) for error in errors)]
     if told:
         raise TrainingError("This fine-tuning cannot be run as asked.", items=told)

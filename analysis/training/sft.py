@@ -108,23 +108,24 @@ class _Run:
     threads: int
     base: str
 
-    def identity(self, base_id: str, device: str) -> dict[str, Any]:
-        """Everything the weights depend on, as names and plain values."""
-        settings = self.asked.settings
-        return {
-            "base": base_id,
-            "facts": [(fact.id, fact.question, fact.answers[0], fact.level) for fact in self.asked.facts],
-            "prompt": [self.prompt.template, self.prompt.answer],
-            "learning_rate": settings.learning_rate,
-            "batch_size": settings.batch_size,
-            "epochs": settings.epochs,
-            "seed": settings.seed,
-            "variant": settings.variant.identity(),
-            "device": device,
-            "threads": self.threads,
-            "processes": _processes(),
-            "versions": library_versions(),
-        }
+
+def identity(asked: Asked, prompt: Prompt, *, base_id: str, device: str, threads: int) -> dict[str, Any]:
+    """Everything the weights depend on, as names and plain values: the same again gives the same weights."""
+    settings = asked.settings
+    return {
+        "base": base_id,
+        "facts": [(fact.id, fact.question, fact.answers[0], fact.level) for fact in asked.facts],
+        "prompt": [prompt.template, prompt.answer],
+        "learning_rate": settings.learning_rate,
+        "batch_size": settings.batch_size,
+        "epochs": settings.epochs,
+        "seed": settings.seed,
+        "variant": settings.variant.identity(),
+        "device": device,
+        "threads": threads,
+        "processes": _processes(),
+        "versions": library_versions(),
+    }
 
 
 def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, progress: Progress) -> SftReport:
@@ -135,7 +136,8 @@ def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, prog
     progress.report(0, 1, "loading the base model")
     base_id = content_id(asked.base, memory or Forgetful(), progress)
     device = choose_device(run.device)
-    with _kept(asked.out, run.identity(base_id, device), keeping) as saving:
+    same = identity(asked, run.prompt, base_id=base_id, device=device, threads=run.threads)
+    with _kept(asked.out, same, keeping) as saving:
         lm = load_model(run.base, dtype="float32", device="cpu" if _processes() > 1 else device)
         samples = [_sample(lm, run.prompt, fact, variant) for fact in asked.facts]
         trained = train(lm, samples, asked.settings, progress, saving, use_cpu=device == "cpu")
@@ -210,12 +212,12 @@ def _with_lora(variant: Variant, lora: bool) -> Variant:
 
 
 @contextmanager
-def _kept(out: Path, identity: Mapping[str, Any], keeping: _Keeping) -> Iterator[Saving | None]:
+def _kept(out: Path, run: Mapping[str, Any], keeping: _Keeping) -> Iterator[Saving | None]:
     """The checkpoints of this training, where any are kept; of several processes the first one's."""
     if keeping.seconds is None or _processes() > 1:
         yield None
         return
-    with resumable(out, identity, resume=keeping.resume) as place:
+    with resumable(out, run, resume=keeping.resume) as place:
         yield Saving(place, keeping.seconds)
 
 
