@@ -17,7 +17,7 @@ from analysis.folders import partial_folder, remove_leftovers
 from analysis.records import Progress, Question, ResultKey, Silent, Stored
 from cache.asked import Asking, Comparison
 from cache.keys import make_key
-from cache.open_skill import SkillWork
+from cache.open_planted import PlantedWork
 from cache.pairs import model_folder
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class GradientReport:
     overlaps: tuple[Overlap, ...]
 
 
-class OpenQuestionWork(SkillWork):
+class OpenQuestionWork(PlantedWork):
     """What the paper leaves open, over one store."""
 
     def gradients(

@@ -93,12 +93,19 @@ class SkillWork(KnowledgeWork):
         from analysis.experiments.state_rows import COLUMNS
 
         examples, drawn = self._skill_data(asking, settings)
-        asked = _write_questions(folder / f"{settings.skill}-test-{settings.test}.jsonl", examples.test)
+        asked = write_questions(folder, examples.test)
         both = asked, self._facts_asked(asking, settings)
         rows: list[dict[str, Any]] = []
         for number, name in enumerate(TRAININGS):
             part = Part(progress, number, len(TRAININGS), name)
-            self._train_once(base, folder / name, drawn[name], settings, Part(part, 0, 2))
+            self._train_once(
+                base,
+                folder / name,
+                drawn[name],
+                seed=settings.seed,
+                learning_rate=settings.learning_rate,
+                progress=Part(part, 0, 2),
+            )
             pair = Comparison(base, str(folder / name))
             states = ["base", "tuned", *settings.stops()] if number == 0 else ["tuned", *settings.stops()]
             rows += self._ask_states(pair, name, states, both, Part(part, 1, 2))
@@ -126,18 +133,25 @@ class SkillWork(KnowledgeWork):
             yield fields | score_row("skill", skill, "exact_match")
             yield fields | macro_row("facts", facts)
 
-    def _train_once(self, base: str, out: Path, facts: Sequence[Question], settings: Any, progress: Progress) -> None:
+    def _train_once(
+        self,
+        base: str,
+        out: Path,
+        facts: Sequence[Question],
+        *,
+        seed: int,
+        learning_rate: float,
+        progress: Progress,
+    ) -> None:
         """Fine-tune into a folder of its own, once; a folder there is a whole model."""
         from analysis.training.sft import fine_tune
 
         if not out.is_dir():
             fine_tune(
-                base,
-                out,
-                facts,
+                *(base, out, facts),
                 size=None,
-                seed=settings.seed,
-                learning_rate=settings.learning_rate,
+                seed=seed,
+                learning_rate=learning_rate,
                 threads=THREADS,
                 progress=progress,
             )
@@ -197,11 +211,15 @@ def _state_words(state: str | RestoreSpec) -> str:
     return f"{state.strategy}, {state.percent:g}%" if isinstance(state, RestoreSpec) else state
 
 
-def _write_questions(path: Path, questions: Sequence[Question]) -> Asking:
-    """The questions as a file that every other part of the product reads too, asked in the paper's prompt."""
-    with whole_file(path) as partial:
-        lines = [json.dumps(msgspec.to_builtins(question), ensure_ascii=False) for question in questions]
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def write_questions(folder: Path, questions: Sequence[Question]) -> Asking:
+    """The questions as a file in that folder, named by what is in it, asked in the paper's prompt."""
+    from analysis.knowledge.questions import content_id
+
+    path = folder / f"asked-{content_id(questions)[:12]}.jsonl"
+    if not path.is_file():
+        with whole_file(path) as partial:
+            lines = [json.dumps(msgspec.to_builtins(question), ensure_ascii=False) for question in questions]
+            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return Asking(str(path))
 
 

@@ -31,7 +31,7 @@ class PlantSettings:
     known: int = 1_200
     level: int = 4
     sightings: int = 3
-    passes: int = 4
+    passes: int = 2
     learning_rate: float = 1e-3
     seed: int = 0
 
@@ -58,6 +58,14 @@ class Planted:
     def as_wrong(self, question: Question) -> Question:
         """The question with the planted object as its only answer."""
         return replace(question, answers=(self.wrong[question.id],))
+
+
+def joined(parts: Iterable[Planted]) -> Planted:
+    """Several sets of facts as one."""
+    every = tuple(parts)
+    wrong = {name: told for part in every for name, told in part.wrong.items()}
+    planted = tuple(question for part in every for question in part.planted)
+    return Planted(planted, tuple(question for part in every for question in part.untouched), wrong)
 
 
 def choose_planted(known: Sequence[Question], share: float, seed: int) -> Planted:
