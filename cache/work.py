@@ -7,6 +7,7 @@ to the job queue, and whoever asked reads the result from the store when the job
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from analysis.records import Progress, Silent
 from cache.asked import Asking, Comparison
 from cache.choices import ChoiceWork
 from cache.experiments.work import ExperimentWork
-from cache.housekeeping import Housekeeping
+from cache.housekeeping import Freed, Holding, Housekeeping
 from cache.jobs import JobManager, Lane
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
@@ -113,6 +114,13 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
     def remember(self, comparison: Comparison) -> None:
         """Put a pair at the head of the recent ones."""
         self._recent.add(asdict(comparison))
+
+    def free(self, goes: Collection[Holding]) -> Freed:
+        """Remove these results from the store and from this process's memory; StoreError while work is under way."""
+        freed = self.housekeeping.free(goes)
+        for held in (self._evaluations, self._summaries, self._profiles):
+            held.clear()
+        return freed
 
     def forget(self, comparison: Comparison) -> None:
         """Take a pair off the list of recent ones; what was computed for it stays."""

@@ -1,7 +1,5 @@
 """Compare: which two models? Pick base and tuned, check their headers, load the pair."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from analysis.figures import numbers
@@ -9,7 +7,7 @@ from analysis.figures.checks import findings_table, region_table
 from analysis.records import CheckReport
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, progress, questions, selection
+from pages.components import charts, disk, pair_lists, progress, questions, selection
 from pages.components.notices import shown_errors
 from pages.components.words import PAPER_LINK, plain
 
@@ -91,21 +89,10 @@ def start_demo() -> None:
     st.session_state["demo_job"] = selection.announced(job)
 
 
-def recent_pairs() -> None:
-    st.subheader("Recent pairs")
-    recent = workspace().recent()
-    if not recent:
-        st.caption("Pairs you load are listed here.")
-    for pair in recent[:8]:
-        words, button = st.columns([3, 1], vertical_alignment="center")
-        words.markdown(f"{plain(Path(pair.base).name)} → **{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
-        button.button("Load", key=f"recent-{selection.identity(pair)}", on_click=load, args=(pair,), width="stretch")
-
-
 def own_pair() -> None:
     st.subheader("Your own pair")
     st.caption("A local folder of safetensors, a single file, or a Hugging Face id such as `org/model`.")
-    with st.form("own"):
+    with st.container(key="own"), st.form("own-pair"):
         left, right = st.columns(2)
         base = left.text_input(":blue[●] Base", placeholder="/models/llama-3-8b", key="own_base")
         tuned = right.text_input(":orange[●] Tuned", placeholder="/models/llama-3-8b-sft", key="own_tuned")
@@ -158,11 +145,13 @@ finished_finding()
 left, right = st.columns(2, gap="large")
 with left, shown_errors():
     demo_pairs()
-with right:
-    recent_pairs()
+with right, shown_errors():
+    pair_lists.recent(load)
+    pair_lists.named(load)
 own_pair()
 with st.expander("Questions to ask them", expanded=selection.asking() is None and selection.comparison() is not None):
     with shown_errors():
         if selection.asking() is not None:
             st.caption(questions.summary(selection.asking()))
     questions.form(key="compare")
+disk.panel()

@@ -340,3 +340,35 @@ def linked(open_page: Open, page: str, **query: str):  # type: ignore[no-untyped
     for name, value in query.items():
         app.query_params[name] = value
     return app.run()
+
+
+def test_a_pair_is_kept_under_a_name_and_its_results_are_deleted_after_a_preview(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("compare", pair, asking)
+    next(field for field in app.text_input if field.label == "Name for the active pair").input("mine")
+    next(button for button in app.button if button.label == "Keep").click().run()
+    assert not app.exception
+    assert answered.named.all()[0].pair == pair and "mine" in words_of(app)
+    app.session_state[f"more-{selection.identity(pair)}"] = True  # its menu is opened
+    app.run()
+    every = answered.housekeeping.holdings(answered.pair_names())
+    held = sum(each.pair == pair.name for each in every)  # the base asked alone may serve other pairs too
+    assert held >= 3 and f"{held} results of this pair are stored" in words_of(app)
+    next(button for button in app.button if button.label == "Delete its results").click().run()
+    assert f"{held} results removed" in words_of(app)
+    assert answered.known_profile(pair) is None and answered.known_stops(pair, asking) == ()
+
+
+def test_the_disk_panel_tells_what_would_go_and_frees_it(
+    open_page: Open, answered: Workspace, pair: Comparison
+) -> None:
+    app = open_page("compare", pair)
+    app.session_state["disk"] = True
+    app.run()
+    assert not app.exception
+    assert "What would go" in words_of(app)
+    app.multiselect(key="disk_kinds").set_value(["profile"]).run()
+    app.button(key="disk-free").click().run()
+    assert "1 results removed" in words_of(app)
+    assert answered.known_profile(pair) is None

@@ -1,0 +1,75 @@
+"""What a store holds, as tables: by kind and pair, with sizes in MB (millions of bytes). Knows no store."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import pandas as pd
+
+MEGABYTE = 1e6
+KINDS = {
+    "evaluation-part": "answers of evaluations cut short",
+    "evaluation": "evaluations: every answer of a state",
+    "divergence": "token comparisons",
+    "blend": "counts of blends",
+    "spectrum": "singular values",
+    "profile": "profiles: the pass over a pair's weights",
+}
+BACK = {
+    "evaluation-part": "the evaluation begins anew",
+    "evaluation": "asked again: seconds to minutes a stop",
+    "divergence": "compared again: seconds to minutes",
+    "blend": "looked at again: seconds",
+    "spectrum": "decomposed again: minutes",
+    "profile": "read again: seconds to minutes",
+}
+FOLDERS = {
+    "demo": "the demo's fine-tuned models",
+    "tuned": "models fine-tuned by plans",
+    "mastery": "mastery tables",
+    "findings": "pinned findings",
+    "identity": "tensor hashes of files already read",
+}
+
+
+class Held(Protocol):
+    """One stored result, as the store tells it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def pair(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def used(self) -> float: ...
+
+
+def holdings_table(holdings: Iterable[Held], now: float | None = None) -> pd.DataFrame:
+    """One row a kind and pair: results, megabytes, days since the last reading, and what getting them back costs."""
+    now = time.time() if now is None else now
+    rows = [
+        {"what": KINDS.get(each.kind, each.kind), "pair": each.pair, "results": 1, "MB": each.bytes / MEGABYTE,
+         "unread for days": (now - each.used) / 86_400, "to get it back": BACK.get(each.kind, "")}
+        for each in holdings
+    ]  # fmt: skip
+    if not rows:
+        return pd.DataFrame(columns=["what", "pair", "results", "MB", "unread for days", "to get it back"])
+    grouped = pd.DataFrame(rows).groupby(["what", "pair", "to get it back"], as_index=False)
+    found = grouped.agg({"results": "sum", "MB": "sum", "unread for days": "min"})
+    return found.sort_values("MB", ascending=False, ignore_index=True)[
+        ["what", "pair", "results", "MB", "unread for days", "to get it back"]
+    ]
+
+
+def folder_table(sizes: Mapping[str, int]) -> pd.DataFrame:
+    """One row a folder of the store, the largest first: its path, what it holds, megabytes."""
+    return pd.DataFrame(
+        [{"folder": name, "holds": _holds(name), "MB": size / MEGABYTE} for name, size in sizes.items()],
+        columns=["folder", "holds", "MB"],
+    )
+
+
+def _holds(name: str) -> str:
+    kind = name.removeprefix("results/")
+    return KINDS.get(kind, kind) if name.startswith("results/") else FOLDERS.get(name, "")
