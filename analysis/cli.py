@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import msgspec
 import typer
 
-from analysis import terminal
+from analysis import cli_questions, terminal
 from analysis.errors import Cancelled, PalimpsestError, SpecError, StoreError
 from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
@@ -250,24 +250,39 @@ def sweep(
 def divergence(
     base: Base,
     tuned: Tuned,
-    prompts: Annotated[Path, typer.Option(help='JSON lines: {"text"} or {"prompt", "answer"}')],
+    prompts: Annotated[Path | None, typer.Option(help='JSON lines: {"text"} or {"prompt", "answer"}')] = None,
     top: Annotated[int, typer.Option(min=1, help="of the paper's KL: the tuned model's largest logits")] = 10,
     direction: Annotated[Literal["tuned-base", "base-tuned"], typer.Option(help="KL(first || second)")] = "tuned-base",
+    measures: Annotated[Literal["all", "kl"], typer.Option(help="everything, or the two KLs alone")] = "all",
+    percent: Annotated[
+        float | None, typer.Option(help="also the tuned model with so much restored (relative-top), 0-100")
+    ] = None,
+    generate: Annotated[
+        int | None,
+        typer.Option(min=1, help="let both continue the prompts by so many tokens, and show where they part"),
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="the paper's measurement: level-4 facts at the first answer token")
+    ] = False,
+    near: Annotated[int, typer.Option(min=1, help="of --paper: the base's answer begins within so many tokens")] = 3,
+    questions: Annotated[str | None, typer.Option(help="of --paper: as for evaluate")] = None,
+    mastery: Mastery = None,
+    domain: DomainOption = "both",
+    prompt: Prompt = "paper",
+    split: SplitOption = "test",
+    limit: Limit = None,
+    seed: Seed = 0,
     dtype: Dtype = "auto",
     as_json: Json = False,
 ) -> None:
-    """How far the tuned model's prediction of each token is from the base's, in nats."""
-    from analysis.knowledge.texts import read_texts
+    """How far the tuned model's prediction of each token is from the base's, in nats; or the paper's one number."""
+    from analysis.language import command
 
-    report = _workspace().divergence(
-        _comparison(base, tuned),
-        read_texts(prompts),
-        top=top,
-        direction=direction,
-        dtype=dtype,
-        progress=terminal.progress(),
-    )
-    terminal.answer(msgspec.to_builtins(report), as_json)
+    asking = _asking(questions, prompt, split, domain, mastery, limit, seed, dtype) if questions else None
+    restored = None if percent is None else RestoreSpec(percent)
+    wish = command.Wish(prompts, top, direction, measures, dtype, paper, near, generate, restored)
+    answer = command.answer(_workspace(), _comparison(base, tuned), asking, wish, terminal.progress())
+    terminal.answer(answer, as_json, table="by_relation" if paper else None)
 
 
 @app.command()
@@ -453,6 +468,12 @@ def _asking(
     return Asking(questions, prompt, split, domain, mastery, limit, seed, dtype, shots)
 
 
+def _plain_asking(questions: str, **named: Any) -> Asking:
+    from cache.work import Asking
+
+    return Asking(questions, **named)
+
+
 def _numbers(text: str, name: str = "percents", low: float = 0, high: float = 100) -> tuple[float, ...]:
     """Comma-separated numbers inside [low, high]; every offender named at once."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -565,6 +586,8 @@ def _answer_lines(asking: Asking, evaluation: Any) -> list[dict[str, Any]]:
         for row in evaluation.rows
     ]
 
+
+app.add_typer(cli_questions.commands(_workspace, _plain_asking, _comparison), name="question")
 
 if __name__ == "__main__":
     main()

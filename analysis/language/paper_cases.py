@@ -25,7 +25,7 @@ NEAR = 3  # tokens: room for an article or a preposition before the answer
 NO_STATEMENT = "its relation has no statement in the mastery table"
 TOO_LONG = "its statement or question does not fit in the model's context"
 NOT_SAID = "the base's completion does not hold the answer"
-LATE = "the answer begins after the first {} tokens of the base's completion"
+LATE = "the answer begins after token {} of the base's completion"
 
 
 @dataclass(frozen=True)
