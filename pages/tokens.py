@@ -5,11 +5,21 @@ import streamlit as st
 from analysis.figures import token_tables
 from cache.memo import workspace
 from cache.work import Comparison
-from pages.components import address, notices, token_ranked, token_reading, token_reports, token_sources, token_spread
+from pages.components import (
+    address,
+    notices,
+    token_grid,
+    token_ranked,
+    token_reading,
+    token_reports,
+    token_sources,
+    token_spread,
+)
 from pages.components.token_opening import TAB
 
 TABS = {
     "reading": ":material/menu_book: Reading",
+    "grid": ":material/grid_on: Grid",
     "ranked": ":material/format_list_numbered: Ranked",
     "spread": ":material/bar_chart: Distribution",
 }
@@ -43,6 +53,8 @@ def compared_texts(pair: Comparison, tab: str) -> None:
         return
     if tab == "reading":
         token_reading.tab(found, chosen.titles)
+    elif tab == "grid":
+        token_grid.tab(found, chosen.titles)
     elif tab == "ranked":
         token_ranked.tab(found, chosen.titles)
     else:

@@ -10,7 +10,8 @@ from analysis.records import RestoreSpec, Text
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Comparison, State
-from pages.components import progress, selection
+from pages.components import selection
+from pages.components.token_work import awaited
 
 TUNED = "tuned ‖ base"
 AGAINST = {"base": "restored ‖ base", "tuned": "restored ‖ tuned"}
@@ -63,7 +64,11 @@ def compared(pair: Comparison, texts: tuple[Text, ...], state: State, side: str)
     try:
         found = _remembered(name, pair, texts, state)
     except _NotYetError:
-        _make(pair, texts, state, name)
+        title = f"Compare {len(texts):,} texts token by token"
+        if isinstance(state, RestoreSpec):
+            awaited("tokens", name, title, "three_states", pair, texts, state)
+        else:
+            awaited("tokens", name, title, "divergence", pair, texts, state=state)
         return None
     main = found.get(AGAINST[side] if isinstance(state, RestoreSpec) else TUNED) or next(iter(found.values()))
     return Compared(main, {f"KL({key})": columns for key, columns in found.items()} if len(found) > 1 else {})
@@ -78,7 +83,7 @@ def _weights(pair: Comparison) -> list[str]:
 def _remembered(name: str, _pair: Comparison, _texts: tuple[Text, ...], _state: State) -> dict[str, TokenColumns]:
     """Every comparison of these texts by its name; decoded once for every `name`, which tells all it depends on."""
     del name
-    if isinstance(_state, RestoreSpec) and hasattr(workspace(), "known_three_states"):
+    if isinstance(_state, RestoreSpec):
         three = workspace().known_three_states(_pair, _texts, _state)
         if three is None:
             raise _NotYetError
@@ -92,26 +97,3 @@ def _remembered(name: str, _pair: Comparison, _texts: tuple[Text, ...], _state: 
     if report is None:
         raise _NotYetError
     return {TUNED: TokenColumns.of(report)}
-
-
-def _make(pair: Comparison, texts: tuple[Text, ...], state: State, wanted: str) -> None:
-    if st.session_state.get("token_tried") != wanted:
-        _queue(pair, texts, state, wanted)
-    if not progress.watch(st.session_state.get("token_job"), key="tokens"):
-        st.button("Try again", on_click=_queue, args=(pair, texts, state, wanted), icon=":material/refresh:")
-
-
-def _queue(pair: Comparison, texts: tuple[Text, ...], state: State, wanted: str) -> None:
-    """Queue the comparison of these texts; a newer one of this session takes its place. Also a callback."""
-    st.session_state["token_tried"] = wanted
-    restored = isinstance(state, RestoreSpec) and hasattr(workspace(), "three_states")
-    st.session_state["token_job"] = workspace().start(
-        f"Compare {len(texts):,} texts token by token",
-        "three_states" if restored else "divergence",
-        pair,
-        texts,
-        *((state,) if restored else ()),
-        **({} if restored else {"state": state}),
-        watcher=selection.watcher("tokens"),
-        page="tokens",
-    )

@@ -4,15 +4,13 @@ Token text crosses as data and is written with textContent, never as HTML. The p
 outlives a change of stop; everything else a pointer or key does stays in the browser.
 """
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import streamlit as st
 
+from pages.components.browser_parts import fingerprint, joined
+
 VIEW = "token_view"
-_HERE = Path(__file__).parent
 _HTML = """
 <section class="view">
   <header class="legend"></header>
@@ -24,14 +22,11 @@ _HTML = """
 """
 
 
-def _read(name: str) -> str:
-    return (_HERE / name).read_text("utf-8")
-
-
-_SCRIPTS = ("token_format.js", "token_card.js", "token_view.js")  # one module: the browser gets them joined
-
 _COMPONENT = st.components.v2.component(
-    "palimpsest_token_view", html=_HTML, css=_read("token_view.css"), js="\n".join(map(_read, _SCRIPTS))
+    "palimpsest_token_view",
+    html=_HTML,
+    css=joined("token_legend.css", "token_view.css"),
+    js=joined("token_format.js", "token_card.js", "token_view.js"),
 )
 
 
@@ -39,14 +34,9 @@ def token_view(data: dict[str, Any], *, key: str = VIEW) -> None:
     """Draw a reading, with this session's pinned token; `pinned` tells which that is."""
     _COMPONENT(
         key=key,
-        data={**data, "key": _fingerprint(data), "pinned": pinned(key)},
+        data={**data, "key": fingerprint(data), "pinned": pinned(key)},
         on_pin_change=lambda: pin(st.session_state[key].pin, key),
     )
-
-
-def _fingerprint(data: dict[str, Any]) -> str:
-    """Tells the browser whether there is anything to draw anew."""
-    return hashlib.blake2b(msgspec.json.encode(data), digest_size=16).hexdigest()
 
 
 def pinned(key: str = VIEW) -> list[Any] | None:
