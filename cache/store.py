@@ -84,6 +84,11 @@ class Store:
                 f"The stored result {folder} cannot be read: {error}. Delete that folder; it will be computed again."
             ) from error
 
+    def by_digest(self, kind: str, digest: str) -> Stored | None:
+        """The result of this kind that lies under a digest (a table may name one), or None."""
+        folder = self.home / "results" / kind / digest
+        return _read(folder) if digest.isalnum() and _is_whole(folder) else None
+
     def document(self, key: ResultKey) -> dict[str, Any] | None:
         """Only the JSON document of a result: what a list of many results needs."""
         folder = self.folder(key)

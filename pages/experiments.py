@@ -5,13 +5,37 @@ import streamlit as st
 
 from analysis.experiments import agreement
 from cache.memo import workspace
-from pages.components import address, notices, plan_bar, plan_claims, plan_sections, plan_start
+from pages.components import (
+    address,
+    fine_tuning,
+    notices,
+    plan_bar,
+    plan_claims,
+    plan_more_sections,
+    plan_runs,
+    plan_sections,
+    plan_start,
+)
 from pages.components.words import PAPER_LINK
 
 SECTIONS = {
     "paper": "Against the paper",
     "size": "Accuracy and size",
+    "kl": "KL",
+    "concentration": "Concentration",
     "restoration": "Restoration",
+    "ways": "Ways of training",
+    "places": "Where restored",
+    "runs": "Runs",
+}
+DRAWN = {
+    "size": plan_sections.size,
+    "kl": plan_more_sections.kl,
+    "concentration": plan_more_sections.concentrated,
+    "restoration": plan_sections.restoration,
+    "ways": plan_more_sections.several_ways,
+    "places": plan_more_sections.where,
+    "runs": plan_runs.runs,
 }
 
 
@@ -32,7 +56,7 @@ def section_control() -> str:
 
 def against_the_paper(table: pd.DataFrame) -> None:
     """Every finding of the paper with its verdict."""
-    plan_claims.lines(agreement.claims(table), key="all")
+    plan_claims.lines(agreement.claims(table, plan_more_sections.base_shares(table)), key="all")
 
 
 st.title("Experiments")
@@ -40,6 +64,9 @@ st.markdown(
     "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
     f"measures it. Here are its results for your model, each beside the numbers of {PAPER_LINK} (LLaMA-3-8B)."
 )
+if fine_tuning.asked_for():
+    fine_tuning.section()
+    st.stop()
 with notices.shown_errors():
     name = plan_bar.choose()
     if name is None:
@@ -52,4 +79,4 @@ with notices.shown_errors():
     if shown == "paper":
         against_the_paper(table)
     else:
-        {"size": plan_sections.size, "restoration": plan_sections.restoration}[shown](table, name)
+        DRAWN[shown](table, name)

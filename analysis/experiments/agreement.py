@@ -17,12 +17,16 @@ from analysis.experiments.spread import Row, compared, level_name, measured, ove
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.experiments.shape import WeightShares
+
 LOW_LEVELS = ("0", "1")
-BY_CHANCE = 0.05  # a share this close to the shuffled null's is not told from it
 
 
-def claims(table: pd.DataFrame) -> tuple[Claim, ...]:
-    """Every finding, in the order of the paper's tables and figures."""
+def claims(table: pd.DataFrame, weights: WeightShares | None = None) -> tuple[Claim, ...]:
+    """Every finding, in the order of the paper's tables and figures.
+
+    `weights`: how the model's weights are spread over modules, the control of where restored ones lie.
+    """
     return (
         lowest_level(table),
         divergence_turns(table),
@@ -33,14 +37,14 @@ def claims(table: pd.DataFrame) -> tuple[Claim, ...]:
         restoring.beats_random(table),
         restoring.domains_alike(table),
         restoring.ends_most(table),
-        restoring.mlp_most(table),
+        restoring.mlp_most(table, weights),
         restoring.first_layers(table),
     )
 
 
-def of(table: pd.DataFrame, *where: str) -> tuple[Claim, ...]:
+def of(table: pd.DataFrame, *where: str, weights: WeightShares | None = None) -> tuple[Claim, ...]:
     """The findings that belong to these tables and figures."""
-    return tuple(claim for claim in claims(table) if claim.where in where)
+    return tuple(claim for claim in claims(table, weights) if claim.where in where)
 
 
 # --- accuracy and size -----------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ def concentrated(table: pd.DataFrame) -> Claim:
         return Claim("Table 3", says, told, verdict)
     chance = float(null.iloc[0]["mean"])
     told += f" The same changes shuffled against the base values: {share_words(chance)}"
-    if abs(chance - share["mean"]) >= BY_CHANCE:
+    if abs(chance - share["mean"]) >= restoring.BY_CHANCE:
         return Claim("Table 3", says, f"{told}.", verdict)
     return Claim("Table 3", says, f"{told}, so that the form of the ratio alone makes as much.", "untold")
 

@@ -14,7 +14,11 @@ from analysis.experiments.spread import Row, compared, level_name, measured, ove
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.experiments.shape import WeightShares
+
 TOP, RANDOM = "relative-top", "random"
+MLP = ("down", "up", "gate")
+BY_CHANCE = 0.05  # a share this close to what chance puts there is not told from it
 
 
 def restoring_helps(table: pd.DataFrame) -> Claim:
@@ -119,15 +123,21 @@ def ends_most(table: pd.DataFrame) -> Claim:
     return Claim("Table 9", says, f"Most: {words}.", verdict)
 
 
-def mlp_most(table: pd.DataFrame) -> Claim:
+def mlp_most(table: pd.DataFrame, weights: WeightShares | None = None) -> Claim:
     """Table 10: down, up and gate projections hold most of what is restored."""
     says = "Of the restored 20%, the MLP's down, up and gate projections hold most (80.5%)."
     shares = _shares(table, "restored_module")
-    mlp = [shares[name] for name in ("down", "up", "gate") if name in shares]
+    mlp = [shares[name] for name in MLP if name in shares]
     if not mlp:
         return Claim("Table 10", says, "Needs where the restored 20% lie, by LLaMA's kinds of module.", "missing")
-    told = f"They hold {share_words(sum(mlp))}. What share of all weights they are depends on the model's shape."
-    return Claim("Table 10", says, told, "agrees" if sum(mlp) > 0.5 else "differs")
+    told = f"They hold {share_words(sum(mlp))}."
+    if weights is None:
+        return Claim("Table 10", says, told, "agrees" if sum(mlp) > 0.5 else "differs")
+    sized = sum(weights.by_module.get(name, 0.0) for name in MLP)
+    told += f" They are {share_words(sized)} of the weights, so that a random draw would put as much there"
+    if sum(mlp) > sized + BY_CHANCE:
+        return Claim("Table 10", says, f"{told}: they hold more than their share.", "agrees")
+    return Claim("Table 10", says, f"{told}: their number alone makes it so.", "untold")
 
 
 def first_layers(table: pd.DataFrame) -> Claim:
@@ -165,5 +175,5 @@ def _paired(table: pd.DataFrame, strategy: str, percent: float | None, domain: s
 
 
 def _shares(table: pd.DataFrame, measure: str) -> dict[str, float]:
-    rows = measured(table, measure, strategy=TOP, percent=20.0)
+    rows = measured(table, measure, strategy=TOP, percent=20.0, variant="sft")
     return {str(group): float(value) for group, value in rows.groupby("group")["value"].mean().items()}

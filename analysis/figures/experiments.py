@@ -20,6 +20,7 @@ LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle
 OTHER_COLOUR = style.RANDOM
 PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
 BETTER, WORSE = "#009E73", "#C43D52"
+SHOWN_FROM = 0.0005  # a change that shows in the digits written
 ROW_HEIGHT = 46  # pixels of a grid's row: two lines of text
 DODGE = 0.06  # of a step between sizes, so that levels do not hide each other
 
@@ -111,6 +112,20 @@ def strength(value: float, most: float) -> float:
     """
     share = abs(value) / most if most and value == value else 0.0
     return 0.05 + 0.45 * math.sqrt(min(1.0, share))
+
+
+def change_mark(change: float) -> str:
+    """A change of a fraction in points with a sign to see: '▲ 3.1', '▼ 0.4', '= 0'."""
+    if not abs(change) >= SHOWN_FROM:
+        return "= 0"
+    return f"{'▲' if change > 0 else '▼'} {abs(100 * change):.1f}"
+
+
+def change_colour(change: float) -> str:
+    """Green for a gain, red for a loss, grey where nothing shows."""
+    if not abs(change) >= SHOWN_FROM:
+        return style.RANDOM
+    return BETTER if change > 0 else WORSE
 
 
 def hundredths(fraction: float, digits: int = 1) -> str:

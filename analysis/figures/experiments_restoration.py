@@ -27,7 +27,6 @@ TOP, RANDOM = "relative-top", "random"
 SCOPES = DOMAIN_NAMES | {"train": "on the facts trained on"}
 BY = ("level", "size", "strategy", "percent")
 CLICKED = ("level", "size", "strategy", "percent")
-SHOWN_FROM = 0.0005  # a change that shows in the digits written
 
 
 def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] = (TOP,)) -> pd.DataFrame:
@@ -87,20 +86,13 @@ def _cell(row: dict[Any, Any], most: float) -> dict[str, Any]:
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['percent']:g}%",
         "text": look.hundredths(row["mean"]),
-        "detail": _change_mark(change) if row["percent"] else "tuned",
-        "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
+        "detail": look.change_mark(change) if row["percent"] else "tuned",
+        "fill": look.change_colour(change),
         "strength": look.strength(change, most),
         "words": f"{numbers.share(row['mean'])} [{numbers.interval((row['low'], row['high']))}]",
         "against": _against(row),
         "paper": numbers.share(held.value, 2) if held else numbers.MISSING,
     }
-
-
-def _change_mark(change: float) -> str:
-    """The change in points with a sign to see: '▲ 3.1', '▼ 0.4', '= 0'."""
-    if abs(change) < SHOWN_FROM:
-        return "= 0"
-    return f"{'▲' if change > 0 else '▼'} {abs(100 * change):.1f}"
 
 
 def _against(row: dict[Any, Any]) -> str:
@@ -143,8 +135,8 @@ def _paper_cell(value: paper.PaperValue, change: float) -> dict[str, Any]:
         "row": trained_words(value.level, value.size),
         "column": f"{value.percent:g}%",
         "text": look.hundredths(value.value, 2),
-        "detail": _change_mark(change) if value.percent else "tuned",
-        "fill": style.RANDOM if abs(change) < SHOWN_FROM else look.BETTER if change > 0 else look.WORSE,
+        "detail": look.change_mark(change) if value.percent else "tuned",
+        "fill": look.change_colour(change),
         "strength": look.strength(change, 0.5),
     }
 

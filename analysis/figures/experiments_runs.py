@@ -1,34 +1,24 @@
-"""Runs of a plan in words and tables: which lie behind a cell, all of them in one table, the command that makes one.
+"""Runs of a plan in words and tables: which lie behind a cell, all of them in one table, two of them compared.
 
-Knows the result table, and a kept plan's cells for commands; draws nothing.
+Knows the result table; draws nothing.
 """
 
-import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
-from analysis.experiments.grid import Cell
-from analysis.experiments.plan import Plan
 from analysis.experiments.spread import Row, level_name, measured, size_name
 from analysis.figures import numbers
 from analysis.figures.strategies import strategy_name
+from analysis.records import Change, Flips
 
 PLAIN = "sft"
+SIGNIFICANT = 0.05
 STATE = ("strategy", "percent", "stop_seed")
 RUN = ("cell", "level", "size", "seed", "variant")
 HEADLINES = {"in": "in_domain", "out": "out_of_domain"}
 DOMAIN_WORDS = {"in": "in-domain", "out": "out-of-domain", "train": "facts trained on"}
-
-
-class KeyedCell(Protocol):
-    """A cell and its digest, as a kept plan holds them."""
-
-    @property
-    def cell(self) -> Cell: ...
-    @property
-    def digest(self) -> str: ...
 
 
 def behind(table: pd.DataFrame, fields: Mapping[str, Any]) -> pd.DataFrame:
@@ -112,35 +102,18 @@ def filtered(
     return found
 
 
-def find_cell(cells: Sequence[KeyedCell], digest: str) -> Cell | None:
-    """The cell of this digest, or None where the plan holds it no more."""
-    return next((each.cell for each in cells if each.digest == digest), None)
+def compared_words(n: int, change: Change, macro: Change | None, flips: Flips) -> str:
+    """What two runs of the same questions differ in, in a sentence that says no more than the interval and the test."""
+    parts = [f"n = {numbers.count(n)}, the same questions. Share right: {_change_words(change)}."]
+    if macro is not None:
+        parts.append(f"Mean over mastery levels: {_change_words(macro)}.")
+    p = numbers.probability(flips.mcnemar_p)
+    unlikely = (
+        "unlikely to be chance" if flips.mcnemar_p < SIGNIFICANT else "no difference that so few changes can show"
+    )
+    return " ".join([*parts, f"McNemar {p}: {unlikely}."])
 
 
-def command(plan: Plan, cell: Cell | None) -> str:
-    """The command that makes this cell's model again, whole paths and all; of the base, the one that asks it."""
-    if cell is None:
-        return f"# this plan no longer holds that run; see the plan {plan.name}"
-    asked = ["--questions", cell.questions, *(["--mastery", cell.mastery] if cell.mastery else [])]
-    if cell.kind == "base":
-        return _line(["palimpsest", "evaluate", cell.base, *asked, "--prompt", cell.prompt])
-    given = ["--learning-rate", f"{cell.learning_rate:g}", "--seed", str(cell.seed), "--prompt", cell.prompt]
-    size = ["--size", str(cell.size)] if cell.size else []
-    level = ["--level", cell.level] if cell.level.isdecimal() else []
-    return _line(["palimpsest", "sft", cell.base, cell.name, *asked, *level, *size, *given, *variant_options(cell)])
-
-
-def variant_options(cell: Cell) -> list[str]:
-    """What names the variant on the command line; nothing for the plain one."""
-    variant = cell.variant
-    if variant.name == PLAIN:
-        return []
-    options = ["--variant", variant.name]
-    options += ["--strength", f"{variant.strength:g}"] if variant.strength is not None else []
-    options += ["--layers", ",".join(map(str, variant.layers))] if variant.layers else []
-    options += ["--modules", ",".join(variant.modules)] if variant.modules else []
-    return options + (["--every", str(variant.every)] if variant.every else [])
-
-
-def _line(words: Sequence[str]) -> str:
-    return " ".join(shlex.quote(word) for word in words)
+def _change_words(change: Change) -> str:
+    low, high = (100 * bound for bound in change.interval95)
+    return f"{numbers.points(change.estimate)} [{low:+.1f} to {high:+.1f}]"

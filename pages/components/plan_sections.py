@@ -30,7 +30,7 @@ def size(table: pd.DataFrame, plan: str) -> None:
     domain = domain_control("size_domain")
     rows = sizes.size_rows(table, domain)
     if rows.empty:
-        st.info(NOTHING, icon=":material/hourglass_empty:")
+        nothing_yet()
         return
     found = agreement.of(table, "Figure 2")
     plan_claims.lines(found, key="size")
@@ -46,10 +46,11 @@ def size(table: pd.DataFrame, plan: str) -> None:
         plan=plan,
     )
     told("Figure 2", "Figure 2: accuracy against size")
+    present = sizes.sizes_present(table)
+    address.hold(address.one_of("level_size", present, present[-1]))
     wanted = st.segmented_control(
         "Training samples",
-        sizes.sizes_present(table),
-        default=sizes.sizes_present(table)[-1],
+        present,
         required=True,
         format_func=size_name,
         key="level_size",
@@ -81,7 +82,7 @@ def restoration(table: pd.DataFrame, plan: str) -> None:
     """Tables 4 and 6."""
     scopes = [domain for domain in restoring.SCOPES if not restoring.restored_rows(table, domain).empty]
     if not scopes or not (table["strategy"] == restoring.TOP).any():
-        st.info(NOTHING, icon=":material/hourglass_empty:")
+        nothing_yet()
         return
     domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
     found = agreement.of(table, "Table 4", "Table 7")
@@ -135,12 +136,7 @@ def beside_paper() -> None:
 
 def one_training_set(table: pd.DataFrame, domain: str, plan: str) -> None:
     """Every order of one training set as curves."""
-    rows = restoring.restored_rows(table, domain).sort_values(["size", "level"], ascending=[False, True])
-    sets = list(dict.fromkeys(zip(rows["level"], rows["size"], strict=True)))
-    chosen = st.selectbox(
-        "Every order of restoring, trained on", sets, format_func=lambda each: restoring.trained_words(*each)
-    )
-    level, count = chosen
+    level, count = training_set(table, "restoring_set", "Every order of restoring, for the models trained on")
     figure(
         restoring.restoration_curve(table, level, count, domain),
         key=f"restoring-{domain}-{level}-{count}",
@@ -153,6 +149,28 @@ def one_training_set(table: pd.DataFrame, domain: str, plan: str) -> None:
 
 
 # --- shared ----------------------------------------------------------------------------------------------------
+
+
+def nothing_yet() -> None:
+    """What a section says whose numbers are still to come."""
+    st.info(NOTHING, icon=":material/hourglass_empty:")
+
+
+def training_set(table: pd.DataFrame, key: str, label: str) -> tuple[str, int]:
+    """One training set (level, size) of the plan, in the address too; the largest size's lowest level first."""
+    rows = table[(table["variant"] == "sft") & (table["level"] != "")].sort_values(
+        ["size", "level"], ascending=[False, True]
+    )
+    sets = list(dict.fromkeys(f"{level}@{size}" for level, size in zip(rows["level"], rows["size"], strict=True)))
+    address.hold(address.one_of(key, sets, sets[0]))
+    chosen = st.selectbox(label, sets, format_func=lambda each: restoring.trained_words(*parted(each)), key=key)
+    return parted(str(chosen))
+
+
+def parted(name: str) -> tuple[str, int]:
+    """Level and size of a training set as the address writes it: '0@1920'."""
+    level, _, size = name.rpartition("@")
+    return level, int(size)
 
 
 def domain_control(key: str, names: dict[str, str] | None = None, present: list[str] | None = None) -> str:

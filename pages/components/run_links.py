@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from analysis.experiments.plan import Plan
 from analysis.figures import experiments_runs as runs
 from analysis.records import RestoreSpec
+from cache.experiments.askings import asking_of
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import selection
+from pages.components import progress, selection
 from pages.components.words import plain
 
 PAGES = {
@@ -37,7 +37,7 @@ def one(row: dict[str, Any], plan: str, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"run-{key}-{name_of(row)}"):
         st.markdown(plain(runs.run_words(row)))
         if not row["tuned"]:
-            again(row, plan)
+            again(row, plan, key)
             return
         for page, (name, icon) in PAGES.items():
             button = f"open-{name}-{key}-{name_of(row)}"
@@ -50,38 +50,53 @@ def name_of(row: dict[str, Any]) -> str:
     return f"{row['cell'][:12]}-{row['stop_seed']}"
 
 
-def again(row: dict[str, Any], plan: str) -> None:
-    """Its model is not kept: the command that makes the same one."""
-    with st.popover("Model not kept", icon=":material/inventory_2:", type="tertiary"):
-        st.caption("Measured, then dropped as the plan says. This command makes the same model again:")
+def again(row: dict[str, Any], plan: str, key: str) -> None:
+    """Its model is not on disk: bring it back from here, or by the command that makes the same one."""
+    job = st.session_state.get(f"back-{row['cell']}")
+    if progress.watch(job, key=f"back-{key}-{name_of(row)}"):
+        return
+    st.button(
+        "Bring its model back",
+        key=f"back-{key}-{name_of(row)}",
+        icon=":material/settings_backup_restore:",
+        type="tertiary",
+        on_click=bring_back,
+        args=(plan, row["cell"]),
+        help="Unpacked where its difference is kept, else trained again with the same seed: the same weights.",
+    )
+    with st.popover("Command", icon=":material/terminal:", type="tertiary"):
+        st.caption("Makes the same model again:")
         st.code(command(plan, row["cell"]), language="bash", wrap_lines=True)
+
+
+def bring_back(plan: str, cell: str) -> None:
+    """Put a run's model on disk again, in the background; a callback."""
+    job = workspace().start(
+        "Bring a model back", "bring_tuned_back", plan, cell, watcher=selection.watcher("back"), page="experiments"
+    )
+    st.session_state[f"back-{cell}"] = selection.announced(job)
 
 
 def command(plan: str, cell: str) -> str:
     """The command that makes a run's model."""
-    kept = workspace().plan(plan)
-    return runs.command(kept.plan, runs.find_cell(kept.cells, cell))
-
-
-def asking_of(plan: Plan) -> Asking:
-    """The plan's test questions as one asking, both domains together."""
-    counts = plan.measure.in_domain, plan.measure.out_of_domain
-    limit = None if None in counts else sum(count for count in counts if count is not None)
-    return Asking(
-        plan.questions,
-        plan.prompt,
-        mastery=plan.mastery,
-        limit=limit,
-        seed=plan.measure.draw_seed,
-        dtype=plan.dtype,
-    )
+    cells = workspace().plan_cells(plan)
+    found = cells[cells["cell"] == cell]
+    return str(found["command"].iloc[0]) if len(found) else ""
 
 
 def open_page(page: str, row: dict[str, Any], plan: str) -> None:
     """Make the run's pair, questions and stop the active ones, and go there."""
     pair = Comparison(row["base"], row["tuned"])
-    selection.choose(pair, asking_of(workspace().plan(plan).plan))
+    selection.choose(pair, asked(plan, row))
+    selection.start_profile(pair)
     if row["strategy"]:
         spec = RestoreSpec(float(row["percent"]), row["strategy"], seed=int(row["stop_seed"])).canonical()
         st.session_state.update(restored_spec=spec, k=float(spec.percent), strategy=spec.strategy, seed=spec.seed)
     st.switch_page(page)
+
+
+def asked(plan: str, row: dict[str, Any]) -> Asking | None:
+    """The questions this number was measured on, so that their answers are there at once."""
+    cell = next((each.cell for each in workspace().plan(plan).cells if each.digest == row["cell"]), None)
+    side = "out" if row["domain"] == "out" else "in"
+    return asking_of(workspace().home, cell, side) if cell is not None else None

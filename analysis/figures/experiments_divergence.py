@@ -1,0 +1,99 @@
+"""KL at the first answer token against training samples (Figure 4), and accuracy against KL (Figure 5).
+
+Source: Ye et al., EMNLP 2025 (arXiv 2509.16596). KL(tuned || base) in nats over level-4 test facts, the tuned model's
+ten largest logits; the measurement over the whole vocabulary stands beside it where it was made.
+"""
+
+import altair as alt
+import pandas as pd
+
+from analysis.experiments.association import kl_and_accuracy, rank_correlation
+from analysis.experiments.spread import level_name, measured, over_runs, size_name, size_order, spread_kind
+from analysis.figures import experiments as look
+from analysis.figures import numbers, style
+
+KINDS = {"kl_paper": "ten largest logits (the paper's)", "kl_full": "whole vocabulary"}
+
+
+def kl_rows(table: pd.DataFrame, measure: str = "kl_paper") -> pd.DataFrame:
+    """KL (nats) of the tuned models, one row a training level and size: mean, low, high, kind, runs, n."""
+    return over_runs(measured(table, measure, strategy="", variant="sft"), ("level", "size"))
+
+
+def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
+    """Mean KL (nats) against training samples, one line a training level, with its spread."""
+    rows = kl_rows(table, measure)
+    levels, sizes = look.levels_of(rows), size_order(rows["size"])
+    placed = look.placed(rows, sizes, levels)
+    x, legend = look.size_axis(sizes), alt.Legend(orient="top", columns=3, symbolSize=90)
+    y = alt.Y("mean:Q", title=None, axis=alt.Axis(format="~g"), scale=alt.Scale(zero=True))
+    colour = alt.Color("trained:N", scale=look.level_scale(levels), title=None, legend=legend)
+    shape = alt.Shape("trained:N", scale=look.shape_scale(levels), title=None, legend=legend)
+    tooltip = look.run_tooltip(
+        alt.Tooltip("mean:Q", title="KL, nats", format=".3f"),
+        alt.Tooltip("low:Q", title="from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+    )
+    chart = alt.Chart(placed)
+    layers = [
+        chart.mark_line(opacity=0.75).encode(x=x, y=y, color=colour),
+        chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
+        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
+        .add_params(look.click(*look.RUN_FIELDS)),
+    ]
+    facts = f"n = {numbers.count(rows['n'].max())} level-4 facts a run" if rows["n"].max() > 0 else "level-4 facts"
+    return style.finish(
+        alt.layer(*layers, height=style.FIGURE_HEIGHT),
+        "KL(tuned || base) at the first answer token against training samples (nats)",
+        [f"{KINDS[measure]} · {facts}", spread_kind(rows)],
+    )
+
+
+def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str = "in") -> style.Figure:
+    """In-domain accuracy (0-100%) against KL (nats), a mark a run; its title tells the rank correlation."""
+    points = kl_and_accuracy(table, measure, domain)
+    levels = look.levels_of(points)
+    shown = points.assign(
+        trained=[level_name(level) for level in points["level"]],
+        samples=[size_name(size) for size in points["size"]],
+    )
+    legend = alt.Legend(orient="top", columns=3, symbolSize=90)
+    chart = alt.Chart(shown).mark_point(filled=True, size=85, opacity=0.9, cursor="pointer")
+    highs = list(points["accuracy"])
+    figure = chart.encode(
+        x=alt.X("kl:Q", title="KL(tuned || base), nats", axis=alt.Axis(format="~g"), scale=alt.Scale(zero=True)),
+        y=alt.Y(
+            "accuracy:Q", axis=alt.Axis(format=style.PERCENT_FORMAT, title=None), scale=style.accuracy_scale(highs)
+        ),
+        color=alt.Color("trained:N", scale=look.level_scale(levels), title=None, legend=legend),
+        shape=alt.Shape("trained:N", scale=look.shape_scale(levels), title=None, legend=legend),
+        tooltip=[
+            alt.Tooltip("trained:N", title="trained on"),
+            alt.Tooltip("samples:N", title="samples"),
+            alt.Tooltip("seed:Q", title="seed"),
+            alt.Tooltip("kl:Q", title="KL, nats", format=".3f"),
+            alt.Tooltip("accuracy:Q", title="right", format=".1%"),
+            alt.Tooltip("n:Q", title="questions"),
+        ],
+    ).add_params(look.click("level", "size"))
+    figure = figure.properties(height=style.FIGURE_HEIGHT)
+    return style.finish(figure, "Right answers, in-domain, against KL: a mark a run (%)", correlation_words(points))
+
+
+def correlation_words(points: pd.DataFrame) -> str:
+    """Spearman's rho with its interval, what it is over, and what it leaves out."""
+    found = rank_correlation(points)
+    if found is None:
+        return f"{len(points)} runs; a correlation needs at least four training sets"
+    bounds = f"[{found.low:+.2f}, {found.high:+.2f}]"
+    return f"rank correlation {found.estimate:+.2f} {bounds}, 95%, {found.groups} training sets resampled"
+
+
+def divergence_table(table: pd.DataFrame) -> pd.DataFrame:
+    """KL (nats) by level, size and kind of measurement, with spread and n."""
+    parts = [kl_rows(table, measure).assign(over=words) for measure, words in KINDS.items()]
+    joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return joined.assign(samples=[size_name(size) for size in joined["size"]])[
+        ["level", "samples", "over", "mean", "low", "high", "kind", "runs", "n"]
+    ]

@@ -1,0 +1,142 @@
+"""Where the restored parameters lie, by layer and kind of module (Tables 9, 10), and whole layer groups (Table 11).
+
+Source: Ye et al., EMNLP 2025 (arXiv 2509.16596). A place's share of all weights is the control: what a random draw
+would put there. Knows the result table, the paper's numbers, and shares of weights it is given.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from analysis.experiments import paper
+from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name, spread_kind
+from analysis.figures import experiments as look
+from analysis.figures import numbers, style
+from analysis.figures.experiments_sizes import DOMAIN_NAMES
+
+MEASURES = {"restored_layer": "layer", "restored_module": "kind of module"}
+PAPER_VALUES = {"restored_layer": paper.LAYERS, "restored_module": paper.MODULES}
+BAR = 24  # pixels a bar
+
+
+def percents_present(table: pd.DataFrame, measure: str = "restored_layer") -> list[float]:
+    """The percentages whose restored parameters were counted by place."""
+    return sorted(set(measured(table, measure)["percent"]))
+
+
+def place_rows(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
+    """Shares (0-1) of the restored parameters by place, over all runs: mean, low, high, runs."""
+    rows = over_runs(measured(table, measure, percent=percent, strategy="relative-top", variant="sft"), ("group",))
+    held = {value.group: value.value for value in PAPER_VALUES[measure]}
+    if measure == "restored_layer":
+        rows = rows.iloc[[number for number, _ in sorted(enumerate(rows["group"]), key=lambda each: int(each[1]))]]
+        last = rows["group"].iloc[-1] if len(rows) else ""
+        named = {"0": held["0"]} | ({last: held["31"]} if last == "31" else {})
+    else:
+        rows = rows.sort_values("mean", ascending=False)
+        named = held
+    return rows.assign(paper=[named.get(group, float("nan")) for group in rows["group"]])
+
+
+def place_bars(
+    table: pd.DataFrame, measure: str, percent: float, weights: Mapping[str, float] | None = None
+) -> style.Figure:
+    """Share of the restored parameters (percent) by place; a tick is the place's share of all weights."""
+    rows = place_rows(table, measure, percent)
+    rows = rows.assign(weights=[(weights or {}).get(group, float("nan")) for group in rows["group"]])
+    order = list(rows["group"])
+    y = alt.Y("group:N", sort=order, title=MEASURES[measure], axis=alt.Axis(labelLimit=140))
+    x = alt.X("mean:Q", axis=alt.Axis(format=style.PERCENT_FORMAT, title=None), scale=alt.Scale(zero=True))
+    tooltip = [
+        alt.Tooltip("group:N", title=MEASURES[measure]),
+        alt.Tooltip("mean:Q", title="of the restored", format=".2%"),
+        alt.Tooltip("low:Q", title="lowest run", format=".2%"),
+        alt.Tooltip("high:Q", title="highest run", format=".2%"),
+        alt.Tooltip("weights:Q", title="of all weights", format=".2%"),
+        alt.Tooltip("paper:Q", title="the paper's model", format=".2%"),
+        alt.Tooltip("runs:Q", title="runs"),
+    ]
+    chart = alt.Chart(rows)
+    layers = [
+        chart.mark_bar(color=style.RESTORED, opacity=0.8).encode(x=x, y=y, tooltip=tooltip),
+        chart.mark_rule(color=style.RANDOM, strokeWidth=1.75).encode(x="low:Q", x2="high:Q", y=y),
+    ]
+    notes = []
+    if rows["weights"].notna().any():
+        layers.append(chart.mark_tick(thickness=3, size=BAR - 4, color=style.BASE).encode(x="weights:Q", y=y))
+        notes.append("blue ticks: share of all weights, where a random draw would put them")
+    if measure == "restored_module" and rows["paper"].notna().any():
+        marks = alt.Chart(rows[rows["paper"].notna()])
+        layers.append(
+            marks.mark_point(shape="diamond", filled=False, size=95, strokeWidth=1.75, color=style.TUNED).encode(
+                x="paper:Q", y=y, tooltip=tooltip
+            )
+        )
+        notes.append(look.PAPER_NOTE)
+    kind = f"grey: {spread_kind(rows)}" if len(rows) and rows["runs"].max() > 1 else "one run"
+    return style.finish(
+        alt.layer(*layers, height=style.HEAD_HEIGHT + BAR * max(1, len(rows))),
+        f"Where the restored {percent:g}% lie, by {MEASURES[measure]} (% of the restored)",
+        [f"all training sets, {int(rows['runs'].max()) if len(rows) else 0} runs · {kind}", *notes],
+    )
+
+
+def place_table(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
+    """The bars as a table (fractions 0-1), with the paper's share where it has one."""
+    rows = place_rows(table, measure, percent)
+    return rows[["group", "mean", "low", "high", "runs", "paper"]].rename(columns={"group": MEASURES[measure]})
+
+
+# --- Table 11: whole groups of layers --------------------------------------------------------------------------
+
+
+def group_rows(table: pd.DataFrame, domain: str) -> pd.DataFrame:
+    """Accuracy (0-1) with a whole group of layers restored, by training set; `tuned`: with none restored."""
+    rows = over_runs(measured(table, "layer_group", domain=domain, variant="sft"), ("level", "size", "group"))
+    tuned = measured(table, "accuracy", domain=domain, variant="sft", strategy="", group="macro")
+    start = tuned.groupby(["level", "size"])["value"].mean().rename("tuned")
+    return rows.merge(start, on=["level", "size"], how="left")
+
+
+def group_grid(table: pd.DataFrame, domain: str) -> style.Figure:
+    """Accuracy (percent) with a group of layers restored, a row a training set; beneath, the change against tuned."""
+    rows = group_rows(table, domain).sort_values(["size", "level"], ascending=[False, True])
+    most = (rows["mean"] - rows["tuned"]).abs().max()
+    cells = [_group_cell(row, most) for row in rows.to_dict("records")]
+    groups = sorted(set(rows["group"]), key=lambda group: int(str(group).split("-")[0]))
+    return look.grid(
+        pd.DataFrame(cells),
+        title=f"Right answers with one group of layers restored, {DOMAIN_NAMES[domain]} (%)",
+        subtitle=[
+            f"n = {numbers.count(rows['n'].max())} questions a run · mean of up to {int(rows['runs'].max())} runs · "
+            "below: change against tuned, in points",
+        ],
+        x_title="Layers given all their base values back",
+        columns=[f"layers {group}" for group in groups],
+        rows=list(dict.fromkeys(cell["row"] for cell in cells)),
+        fields=look.RUN_FIELDS,
+        tooltip=[
+            alt.Tooltip("row:N", title="trained on"),
+            alt.Tooltip("column:N", title="restored"),
+            alt.Tooltip("words:N", title="right"),
+        ],
+    )
+
+
+def _group_cell(row: Row, most: float) -> dict[str, Any]:
+    mean, start = row["mean"], row["tuned"]
+    change = mean - start
+    bounds = numbers.interval((row["low"], row["high"]))
+    return {
+        "level": row["level"],
+        "size": row["size"],
+        "row": f"{level_name(row['level'])} · {size_name(row['size'])}",
+        "column": f"layers {row['group']}",
+        "text": look.hundredths(mean),
+        "detail": look.change_mark(change),
+        "fill": look.change_colour(change),
+        "strength": look.strength(change, most),
+        "words": f"{numbers.share(mean)} [{bounds}], tuned {numbers.share(start)}",
+    }
