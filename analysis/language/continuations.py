@@ -115,7 +115,7 @@ def _beside(
     base, tuned = both
     parted = _parting(base.ids, tuned.ids)
     shared = min(len(base.ids), len(tuned.ids)) if parted is None else parted + 1
-    logits = [_logits(head, side.hidden) for head, side in zip(heads, both, strict=True)]
+    logits = [head(side.hidden.to(head.weight.device)) for head, side in zip(heads, both, strict=True)]
     seen = [_views(logits, side.ids, shared, number) for number, side in enumerate(both)]
     return PromptContinuations(
         id=text.id,
@@ -148,13 +148,6 @@ class _Views:
     other: list[float]
     other_ranks: list[int]
     kl_nats: list[float]
-
-
-def _logits(head: Projection, hidden: Tensor) -> Tensor:
-    import torch
-
-    with torch.inference_mode():
-        return head(hidden.to(head.weight.device))
 
 
 def _views(logits: Sequence[Tensor], ids: Sequence[int], shared: int, own: int) -> _Views:

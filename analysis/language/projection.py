@@ -78,10 +78,11 @@ class Projection:
         """Logits (..., vocabulary) of hidden states (..., hidden)."""
         import torch
 
-        logits = torch.nn.functional.linear(hidden, self.weight, self.bias)
-        if self.scale != 1.0:
-            logits = logits * self.scale
-        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+        with torch.inference_mode():
+            logits = torch.nn.functional.linear(hidden, self.weight, self.bias)
+            if self.scale != 1.0:
+                logits = logits * self.scale
+            return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
 
 def check_projection(lm: LanguageModel, ids: Sequence[int]) -> None:
@@ -91,7 +92,7 @@ def check_projection(lm: LanguageModel, ids: Sequence[int]) -> None:
     few = [list(ids[:CHECKED_TOKENS])]
     with torch.inference_mode():
         theirs = lm.model(input_ids=torch.tensor(few, device=lm.model.device), use_cache=False).logits.float()
-        ours = Projection.of(lm)(hidden_states(lm, few)).float()
+    ours = Projection.of(lm)(hidden_states(lm, few)).float()
     if theirs.shape != ours.shape or bool((theirs - ours).abs().max() > TOLERANCE * theirs.abs().max()):
         raise LanguageError(
             f"{type(lm.model).__name__} turns its last hidden states into logits in a way this version does not "

@@ -1,8 +1,6 @@
 """Divergence against torch.distributions in float64, a hand-made model with one known disagreement, and bad input."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,11 @@ from torch.distributions import Categorical, kl_divergence
 
 from analysis.errors import Cancelled, LanguageError, SpecError
 from analysis.language import divergence, visits
-from analysis.language.divergence import diverge
+from analysis.language.divergence import diverge, diverge_three
 from analysis.language.load import LanguageModel
-from analysis.records import DivergenceReport, Silent, Text, TokenDivergence
+from analysis.language.vocabulary import Vocabulary
+from analysis.records import DivergenceReport, RestoreSpec, Silent, Text, TokenDivergence
+from tests.language.two_states import TwoStates, logits_of, make_pair, make_tokenizer
 
 TEXTS = (
     Text("plain", text="Ann Lee was born in Paris"),
@@ -23,62 +23,14 @@ TEXTS = (
 )
 
 
-@dataclass
-class TwoStates:
-    """One resident model and the weights of its two states: what `diverge` needs to see of a pair."""
-
-    lm: LanguageModel
-    weights: dict[Any, dict[str, torch.Tensor]]
-
-    def enter(self, state: Any) -> None:
-        self.lm.model.load_state_dict(self.weights[state])
-
-
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     return make_tokenizer(["Where was Ann Lee born? Ann Lee was born in Paris.", "Bo Cray was born in Arvel"])
 
 
-def make_tokenizer(corpus: Sequence[str], specials: Sequence[str] = ("<s>", "</s>")) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    plain = Tokenizer(models.BPE())
-    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    plain.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=320, special_tokens=list(specials), initial_alphabet=alphabet, show_progress=False
-    )
-    plain.train_from_iterator(corpus, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=plain, bos_token="<s>", eos_token="</s>", extra_special_tokens=list(specials[2:])
-    )
-
-
-def make_pair(tokenizer: Any, **config: Any) -> TwoStates:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    shape |= {"max_position_embeddings": 64, "initializer_range": 0.4, "vocab_size": len(tokenizer)} | config
-    model = LlamaForCausalLM(LlamaConfig(**shape)).eval()
-    base = {name: value.clone() for name, value in model.state_dict().items()}
-    tuned = {name: value + 0.05 * torch.randn_like(value) for name, value in base.items()}
-    lm = LanguageModel(model, tokenizer, "cpu", "float32", Path(), frozenset({1}))
-    return TwoStates(lm, {"base": base, "tuned": tuned})
-
-
 @pytest.fixture
 def pair(tokenizer: Any) -> TwoStates:
     return make_pair(tokenizer)
-
-
-def logits_of(pair: TwoStates, state: str, ids: Sequence[int]) -> torch.Tensor:
-    """The plain way: the whole model, one text at a time, logits in float64."""
-    pair.enter(state)
-    with torch.inference_mode():
-        return pair.lm.model(input_ids=torch.tensor([list(ids)])).logits[0].double()
 
 
 def measured(report: DivergenceReport) -> list[TokenDivergence]:
@@ -213,6 +165,81 @@ def test_architectures_that_reshape_their_logits_are_followed() -> None:
     base_side, tuned_side = (Categorical(logits=logits_of(pair, state, ids)[:-1]) for state in ("base", "tuned"))
     expected = kl_divergence(tuned_side, base_side).tolist()
     assert [token.kl_full_nats for token in prompt.tokens[1:]] == pytest.approx(expected, abs=1e-6)
+
+
+def test_every_further_number_agrees_with_whole_forward_passes(pair: TwoStates) -> None:
+    (prompt,) = diverge(pair, [TEXTS[0]]).prompts
+    ids = [token.id for token in prompt.tokens]
+    base, tuned = (Categorical(logits=logits_of(pair, state, ids)[:-1]) for state in ("base", "tuned"))
+    mean = Categorical(probs=(base.probs + tuned.probs) / 2)
+    for n, token in enumerate(prompt.tokens[1:]):
+        assert token.kl_reverse_nats == pytest.approx(float(kl_divergence(base, tuned)[n]), abs=1e-6)
+        js = (kl_divergence(base, mean)[n] + kl_divergence(tuned, mean)[n]) / 2
+        assert token.js_nats == pytest.approx(float(js), abs=1e-6)
+        assert token.entropy_change_nats == pytest.approx(float(tuned.entropy()[n] - base.entropy()[n]), abs=1e-5)
+        there, here = base.log_prob(torch.tensor(token.id))[n], tuned.log_prob(torch.tensor(token.id))[n]
+        assert token.log_prob_change_nats == pytest.approx(float(here - there), abs=1e-5)
+        assert token.base_rank == 1 + int((base.logits[n] > base.logits[n, token.id]).sum())
+        assert token.tuned_rank == 1 + int((tuned.logits[n] > tuned.logits[n, token.id]).sum())
+        assert [other.id for other in token.base_top] == base.logits[n].topk(5).indices.tolist()
+        for other in token.base_top:
+            assert other.probability == pytest.approx(float(base.probs[n, other.id]), abs=1e-6)
+            assert other.other_probability == pytest.approx(float(tuned.probs[n, other.id]), abs=1e-6)
+            assert other.other_rank == 1 + int((tuned.logits[n] > tuned.logits[n, other.id]).sum())
+
+
+def test_means_are_over_the_counted_tokens(pair: TwoStates) -> None:
+    report = diverge(pair, TEXTS)
+    counted = [token for token in measured(report) if token.counted]
+    for name in ("js_nats", "kl_reverse_nats", "entropy_change_nats", "log_prob_change_nats"):
+        mean = sum(getattr(token, name) for token in counted) / len(counted)
+        assert getattr(report, f"mean_{name}") == pytest.approx(mean)
+    assert report.flipped_fraction == sum(bool(token.flipped) for token in counted) / len(counted)
+
+
+def test_asked_for_the_kls_alone_nothing_else_is_told(pair: TwoStates) -> None:
+    few, every = diverge(pair, TEXTS, measures="kl"), diverge(pair, TEXTS)
+    for one, other in zip(measured(few), measured(every), strict=True):
+        assert one.kl_full_nats == pytest.approx(other.kl_full_nats, abs=1e-12)
+        assert one.kl_top_nats == pytest.approx(other.kl_top_nats, abs=1e-12)
+        assert (one.js_nats, one.base_rank, one.tuned_top, one.flipped) == (None, None, (), None)
+    assert (few.mean_js_nats, few.flipped_fraction) == (None, None)
+
+
+def test_three_states_are_each_visited_once_and_compared_as_in_twos(pair: TwoStates) -> None:
+    spec = RestoreSpec(50)
+    both = zip(pair.weights["base"].items(), pair.weights["tuned"].values(), strict=True)
+    pair.weights[spec] = {name: (there + here) / 2 for (name, there), here in both}
+    three = diverge_three(pair, TEXTS, spec)
+    visited = [state for n, state in enumerate(pair.entered) if state != pair.entered[n - 1] or n == 0]
+    assert visited == ["base", "tuned", spec]
+    for found, state, against in (
+        (three.restored_base, spec, "base"),
+        (three.restored_tuned, spec, "tuned"),
+        (three.tuned_base, "tuned", "base"),
+    ):
+        alone = diverge(pair, TEXTS, state=state, against=against)
+        assert (found.state, found.against) == (alone.state, alone.against)
+        for one, other in zip(measured(found), measured(alone), strict=True):
+            assert one.kl_full_nats == pytest.approx(other.kl_full_nats, abs=1e-6)
+            assert one.tuned_top[0].id == other.tuned_top[0].id
+
+
+def test_only_rows_that_both_models_have_are_compared(pair: TwoStates) -> None:
+    rows = 300
+    report = diverge(pair, [TEXTS[0]], vocabulary=Vocabulary(rows, {"base": 0, "tuned": len(pair.lm.tokenizer) - rows}))
+    (prompt,) = report.prompts
+    ids = [token.id for token in prompt.tokens]
+    base, tuned = (Categorical(logits=logits_of(pair, state, ids)[:-1, :rows]) for state in ("base", "tuned"))
+    expected = kl_divergence(tuned, base).tolist()
+    assert [token.kl_full_nats for token in prompt.tokens[1:]] == pytest.approx(expected, abs=1e-6)
+    assert (report.vocabulary, report.rows_left_out["tuned"]) == (rows, len(pair.lm.tokenizer) - rows)
+
+
+def test_a_token_only_one_model_knows_is_refused(pair: TwoStates) -> None:
+    with pytest.raises(LanguageError, match="only one of the models knows") as caught:
+        diverge(pair, TEXTS, vocabulary=Vocabulary(100, {"base": 0, "tuned": 1}))
+    assert caught.value.items[0].startswith("plain: token ")
 
 
 # --- bad input -------------------------------------------------------------------------------------------------
