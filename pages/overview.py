@@ -10,15 +10,17 @@ from analysis.figures import (
     concentration,
     finding,
     restoration,
+    stop_slider,
     stops,
     strategies,
     token_tables,
     tokens,
     updates,
+    verdicts,
 )
 from analysis.figures.headlines import scopes
 from analysis.figures.token_columns import TokenColumns
-from analysis.records import Evaluation, RestoreSpec, Stop, Strategy
+from analysis.records import Evaluation, Question, RestoreSpec, Stop, Strategy
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import answers, charts, notices, questions, sweeps
@@ -51,7 +53,13 @@ def story(told: finding.Story) -> None:
 
 
 def what_it_knows(
-    pair: Comparison, base: Evaluation, tuned: Evaluation, restored: dict[float, Evaluation], known: tuple[Stop, ...]
+    pair: Comparison,
+    base: Evaluation,
+    tuned: Evaluation,
+    restored: dict[float, Evaluation],
+    known: tuple[Stop, ...],
+    every: tuple[Question, ...],
+    told: finding.Story,
 ) -> None:
     """Accuracy of each state, and the curve over k."""
     states = {"base": base, "tuned": tuned}
@@ -60,14 +68,21 @@ def what_it_knows(
         states["restored"] = restored[best]
     left, right = st.columns(2)
     with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
-        charts.show(accuracy.accuracy_bars(states), key="bars", alt=accuracy.accuracy_words(states))
+        words = verdicts.states_words(states, every, chosen="The restored k was chosen on half of these questions.")
+        st.caption(plain(words))
+        charts.show(accuracy.accuracy_bars(states), key="bars", alt=words, finding=words)
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
         ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
         shown = stops.beside(ranked, RestoreSpec(0))
         cliff = workspace().changed_percent(pair, RestoreSpec(0))
-        curve = restoration.accuracy_curve(shown, scope=scope, base=base, tuned=tuned, changed_percent=cliff)
-        charts.show(curve, key="curve", alt=stops.curve_words(shown, scope, base, tuned))
+        curve = restoration.accuracy_curve(
+            shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
+        )
+        words = stops.curve_words(shown, scope, base, tuned)
+        st.caption(plain(words))
+        sliding = stop_slider.readings(shown, scope)
+        charts.show(curve, key="curve", alt=words, finding=f"{told.restoring} {told.caveat}", stops=sliding)
 
 
 def what_changed(pair: Comparison) -> None:
@@ -122,10 +137,12 @@ with notices.shown_errors():
     stops_known = workspace().known_stops(pair, asked)
     restored_by_percent = evaluated(pair, asked, stops_known, "relative-top")
     control = evaluated(pair, asked, stops_known, "random")
-    story(finding.tell(answered["base"], answered["tuned"], restored_by_percent, control))
+    every = workspace().question_set(asked).questions
+    told = finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every)
+    story(told)
     if not restored_by_percent:
         sweeps.offer_sweep(pair, asked, key="overview")
-    what_it_knows(pair, answered["base"], answered["tuned"], restored_by_percent, stops_known)
+    what_it_knows(pair, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
     what_changed(pair)
     where_they_differ(pair, asked)
     st.caption(f"Method and terms: {PAPER_LINK}.")

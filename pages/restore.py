@@ -24,7 +24,7 @@ from pages.components import (
     sweeps,
 )
 from pages.components.stop_preview import number
-from pages.components.words import EFFECTIVE_K, HEADLINE, L2_MOVED, MASTERY, MCNEMAR, PAPER_LINK
+from pages.components.words import EFFECTIVE_K, HEADLINE, L2_MOVED, MASTERY, MCNEMAR, PAPER_LINK, plain
 
 
 def result(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> Evaluation | None:
@@ -123,10 +123,12 @@ def curves(
                 current_percent=current,
                 changed_percent=workspace().changed_percent(comparison, spec),
             )
+            words = stops.curve_words(known, scope, base, tuned)
+            st.caption(plain(words))
             charts.show(
                 figure,
                 key=f"curve-{scope}",
-                alt=stops.curve_words(known, scope, base, tuned),
+                alt=words,
                 stops=stop_slider.readings(known, scope) if axis == "percent" else (),
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
@@ -144,14 +146,16 @@ def levels(base: Evaluation | None, tuned: Evaluation | None, restored: Evaluati
         if not table.empty:
             with column:
                 st.markdown(f"**By mastery level, {SCOPE_NAMES[scope]}**", help=MASTERY)
-                charts.table(table, key=f"levels-{scope}", columns=percent, width="stretch")
+                words = stops.level_words(table, scope)
+                charts.table(table, key=f"levels-{scope}", columns=percent, finding=words, width="stretch")
 
 
 def stops_table(known: tuple[Stop, ...], tuned: Evaluation | None) -> None:
     """Every stop behind the curve, as a table."""
     if known and tuned is not None:
         with st.expander(f"All {len(known)} evaluated stops"):
-            charts.table(stops.sweep_table(known, scopes(tuned)), key="stops", width="stretch")
+            words = stops.table_words(known, scopes(tuned)[0])
+            charts.table(stops.sweep_table(known, scopes(tuned)), key="stops", finding=words, width="stretch")
 
 
 @st.fragment

@@ -1,19 +1,18 @@
 """The finding of a pair in sentences: what fine-tuning gave, what restoring wins, and how sure that is.
 
 The percentage is chosen on one half of the questions and reported on the other, so that the best of several stops does
-not look better than it is. A difference is claimed only where McNemar's exact test carries it.
+not look better than it is. A difference is claimed only where a paired test carries it (analysis.figures.verdicts), and
+where none does the words say "not distinguishable", never "as good as".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.figures import numbers
+from analysis.figures import numbers, verdicts
 from analysis.figures.headlines import SCOPE_NAMES, Headline, headline, scopes
 from analysis.knowledge.choice import choose_stop, in_choosing_half
-from analysis.knowledge.statistics import compare, count_flips, right_by_id
-from analysis.records import Evaluation, Flips
-
-SIGNIFICANT = 0.05
+from analysis.knowledge.statistics import count_flips, right_by_id
+from analysis.records import Evaluation, Flips, Question
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,21 @@ def tell(
     tuned: Evaluation,
     stops: Mapping[float, Evaluation],
     random: Mapping[float, Evaluation] | None = None,
+    questions: Sequence[Question] = (),
 ) -> Story:
     """The story of a pair from its evaluations, all with their rows.
 
-    `stops` are relative-top restorations by percent, `random` the random control's.
+    `stops` are relative-top restorations by percent, `random` the random control's. `questions` are those asked: their
+    domains and levels say what a domain's change is tested on; without them it is told and not judged.
     """
-    control = _control(stops, random or {})
-    return Story(_tuning(base, tuned), " ".join([_restoring(tuned, stops), *control]), _caveat(tuned, stops))
+    return Story(_tuning(base, tuned, questions), restored_words(tuned, stops, random), _caveat(tuned, stops))
+
+
+def restored_words(
+    tuned: Evaluation, stops: Mapping[float, Evaluation], random: Mapping[float, Evaluation] | None = None
+) -> str:
+    """What restoring wins against tuned and against as many weights at random, on the questions that did not choose."""
+    return " ".join([_restoring(tuned, stops), *_control(stops, random or {})])
 
 
 def best_percent(stops: Mapping[float, Evaluation]) -> float | None:
@@ -45,16 +52,21 @@ def best_percent(stops: Mapping[float, Evaluation]) -> float | None:
     return choice.choose_best_percent if choice else None
 
 
-def _tuning(base: Evaluation, tuned: Evaluation) -> str:
+def _tuning(base: Evaluation, tuned: Evaluation, questions: Sequence[Question]) -> str:
     scope = scopes(tuned)[0]
     before, after = headline(base, scope), headline(tuned, scope)
-    p = compare(base, tuned).mcnemar_p
-    verb = "left" if p >= SIGNIFICANT else ("raised" if after.value > before.value else "lowered")
-    moved = "about where it was, at" if verb == "left" else "to"
-    return (
-        f"Fine-tuning {verb} {SCOPE_NAMES[scope]} accuracy from {_number(before)} (base in this prompt) {moved} "
-        f"{_number(after)}."
-    )
+    numbers_told = f"from {_number(before)} (base in this prompt) to {_number(after)}"
+    verdict = verdicts.of_states(base, tuned, scope, questions)
+    what = f"{SCOPE_NAMES[scope]} accuracy"
+    if verdict is None:
+        return f"With fine-tuning, {what} went {numbers_told}."
+    if verdict.direction == "unclear":
+        return (
+            f"Fine-tuning changed {what} by less than n = {numbers.count(verdict.n)} can show: {numbers_told} "
+            f"({verdict.evidence})."
+        )
+    verb = "raised" if verdict.direction == "up" else "lowered"
+    return f"Fine-tuning {verb} {what} {numbers_told} ({verdict.evidence})."
 
 
 def _number(number: Headline) -> str:
@@ -82,11 +94,13 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Evaluatio
     if percent is None or percent not in random:
         return []
     flips = _reported_flips(random[percent], stops[percent])
+    verdict = verdicts.of_flips(flips)
     p = numbers.probability(flips.mcnemar_p)
-    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}"
-    if flips.mcnemar_p >= SIGNIFICANT:
-        return [f"Restoring as many parameters at random does about as well ({difference})."]
-    return [f"That is {'better' if flips.fixed > flips.broken else 'worse'} than at random ({difference})."]
+    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}, one draw"
+    if verdict.direction == "unclear":
+        n = numbers.count(verdict.n)
+        return [f"It is not distinguishable from restoring as many parameters at random at n = {n} ({difference})."]
+    return [f"That is {'better' if verdict.direction == 'up' else 'worse'} than at random ({difference})."]
 
 
 def _reported_flips(tuned: Evaluation, restored: Evaluation) -> Flips:
@@ -95,10 +109,10 @@ def _reported_flips(tuned: Evaluation, restored: Evaluation) -> Flips:
 
 
 def _verdict(flips: Flips) -> str:
-    p = f"McNemar {numbers.probability(flips.mcnemar_p)}"
-    if flips.mcnemar_p >= SIGNIFICANT:
-        return f"no difference that so few changes can show ({p})"
-    return f"{'a gain' if flips.fixed > flips.broken else 'a loss'} unlikely to be chance ({p})"
+    verdict, p = verdicts.of_flips(flips), f"McNemar {numbers.probability(flips.mcnemar_p)}"
+    if verdict.direction == "unclear":
+        return f"not distinguishable from tuned at n = {numbers.count(verdict.n)} ({p})"
+    return f"{'a gain' if verdict.direction == 'up' else 'a loss'} unlikely to be chance ({p})"
 
 
 def _caveat(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.figures import numbers
+from analysis.figures import numbers, verdicts
 from analysis.figures.visible import legible
 from analysis.knowledge.scoring import Credit, Flag, credit, first_line
-from analysis.records import SCORES, Answered, Evaluation, Question, ScoreName
+from analysis.knowledge.statistics import mcnemar
+from analysis.records import SCORES, Answered, Evaluation, Flips, Question, ScoreName
 
 State = Literal["base", "tuned", "restored"]
 Chip = Literal[
@@ -213,5 +214,11 @@ def flip_words(table: pd.DataFrame, before: State, after: State) -> str:
     counts = chip_counts(table)
     return (
         f"From {before} to {after}, of {numbers.count(len(table))} questions {counts['fixed']} were fixed and "
-        f"{counts['broken']} broken; {counts['still right']} stayed right, {counts['still wrong']} stayed wrong."
+        f"{counts['broken']} broken; {counts['still right']} stayed right, {counts['still wrong']} stayed wrong. "
+        f"{verdicts.flips_words(_flips(counts), before, after)}"
     )
+
+
+def _flips(counts: Mapping[Chip, int]) -> Flips:
+    fixed, broken = counts["fixed"], counts["broken"]
+    return Flips(fixed, broken, counts["still right"], counts["still wrong"], mcnemar(fixed, broken))

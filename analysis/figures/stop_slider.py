@@ -16,7 +16,7 @@ from analysis.records import Stop
 from analysis.report.records import StopReading
 
 PARAMETER = "stop_at"  # of the figure: the percentage its mark stands on
-HEADS = ("restored as", "right", "95%", "n", "effective k", "fixed", "broken", "McNemar")
+HEADS = ("restored as", "right", "95%", "n", "effective k", "fixed, all questions", "broken", "McNemar")
 
 
 def readings(stops: Sequence[Stop], scope: Scope) -> tuple[StopReading, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.figures import numbers
+from analysis.figures import numbers, verdicts
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
 from analysis.figures.repairs import repair_columns
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
@@ -182,10 +182,47 @@ def curve_words(stops: Sequence[Stop], scope: Scope, base: Evaluation | None, tu
     parts = [f"Right answers, {SCOPE_NAMES[scope]}, against the share of parameters restored."]
     for name, evaluation in (("Base in this prompt", base), ("Tuned", tuned)):
         if evaluation is not None:
-            parts.append(f"{name}: {numbers.share(headline(evaluation, scope).value)}.")
-    ranked = [stop for stop in stops if stop.spec.strategy == "relative-top"]
+            number = headline(evaluation, scope)
+            parts.append(f"{name}: {numbers.share(number.value)} [{numbers.interval(number.interval95)}].")
+    ranked = [stop for stop in stops if stop.spec.strategy == "relative-top" and stop.spec.percent > 0]
     if ranked:
-        best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
-        value = numbers.share(headline(best.evaluation, scope).value)
-        parts.append(f"Best of {len(ranked)} stops: {value} at {numbers.percent(best.spec.percent)}.")
+        parts.append(best_words(ranked, scope))
     return " ".join(parts)
+
+
+def best_words(ranked: Sequence[Stop], scope: Scope) -> str:
+    """The best stop with its interval and what its change carries; the best of several is flattered by being chosen."""
+    best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
+    number, place = headline(best.evaluation, scope), numbers.percent(best.spec.percent)
+    change = best.macro_change.get(scope) if scope != "all" else None
+    known = change is not None and not any(math.isnan(bound) for bound in change.interval95)
+    verdict = verdicts.of_change(change, number.n) if known and change else None
+    if verdict is None and scope == "all":
+        verdict = verdicts.of_flips(best.versus_tuned)
+    told = f", {verdicts.against(verdict, 'tuned')}" if verdict else ""
+    several = (
+        f" It is the best of {len(ranked)} on the questions it was chosen on, and would look a little worse on others."
+        if len(ranked) > 1
+        else ""
+    )
+    return f"At {place} restored: {numbers.share(number.value)} [{numbers.interval(number.interval95)}]{told}.{several}"
+
+
+def level_words(table: pd.DataFrame, scope: Scope) -> str:
+    """The table by mastery level in a sentence: which states, how many questions, and how far chance alone moves."""
+    states = [name for name in ("base", "tuned", "restored") if name in table]
+    fewest = int(table["n"].min())
+    noise = f"{verdicts.noise_points(fewest):.0f}"
+    return (
+        f"Right answers by mastery level, {SCOPE_NAMES[scope]}: {', '.join(states)}. A level holds {fewest} to "
+        f"{int(table['n'].max())} questions: with {fewest}, a share is known to within ±{noise} points (95%)."
+    )
+
+
+def table_words(stops: Sequence[Stop], scope: Scope) -> str:
+    """The table of stops in a sentence."""
+    n = headline(stops[0].evaluation, scope).n
+    return (
+        f"All {len(stops)} evaluated stops; {SCOPE_NAMES[scope]} n = {numbers.count(n)}. Fixed, broken and McNemar's p "
+        "are against tuned over all questions, not corrected for the number of stops."
+    )

@@ -30,8 +30,9 @@ def test_a_clear_rise_is_called_a_rise_with_both_intervals(evaluation) -> None:
 
 def test_a_change_that_chance_explains_is_not_called_one(evaluation) -> None:
     told = finding.tell(evaluation(from_share(0.10)), evaluation(from_share(0.11)), {})
-    assert "left all questions accuracy from 10.0%" in told.tuning
-    assert "about where it was, at 11.0%" in told.tuning
+    assert "changed all questions accuracy by less than n = 400 can show: from 10.0%" in told.tuning
+    assert "to 11.0%" in told.tuning
+    assert "raised" not in told.tuning and "left" not in told.tuning
 
 
 def test_a_gain_is_reported_on_the_questions_that_did_not_choose_it(evaluation) -> None:
@@ -47,19 +48,33 @@ def test_a_gain_is_reported_on_the_questions_that_did_not_choose_it(evaluation) 
 
 def test_nothing_is_claimed_where_few_answers_changed(evaluation) -> None:
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), {5.0: evaluation(from_share(0.505))})
-    assert "no difference that so few changes can show" in told.restoring
+    assert "not distinguishable from tuned at n = 187" in told.restoring
+    assert "gain unlikely" not in told.restoring
 
 
 def test_the_random_control_is_named_where_it_does_as_well(evaluation) -> None:
     stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.6))}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
-    assert "at random does about as well (0 questions right only here, 0 only at random" in told.restoring
+    assert "It is not distinguishable from restoring as many parameters at random at n = 187" in told.restoring
+    assert "as well" not in told.restoring, "no test shows that two are alike"
 
 
 def test_the_random_control_is_named_where_it_does_worse(evaluation) -> None:
     stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.3))}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
     assert "That is better than at random" in told.restoring
+
+
+def test_a_domains_change_is_judged_on_that_domains_questions_alone(make_evaluation, questions) -> None:
+    nothing = [False] * 8
+    outside = [number % 2 == 1 for number in range(8)]  # the odd ones are out-of-domain
+    told = finding.tell(make_evaluation(nothing), make_evaluation(outside), {}, questions=questions)
+    assert "changed in-domain accuracy by less than n = 4 can show" in told.tuning
+
+
+def test_a_domains_change_is_told_and_not_judged_where_its_questions_are_unknown(make_evaluation) -> None:
+    told = finding.tell(make_evaluation([False] * 8), make_evaluation([True] * 8), {})
+    assert told.tuning.startswith("With fine-tuning, in-domain accuracy went from 0.0% [")
 
 
 def test_bars_stand_for_every_state_and_domain_with_their_interval(make_evaluation) -> None:

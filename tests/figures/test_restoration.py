@@ -201,4 +201,5 @@ def test_what_rounding_made_of_a_blend_is_told_in_shares_of_the_changed(make_cou
 def test_the_curve_in_words_names_the_best_stop(make_stop, make_evaluation) -> None:
     words = stops.curve_words((make_stop(5, NONE), make_stop(20, SOME)), "in", make_evaluation(NONE), None)
     assert "Base in this prompt: 0.0%" in words
-    assert "Best of 2 stops: 100.0% at 20%" in words
+    assert "At 20% restored: 100.0% [90.0–110.0%]" in words
+    assert "It is the best of 2 on the questions it was chosen on" in words

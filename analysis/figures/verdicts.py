@@ -1,0 +1,118 @@
+"""What a comparison of two states carries, in words: a difference only where its test or interval shows one.
+
+Two states are compared on the same questions, so every test is a paired one: the paired bootstrap of the mean over
+mastery levels where the headline is that mean, else McNemar's exact test. "Not distinguishable" is not "equal": the
+words never say that two states are alike.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from analysis.figures import numbers
+from analysis.figures.headlines import LEVEL_MEAN, SCOPE_NAMES, Scope, headline, scopes
+from analysis.knowledge.statistics import compare, wilson
+from analysis.knowledge.stops import mean_changes
+from analysis.records import Change, Evaluation, Flips, Question
+
+SIGNIFICANT = 0.05
+FEWEST_FLIPS = 6  # all to one side: with five, the exact two-sided p is 0.0625 and no test at 5% can tell
+Direction = Literal["up", "down", "unclear"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A comparison of `after` with `before` over n questions: which way, and the numbers that say so, in words."""
+
+    direction: Direction
+    n: int
+    evidence: str
+
+
+def of_flips(flips: Flips) -> Verdict:
+    """By McNemar's exact test on the questions whose answer changed side."""
+    n = flips.fixed + flips.broken + flips.still_right + flips.still_wrong
+    evidence = f"{flips.fixed} fixed, {flips.broken} broken, McNemar {numbers.probability(flips.mcnemar_p)}"
+    if flips.mcnemar_p >= SIGNIFICANT:
+        return Verdict("unclear", n, evidence)
+    return Verdict("up" if flips.fixed > flips.broken else "down", n, evidence)
+
+
+def of_change(change: Change, n: int) -> Verdict:
+    """By the 95% interval of a paired difference: a direction where it leaves out 0."""
+    low, high = change.interval95
+    evidence = f"{numbers.points(change.estimate)}, 95%: {100 * low:+.1f} to {100 * high:+.1f}"
+    if low > 0 or high < 0:
+        return Verdict("up" if low > 0 else "down", n, evidence)
+    return Verdict("unclear", n, evidence)
+
+
+def of_states(
+    before: Evaluation, after: Evaluation, scope: Scope, questions: Sequence[Question] = ()
+) -> Verdict | None:
+    """The headline's change over one domain, tested on that domain's questions; None where these are not given."""
+    if scope == "all":
+        return of_flips(compare(before, after))
+    inside = {question.id for question in questions if question.domain == scope}
+    if not inside:
+        return None
+    first, second = _only(before, inside), _only(after, inside)
+    if headline(after, scope).measure == LEVEL_MEAN:
+        change = mean_changes(first, second, [question for question in questions if question.id in inside]).get(scope)
+        if change is not None and not any(math.isnan(bound) for bound in change.interval95):
+            return of_change(change, len(first.rows))
+    return of_flips(compare(first, second))
+
+
+def _only(evaluation: Evaluation, names: set[str]) -> Evaluation:
+    return replace(evaluation, rows=tuple(row for row in evaluation.rows if row.id in names))
+
+
+def against(verdict: Verdict, other: str) -> str:
+    """The verdict in words: 'more than tuned (...)', 'not distinguishable from tuned at n = 500 (...)'."""
+    if verdict.direction == "unclear":
+        return f"not distinguishable from {other} at n = {numbers.count(verdict.n)} ({verdict.evidence})"
+    return f"{'more' if verdict.direction == 'up' else 'fewer'} than {other} ({verdict.evidence})"
+
+
+def flips_words(flips: Flips, before: str, after: str) -> str:
+    """What the questions that changed side carry, in a sentence."""
+    found = of_flips(flips)
+    p = numbers.probability(flips.mcnemar_p)
+    if found.direction != "unclear":
+        side = "more" if found.direction == "up" else "fewer"
+        return f"{after.capitalize()} answers {side} of them rightly than {before} (McNemar {p})."
+    few = flips.fixed + flips.broken < FEWEST_FLIPS
+    why = "too few answers changed side for any test" if few else f"McNemar {p}"
+    return f"{after.capitalize()} is not distinguishable from {before} at n = {numbers.count(found.n)} ({why})."
+
+
+def states_words(states: Mapping[str, Evaluation], questions: Sequence[Question], *, chosen: str = "") -> str:
+    """Base, tuned and restored by domain, each with its interval, and what their comparison carries.
+
+    `chosen` says how the restored stop was come by, where that is a caveat.
+    """
+    first = next(iter(states.values()))
+    told = [_domain_words(states, scope, questions) for scope in scopes(first)]
+    caveat = f" {chosen}" if chosen and "restored" in states else ""
+    return f"{' '.join(told)} Brackets: 95% intervals.{caveat}"
+
+
+def _domain_words(states: Mapping[str, Evaluation], scope: Scope, questions: Sequence[Question]) -> str:
+    parts = []
+    names = list(states)
+    for place, name in enumerate(names):
+        number = headline(states[name], scope)
+        words = f"{name} {numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
+        before = names[place - 1] if place else None
+        verdict = of_states(states[before], states[name], scope, questions) if before else None
+        parts.append(f"{words}, {against(verdict, before)}" if verdict and before else words)
+    n = numbers.count(headline(states[names[0]], scope).n)
+    return f"Right answers, {SCOPE_NAMES[scope]} (n = {n}): {'; '.join(parts)}."
+
+
+def noise_points(n: int) -> float:
+    """Half the width of Wilson's widest 95% interval at n questions, in percentage points: what chance alone moves."""
+    low, high = wilson(n // 2, n)
+    return 50 * (high - low)
