@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import msgspec
 import typer
 
-from analysis import cli_questions, terminal
+from analysis import cli_plans, cli_questions, terminal
 from analysis.errors import Cancelled, PalimpsestError, SpecError, StoreError
 from analysis.language.load import let_waiting_threads_sleep
 from analysis.records import (
@@ -587,6 +587,7 @@ def _answer_lines(asking: Asking, evaluation: Any) -> list[dict[str, Any]]:
     ]
 
 
+cli_plans.add_command(app, _workspace)
 app.add_typer(cli_questions.commands(_workspace, _plain_asking, _comparison), name="question")
 
 if __name__ == "__main__":

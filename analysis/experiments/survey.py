@@ -19,6 +19,7 @@ from analysis.records import Progress, Question
 from analysis.training.facts import fact_problems
 from analysis.weights.checkpoint import Checkpoint, open_checkpoint
 from analysis.weights.identity import Memory, content_id
+from analysis.weights.names import place
 
 ANSWER_BYTES = 250  # of one stored answer: ids, text, scores, compressed; measured on the demo
 STATE_BYTES = 6_000  # of one stored evaluation beside its answers
@@ -30,8 +31,8 @@ DIFFERENCE_FACTOR = 0.5  # of a packed difference against the tuned checkpoint; 
 class Survey:
     """What a plan that can run is made of. `facts` counts the facts that can be trained on by level (None: unknown).
 
-    `asked_in`, `asked_out`: questions asked at every stop. Bytes are of the base's weights, of what the plan keeps at
-    its end (estimated) and of what is free where the results go.
+    `asked_in`, `asked_out`: questions asked at every stop. `layers`: of the base. Bytes are of the base's
+    weights, of what the plan keeps at its end (estimated) and of what is free where the results go.
     """
 
     base_id: str
@@ -40,6 +41,7 @@ class Survey:
     facts: dict[int | None, int]
     asked_in: int
     asked_out: int
+    layers: int
     base_bytes: int
     kept_bytes: int
     free_bytes: int
@@ -71,6 +73,7 @@ def survey(plan: Plan, home: Path, memory: Memory, progress: Progress | None = N
         facts=dict(Counter(question.level for question in data.train)),
         asked_in=_asked(plan.measure.in_domain, data.inside),
         asked_out=_asked(plan.measure.out_of_domain, data.outside),
+        layers=len(_layers(base)),
         base_bytes=_bytes(base),
         kept_bytes=kept,
         free_bytes=free,
@@ -102,7 +105,9 @@ def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
         asked = getattr(plan.measure, name)
         if not questions and asked != 0 and (name == "in_domain" or asked is not None):
             yield f"measure.{name}: the test split has no such questions: write measure.{name} = 0 to ask none"
-    if plan.measure.kl and not any(question.level == 4 for question in data.inside):
+    if plan.measure.kl and plan.mastery is None:
+        yield "measure.kl: the base is asked by its best statements: name its mastery table, or write kl = false"
+    elif plan.measure.kl and not any(question.level == 4 for question in data.inside):
         yield "measure.kl: no in-domain test question is of level 4: give the mastery table, or write kl = false"
 
 
@@ -117,13 +122,15 @@ def _prompt_problems(plan: Plan) -> Iterator[str]:
 
 def _variant_problems(plan: Plan, base: Checkpoint) -> Iterator[str]:
     from analysis.training.settings import part_problems
-    from analysis.weights.names import place
 
-    places = [place(name) for name in base.tensors]
-    layers = {each.layer for each in places if each.layer is not None}
+    modules = {place(name).module for name in base.tensors}
     for variant in plan.train.variants:
-        for problem in part_problems(variant, layers, {each.module for each in places}):
+        for problem in part_problems(variant, _layers(base), modules):
             yield f"train.variants, {variant.name}: {problem}"
+
+
+def _layers(base: Checkpoint) -> set[int]:
+    return {layer for name in base.tensors if (layer := place(name).layer) is not None}
 
 
 def _disk(plan: Plan, base: Checkpoint | None, data: PlanData | None) -> int:

@@ -30,7 +30,7 @@ def asking_of(home: Path, cell: Cell, side: Side) -> Asking | None:
     if papers_domains(cell.relations) and _told_apart(data):
         return Asking(cell.questions, cell.prompt, "test", side, cell.mastery, limit, seed, cell.dtype)
     file = _write(home, data.inside if side == "in" else data.outside)
-    return Asking(str(file), cell.prompt, limit=limit, seed=seed, dtype=cell.dtype)
+    return Asking(str(file), cell.prompt, mastery=cell.mastery, limit=limit, seed=seed, dtype=cell.dtype)
 
 
 def kl_asking(home: Path, cell: Cell) -> Asking:

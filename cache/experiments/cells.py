@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from cache.work import Workspace
 
 
+# Where a tuned cell's progress stands once these are done.
+TRAINED, PASSED, MEASURED = 0.3, 0.32, 0.36
+
+
 @dataclass
 class Spent:
     """Seconds and units of work by phase, for estimating other cells: samples trained on, questions asked."""
@@ -63,7 +67,7 @@ class _Run:
         check_cancelled(self.progress)
         began = time.perf_counter()
         known = self.workspace.known_evaluation(pair, state, asking)
-        found = known or self.workspace.evaluation(pair, state, asking, self.progress)
+        found = known or self.workspace.evaluation(pair, state, asking, _Quiet(self.progress))
         if known is None:
             self.spent.add("ask", time.perf_counter() - began, found.n)
         return found
@@ -94,12 +98,12 @@ def _run_base(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Prog
 
 def _run_tuned(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Progress) -> None:
     run = _Run(workspace, keyed.cell, progress, Spent())
-    with tuned_model(workspace, keyed, _Noted(progress, "fine-tuning")) as tuned:
+    with tuned_model(workspace, keyed, _Share(progress, 0.0, TRAINED, "fine-tuning")) as tuned:
         pair = Comparison(keyed.cell.base, str(tuned.folder))
         if tuned.trained_seconds:
             run.spent.add("train", tuned.trained_seconds, len(tuned.facts) * keyed.cell.epochs)
         with run.spent.on("profile", 1):
-            profile = workspace.profile(pair, progress=progress)
+            profile = workspace.profile(pair, progress=_Share(progress, TRAINED, PASSED, "reading base and tuned"))
         numbers = list(_numbers(run, pair, tuned))
         ids = profile.base_id, profile.tuned_id
         _store(run, keyed, numbers, {"base_id": ids[0], "tuned_id": ids[1], "facts": list(tuned.facts)})
@@ -115,18 +119,21 @@ def _numbers(run: _Run, pair: Comparison, tuned: Tuned) -> Iterator[Number]:
     if measure.profile:
         yield from measured.profile_numbers(profile, run.cell.restore.percents)
     if measure.kl:
+        part = _Share(run.progress, PASSED, MEASURED, "KL at the first answer token")
         with run.spent.on("kl", 1):
-            found = run.workspace.paper_divergence(pair, kl_asking(run.workspace.home, run.cell), progress=run.progress)
+            found = run.workspace.paper_divergence(pair, kl_asking(run.workspace.home, run.cell), progress=part)
         yield from measured.kl_numbers(found)
+    layers = {tensor.place.layer for tensor in profile.select("transformer") if tensor.place.layer is not None}
+    groups = list(measured.layer_groups(sorted(layers), measure.layer_groups)) if measure.layer_groups else []
     states = _states(run)
+    asked = _Share(run.progress, MEASURED, 1.0, "asking")
     for number, (state, jobs) in enumerate(states.items()):
-        run.progress.report(number, len(states), _told(state))
+        asked.report(number, len(states) + len(groups))
         for job in jobs:
             yield from job(run, pair, state, tuned)
-    if measure.layer_groups:
-        layers = {tensor.place.layer for tensor in profile.select("transformer") if tensor.place.layer is not None}
-        for group in measured.layer_groups(sorted(layers), measure.layer_groups):
-            yield from _ask_group(run, pair, group)
+    for number, group in enumerate(groups):
+        asked.report(len(states) + number, len(states) + len(groups))
+        yield from _ask_group(run, pair, group)
 
 
 Job = Callable[[_Run, Comparison, WeightState, Tuned], Iterator[Number]]
@@ -183,25 +190,36 @@ def _named(run: _Run, pair: Comparison, state: WeightState) -> State:
     return measured.state_of(run.workspace.count(pair, state))
 
 
-def _told(state: WeightState) -> str:
-    return f"{state.strategy}, {state.percent:g}%" if isinstance(state, RestoreSpec) else str(state)
-
-
 def _store(run: _Run, keyed: KeyedCell, numbers: list[Number], more: dict[str, Any]) -> None:
     document = {"name": run.cell.name, "seconds": dict(run.spent.seconds), "units": dict(run.spent.units)} | more
     run.workspace.store.put(keyed.key, Stored(document, tables={"numbers": numbers_table(numbers)}))
 
 
 @dataclass(frozen=True)
-class _Noted:
-    """A Progress whose notes begin with what is being done."""
+class _Quiet:
+    """A Progress that reports nothing, and is cancelled when the cell is."""
 
     whole: Progress
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None: ...
+
+    def cancelled(self) -> bool:
+        return self.whole.cancelled()
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The part of a cell's Progress from `start` to `end` (0-1) that one piece of its work takes."""
+
+    whole: Progress
+    start: float
+    end: float
     what: str
 
     def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
         del note
-        self.whole.report(done, total, self.what, partial)
+        share = min(1.0, done / total) if total else 0.0
+        self.whole.report(self.start + share * (self.end - self.start), 1.0, self.what, partial)
 
     def cancelled(self) -> bool:
         return self.whole.cancelled()

@@ -15,7 +15,7 @@ from analysis.records import ResultKey
 from cache.experiments.folder import KeptPlan, KeyedCell
 from cache.keys import VERSIONS, key_digest, make_key
 
-ALGORITHMS = ("evaluation", "divergence", "profile", "blend", "sft", "tuned")
+ALGORITHMS = ("evaluation", "paper_divergence", "profile", "blend", "sft", "tuned")
 
 
 def keyed_plan(plan: Plan, found: Survey) -> KeptPlan:

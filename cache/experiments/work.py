@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from analysis.errors import SpecError, StoreError
 from analysis.experiments.results import plan_table
-from analysis.experiments.state import PlanState
-from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
+from analysis.experiments.state import PlanState, RunReport
+from analysis.records import Progress, ResultKey, Silent
+from cache.asked import Comparison
+from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder, RunNote
 from cache.pairs import PairWork
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analysis.experiments.estimate import Estimate, Rates
+    from analysis.experiments.plan import Plan
+    from analysis.experiments.survey import Survey
+    from cache.experiments.engine import Engine
+    from cache.work import Workspace
 
 
 class ExperimentWork(PairWork):
@@ -59,27 +69,132 @@ class ExperimentWork(PairWork):
             failures=tuple(failed.items()),
         )
 
+    def plan_cells(self, name: str) -> pd.DataFrame:
+        """One row a cell: its settings, state ("waiting", "running", "done", "failed"), seconds, and how it was made.
+
+        `seconds` are one worker's (NaN before it is done), `tuned_id` is the tuned checkpoint's content id, `command`
+        makes the tuned model again, `reason` says why a cell failed.
+        """
+        import pandas as pd
+
+        kept, note = self._plans.read(name), self._plans.last_note(name)
+        return pd.DataFrame([self._cell_row(kept, keyed, note) for keyed in kept.cells])
+
     def tuned_of(self, keyed: KeyedCell) -> str:
         """The folder of a cell's tuned checkpoint; "" where it is not there (any more), and for the base's cell."""
         folder = self.home / "tuned" / keyed.tuned
         return str(folder) if keyed.tuned and folder.is_dir() else ""
 
+    def bring_tuned_back(self, name: str, cell: str, progress: Progress | None = None) -> Comparison:
+        """The pair of a plan's cell (its digest) with the tuned checkpoint on disk, unpacked or trained again."""
+        from cache.experiments.tuned import bring_back
+
+        found = next((keyed for keyed in self._plans.read(name).cells if keyed.digest == cell and keyed.tuned), None)
+        if found is None:
+            raise StoreError(f"The plan {name} has no tuned model in a cell {cell}.")
+        return bring_back(cast("Workspace", self), found, progress or Silent())
+
+    def estimate_plan(self, plan: Plan, *, workers: int | None = None, progress: Progress | None = None) -> Estimate:
+        """Cells, time and disk, before anything runs; measures shortly where no earlier cell tells the time."""
+        from analysis.experiments.estimate import GUESSED, Estimate, wall_seconds, work_of
+        from analysis.experiments.survey import survey
+        from cache.experiments.keys import keyed_plan
+        from cache.experiments.local import LocalEngine
+        from cache.experiments.probe import probe
+
+        found = survey(plan, self.home, self._identity, progress)
+        kept = keyed_plan(plan, found)
+        missing = [keyed for keyed in kept.cells if not self._is_done(keyed)]
+        rates = self._known_rates(found, plan) or (probe(plan, progress or Silent()) if missing else GUESSED)
+        at_once = LocalEngine(self.home, workers).places(plan.run)
+        seconds = wall_seconds([rates.of(work_of(keyed.cell, found)) for keyed in missing], at_once)
+        sizes = found.kept_bytes, found.free_bytes
+        return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source)
+
+    def run_plan(
+        self,
+        plan: Plan,
+        *,
+        engine: Literal["local", "ray"] = "local",
+        address: str | None = None,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Measure the plan's cells that are missing, each stored when it is done; a failed cell ends itself only.
+
+        Raises SpecError with everything that keeps the plan from running, before anything runs; Cancelled.
+        """
+        from analysis.experiments.estimate import GUESSED, work_of
+        from analysis.experiments.survey import survey
+        from cache.experiments.keys import keyed_plan
+        from cache.experiments.running import run_missing
+
+        progress = progress or Silent()
+        where = self._engine(engine, address, workers)
+        if problems := where.check(plan.run):
+            raise SpecError(f"The plan {plan.name} cannot be run by the engine {engine}.", items=problems)
+        self.store.require_room()
+        found = survey(plan, self.home, self._identity, progress)
+        kept = keyed_plan(plan, found)
+        self._plans.keep(kept)
+        missing = [keyed for keyed in kept.cells if not self._is_done(keyed)]
+        rates = self._known_rates(found, plan) or GUESSED
+        cost = {keyed.digest: rates.of(work_of(keyed.cell, found)) for keyed in missing}
+        return run_missing(kept, missing, cost, where, self._plans, progress)
+
+    def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
+        if engine == "local":
+            from cache.experiments.local import LocalEngine
+
+            return LocalEngine(self.home, workers)
+        from cache.experiments.ray_engine import RayEngine
+
+        return RayEngine(self.home, address)
+
+    def _known_rates(self, found: Survey, plan: Plan) -> Rates | None:
+        """Rates of earlier cells of this base with as many threads."""
+        from analysis.experiments.estimate import rates_from
+
+        spent = []
+        for entry in self.store.entries("cell"):
+            if (entry.parts.get("base"), entry.parts.get("threads")) == (found.base_id, plan.run.threads):
+                document = self.store.document(ResultKey(entry.kind, entry.version, entry.parts)) or {}
+                spent.append((document.get("seconds", {}), document.get("units", {})))
+        return rates_from(spent, f"{len(spent)} cells measured before")
+
     def _is_done(self, keyed: KeyedCell) -> bool:
         return (self.store.folder(keyed.key) / "manifest.json").is_file()
 
+    def _cell_row(self, kept: KeptPlan, keyed: KeyedCell, note: RunNote) -> dict[str, Any]:
+        from analysis.experiments.command import command_of
+
+        document = self.store.document(keyed.key) if self._is_done(keyed) else None
+        running = note.alive and keyed.digest in note.running
+        waiting = "failed" if keyed.digest in note.failed else "running" if running else "waiting"
+        return {
+            **cell_columns(kept.plan.name, keyed, self.tuned_of(keyed)),
+            "state": "done" if document is not None else waiting,
+            "seconds": sum(document["seconds"].values()) if document is not None else math.nan,
+            "tuned_id": (document or {}).get("tuned_id", ""),
+            "command": command_of(keyed.cell),
+            "reason": "" if document is not None else note.failed.get(keyed.digest, ""),
+        }
+
     def _cell_table(self, plan: str, keyed: KeyedCell, tuned: str) -> pd.DataFrame | None:
         stored = self.store.get(keyed.key)
-        if stored is None:
-            return None
-        cell = keyed.cell
-        named: dict[str, Any] = {
-            "plan": plan,
-            "cell": keyed.digest,
-            "base": cell.base,
-            "tuned": tuned,
-            "level": cell.level,
-            "size": cell.size,
-            "seed": cell.seed,
-            "variant": cell.variant_name,
-        }
-        return stored.tables["numbers"].assign(**named)
+        return stored.tables["numbers"].assign(**cell_columns(plan, keyed, tuned)) if stored else None
+
+
+def cell_columns(plan: str, keyed: KeyedCell, tuned: str) -> dict[str, Any]:
+    """A cell as the result table names it (analysis.experiments.results.CELL_COLUMNS)."""
+    cell = keyed.cell
+    return {
+        "plan": plan,
+        "cell": keyed.digest,
+        "base": cell.base,
+        "tuned": tuned,
+        "level": cell.level,
+        "size": cell.size,
+        "seed": cell.seed,
+        "variant": cell.variant_name,
+    }

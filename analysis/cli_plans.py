@@ -1,0 +1,77 @@
+"""`palimpsest experiments PLAN.toml`: runs what is missing of a plan, or tells what that would take.
+
+Knows neither cache nor pages: cli.py hands the workspace in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from analysis import terminal
+from analysis.errors import PalimpsestError
+from analysis.folders import whole_file
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def add_command(app: typer.Typer, workspace: Callable[[], Any]) -> None:
+    """Put `experiments` among the commands, over this workspace."""
+
+    @app.command()
+    def experiments(
+        plan: Annotated[Path, typer.Argument(help="the plan, TOML (see demo/plan.toml)")],
+        engine: Annotated[
+            Literal["local", "ray"], typer.Option(help="worker processes here, or a Ray cluster")
+        ] = "local",
+        address: Annotated[
+            str | None, typer.Option(help="of the Ray cluster, HOST:6379; default: the one here")
+        ] = None,
+        workers: Annotated[int | None, typer.Option(min=1, help="local: cells at once; default: processors")] = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="tell cells, time and disk; run nothing")] = False,
+        table: Annotated[Path | None, typer.Option(help="write the table of results: .parquet or .csv")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="print one JSON object on standard output")] = False,
+    ) -> None:
+        """Run what is missing of a plan, cell by cell; stop it at any moment, the same command goes on."""
+        from analysis.experiments.plan_file import read_plan
+
+        _check_table(table)
+        asked = read_plan(plan)
+        if dry_run:
+            told = workspace().estimate_plan(asked, workers=workers, progress=terminal.progress())
+            terminal.answer({"name": asked.name, **msgspec.to_builtins(told)}, as_json)
+            return
+        found = workspace().run_plan(
+            asked, engine=engine, address=address, workers=workers, progress=terminal.progress()
+        )
+        if table is not None:
+            _write_table(workspace().plan_results(asked.name), table)
+        fields = msgspec.to_builtins(found) | {"table": str(table) if table else None}
+        if found.failures:
+            items = [f"{name}: {reason}" for name, reason in found.failures]
+            raise PalimpsestError(
+                f"{found.failed} of {found.cells} cells failed; the others are kept, and the same command tries again.",
+                code="cells-failed",
+                items=items,
+            )
+        terminal.answer({name: value for name, value in fields.items() if name != "failures"}, as_json)
+
+
+def _check_table(table: Path | None) -> None:
+    if table is not None and table.suffix not in SUFFIXES:
+        raise PalimpsestError(f"{table} is neither .parquet nor .csv: give a name that ends so.", code="output")
+
+
+def _write_table(results: Any, table: Path) -> None:
+    try:
+        with whole_file(table) as partial:
+            if table.suffix == ".csv":
+                results.to_csv(partial, index=False)
+            else:
+                results.to_parquet(partial, index=False)
+    except OSError as error:
+        raise PalimpsestError(f"{table} could not be written: {error.strerror}.", code="output") from error

@@ -1,0 +1,43 @@
+"""What an engine is: it is given cells and tells what becomes of them. Local processes and Ray are two of them.
+
+An engine runs `run_cell` for every cell, in whatever order and place, over the same store. A worker or node that dies
+costs its cell a retry; an error of the cell's own is told and ends that cell only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from analysis.experiments.plan import Running
+from cache.experiments.folder import KeyedCell
+
+EventKind = Literal["started", "progress", "done", "failed", "lost", "idle"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to the cell of this digest; "idle" is about none and only lets time pass.
+
+    `fraction` (0-1) is how far it is, `note` what it does, or why it failed. A "lost" cell is begun again by itself.
+    """
+
+    kind: EventKind
+    digest: str = ""
+    fraction: float = 0.0
+    note: str = ""
+
+
+class Engine(Protocol):
+    """Where cells run."""
+
+    name: str
+
+    def check(self, running: Running) -> list[str]:
+        """What keeps cells from running here, each with its way out; quick, and before anything is begun."""
+        ...
+
+    def run(self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Run the cells, telling what happens at least every second; stop what runs once `cancelled`."""
+        ...

@@ -1,0 +1,221 @@
+"""The Ray engine: the same cells as tasks of a cluster, over a home folder that every node sees.
+
+A task asks for the plan's processors, accelerators and memory. A worker or node that dies costs its cell a retry. Only
+as many tasks are given as the cluster can run at once, so that nodes which join or leave count at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from analysis.experiments.plan import Running
+from cache.experiments.engine import Event
+from cache.experiments.folder import KeyedCell
+from cache.experiments.local import worker_environment
+
+WAIT_SECONDS = 0.5
+CONNECT_SECONDS = 5.0
+LOOK_SECONDS = 60.0  # for a node to say what it sees
+INSTALL = "Ray is not installed here: pip install 'palimpsest[cluster]' (in a checkout: pip install -e '.[cluster]')"
+START = "start one with `ray start --head`, and join other machines with `ray start --address=HEAD:6379`"
+
+
+@dataclass
+class RayEngine:
+    """A cluster by its address ("HOST:6379"; None: the one that runs on this machine)."""
+
+    home: Path
+    address: str | None = None
+    name: str = "ray"
+
+    def check(self, running: Running) -> list[str]:
+        """Whether the cluster answers, some node is large enough for a cell, and every node sees the home folder."""
+        if importlib.util.find_spec("ray") is None:
+            return [INSTALL]
+        if problems := self._connect():
+            return problems
+        return [*self._too_small(running), *self._blind_nodes(running)]
+
+    def run(self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """See Engine."""
+        import ray
+
+        waiting, lost = deque(cells), Counter[str]()
+        under_way: dict[Any, KeyedCell] = {}
+        task = ray.remote(run_task).options(**_needs(running), max_retries=0, runtime_env=_environment(running))
+        try:
+            while waiting or under_way:
+                if cancelled():
+                    return
+                while waiting and len(under_way) < max(1, _places(running)):
+                    cell = waiting.popleft()
+                    told = msgspec.to_builtins(cell)
+                    under_way[task.remote(str(self.home), told, running.keep, running.threads)] = cell
+                    yield Event("started", cell.digest)
+                ready, _ = ray.wait(list(under_way), timeout=WAIT_SECONDS)
+                for reference in ready:
+                    yield from _taken(reference, under_way.pop(reference), waiting, lost, running)
+                yield Event("idle")
+        finally:
+            for reference in under_way:
+                with suppress(ray.exceptions.RayError):
+                    ray.cancel(reference, force=True)
+            ray.shutdown()
+
+    def _connect(self) -> list[str]:
+        import ray
+
+        if ray.is_initialized():
+            return []
+        where = self.address or os.environ.get("RAY_ADDRESS") or "auto"
+        if where != "auto" and (problem := _unreachable(where)):
+            return [problem]
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(address=where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            which = "on this machine" if where == "auto" else f"at {where}"
+            return [f"no Ray cluster answers {which} ({reason}): {START}, or give its address with --address"]
+        return []
+
+    def _too_small(self, running: Running) -> list[str]:
+        import ray
+
+        needs = _asked_resources(running)
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
+            return []
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in needs}
+        asked = ", ".join(f"{amount:g} {name} (the most a node has: {most[name]:g})" for name, amount in needs.items())
+        return [f"no node of the cluster can run a cell, which asks for {asked}: lower run.cpus, gpus or memory_gb"]
+
+    def _blind_nodes(self, running: Running) -> list[str]:
+        """Nodes that do not see the home folder, told by a mark that is looked for on each of them."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        mark = self.home / f".seen-{uuid.uuid4().hex}"
+        self.home.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        try:
+            looks = {}
+            for node in ray.nodes():
+                if node["Alive"]:
+                    there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                    look = ray.remote(sees).options(
+                        num_cpus=0, scheduling_strategy=there, runtime_env=_environment(running)
+                    )
+                    looks[look.remote(str(mark))] = node["NodeManagerAddress"]
+            ready, silent = ray.wait(list(looks), num_returns=len(looks), timeout=LOOK_SECONDS)
+            blind = {looks[each]: _ill_seen(each) for each in ready}
+            blind |= dict.fromkeys((looks[each] for each in silent), "it does not answer")
+        finally:
+            mark.unlink(missing_ok=True)
+        way = f"put PALIMPSEST_HOME (now {self.home}) on a disk that all nodes share, under the same path"
+        return [f"the node {address}: {reason}; {way}" for address, reason in blind.items() if reason]
+
+
+def run_task(home: str, cell: dict[str, Any], keep: str, threads: int) -> dict[str, Any]:
+    """On a node: measure a cell, and say how that ended; only a worker's or node's death ends it otherwise."""
+    from analysis.records import Silent
+    from cache.experiments.worker import fix_threads, outcome
+
+    fix_threads(threads)
+    return outcome(_workspace(home), {"cell": cell, "keep": keep}, Silent())
+
+
+def sees(path: str) -> bool:
+    """On a node: whether it sees a file."""
+    return Path(path).is_file()
+
+
+@lru_cache(maxsize=1)
+def _workspace(home: str) -> Any:
+    from cache.work import Workspace
+
+    return Workspace(Path(home))
+
+
+def _taken(
+    reference: Any, cell: KeyedCell, waiting: deque[KeyedCell], lost: Counter[str], running: Running
+) -> Iterator[Event]:
+    """What became of a task that ended."""
+    import ray
+
+    try:
+        told = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        yield Event("failed", cell.digest, note=str(error))
+        return
+    except ray.exceptions.RayError as error:
+        lost[cell.digest] += 1
+        reason = str(error).strip().splitlines()[0]
+        if lost[cell.digest] <= running.retries:
+            waiting.appendleft(cell)
+            yield Event("lost", cell.digest, note=reason)
+        else:
+            yield Event("failed", cell.digest, note=f"its worker or node died {lost[cell.digest]} times ({reason})")
+        return
+    yield Event(told["event"], cell.digest, 1.0, told.get("note", ""))
+
+
+def _ill_seen(reference: Any) -> str:
+    import ray
+
+    try:
+        return "" if ray.get(reference) else "it does not see the results' folder"
+    except ray.exceptions.RayError as error:
+        return f"it cannot run our code ({str(error).strip().splitlines()[-1]})"
+
+
+def _needs(running: Running) -> dict[str, Any]:
+    memory = {"memory": running.memory_gb * 1e9} if running.memory_gb else {}
+    return {"num_cpus": running.cpus, "num_gpus": running.gpus} | memory
+
+
+def _asked_resources(running: Running) -> dict[str, float]:
+    asked = {"CPU": running.cpus, "GPU": running.gpus, "memory": running.memory_gb * 1e9}
+    return {name: amount for name, amount in asked.items() if amount}
+
+
+def _places(running: Running) -> int:
+    """How many cells the nodes alive now can run at once."""
+    import ray
+
+    needs = _asked_resources(running)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not needs:
+        return max(1, len(nodes))
+    return sum(min(int(node.get(name, 0) // amount) for name, amount in needs.items()) for node in nodes)
+
+
+def _environment(running: Running) -> dict[str, Any]:
+    """Our rooms importable, every library held to the plan's threads; no other variable goes along."""
+    settings = worker_environment(running.threads)
+    names = [name for name in settings if name == "PYTHONPATH" or name.endswith("_NUM_THREADS")]
+    return {"env_vars": {name: settings[name] for name in names}}
+
+
+def _unreachable(address: str) -> str:
+    """Why nothing answers at HOST:PORT; "" where something does."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return f"the address {address!r} is none of a Ray cluster: write HOST:6379"
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        return f"nothing answers at {address} ({error.strerror or error}): {START}"
+    return ""
