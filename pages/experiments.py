@@ -74,6 +74,8 @@ with notices.shown_errors():
         st.stop()
     plan_bar.state(name)
     plan_bar.watched()
+    with st.expander("Run another plan", icon=":material/add:"):
+        plan_start.begin()
     table = workspace().plan_results(name)
     shown = section_control()
     if shown == "paper":

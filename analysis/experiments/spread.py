@@ -64,8 +64,8 @@ def compared(first: Row, second: Row) -> Order:
 def spread_kind(rows: pd.DataFrame) -> str:
     """What the bands of these rows are, in words."""
     kinds = set(rows["kind"]) if len(rows) else set()
-    seeds = int(rows["seeds"].max()) if len(rows) else 0
-    several, single = f"lowest to highest of up to {seeds} seeds", "95% interval over the questions of one run"
+    runs = int(rows["runs"].max()) if len(rows) else 0
+    several, single = f"lowest to highest of up to {runs} runs", "95% interval over the questions of one run"
     if kinds == {"runs"}:
         return several
     return single if kinds == {"questions"} else f"{several}; of single runs the {single}"

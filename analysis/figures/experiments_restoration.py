@@ -143,8 +143,9 @@ def _paper_cell(value: paper.PaperValue, change: float) -> dict[str, Any]:
 
 def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -> style.Figure:
     """One training set: accuracy (0-100%) against k for every strategy measured, the paper's points where held."""
-    present = [name for name in dict.fromkeys(table["strategy"]) if name]
-    rows = restored_rows(table[(table["level"] == level) & (table["size"] == size)], domain, tuple(present))
+    own = table[(table["level"] == level) & (table["size"] == size)]
+    present = strategies_asked(own, domain)
+    rows = restored_rows(own, domain, present)
     rows = rows.assign(order=[strategy_name(name) for name in rows["strategy"]])
     held = [each for each in paper.RESTORATION if (each.level, each.size) == (level, size)] if domain == "in" else []
     marks = pd.DataFrame([{"percent": each.percent, "mean": each.value} for each in held])
@@ -188,10 +189,15 @@ def _curve_tooltip() -> list[alt.Tooltip]:
     ]
 
 
+def strategies_asked(table: pd.DataFrame, domain: str) -> tuple[str, ...]:
+    """The orders of restoring whose accuracy was asked of these facts."""
+    rows = measured(table, "train_accuracy" if domain == "train" else "accuracy", domain=domain)
+    return tuple(name for name in dict.fromkeys(rows["strategy"]) if name)
+
+
 def restoration_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
     """Every strategy, training set and percentage (fractions 0-1), with change, spread, n and the paper's number."""
-    present = tuple(name for name in dict.fromkeys(table["strategy"]) if name)
-    rows = restored_rows(table, domain, present)
+    rows = restored_rows(table, domain, strategies_asked(table, domain))
     held = [
         paper_value(row["level"], row["size"], row["percent"]) if row["strategy"] == TOP and domain == "in" else None
         for row in rows.to_dict("records")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from analysis.experiments.plan import Plan
 from analysis.experiments.state import PlanState
 from analysis.figures import numbers
 from cache.memo import workspace
@@ -10,6 +11,7 @@ from pages.components.words import plain
 
 POLL_SECONDS = 2.0
 FAILURES_SHOWN = 8
+WANTED = "plan_wanted"  # in the session: the plan to look at once it is begun
 
 
 def choose() -> str | None:
@@ -17,6 +19,9 @@ def choose() -> str | None:
     names = workspace().plan_names()
     if not names:
         return None
+    wanted = st.session_state.get(WANTED)
+    if wanted in names:  # the plan begun just now, once it is there
+        st.session_state["plan"] = st.session_state.pop(WANTED)
     address.hold(address.one_of("plan", names, names[0]))
     return str(st.selectbox("Plan", names, key="plan", persist_state="session"))
 
@@ -77,8 +82,9 @@ def resume(name: str) -> None:
     run(workspace().plan(name).plan)
 
 
-def run(plan: object) -> None:
+def run(plan: Plan) -> None:
     """Run a plan in the background; a callback."""
+    st.session_state[WANTED] = plan.name
     job = workspace().start(
         f"Plan {plan.name}", "run_plan", plan, watcher=selection.watcher("plan"), page="experiments"
     )

@@ -1,27 +1,124 @@
-"""Ways to begin with experiments: the shipped plan with its numbers first, a plan of one's own, a cluster."""
+"""Beginning a plan: a shipped one or one's own, its cells, time and disk first, then the run; and how on a cluster."""
+
+from pathlib import Path
 
 import streamlit as st
 
-SHIPPED = "demo/plan.toml"
+from analysis.experiments.estimate import Estimate
+from analysis.experiments.plan import Plan
+from analysis.experiments.plan_file import read_plan
+from analysis.figures import numbers
+from analysis.records import Progress
+from cache.keys import digest
+from cache.memo import workspace
+from cache.work import Workspace
+from pages.components import notices, plan_bar, progress, selection
+
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+OWN = "own"
+SHIPPED = {
+    "small": "The small one: 2 levels × 2 sizes, 4 models",
+    "plan": "The paper's grid on the demo: 5 levels × 4 sizes × 3 seeds, 60 models",
+    OWN: "A plan file of my own",
+}
+COUNT_JOB, COUNTED = "plan_count_job", "plan_counted"
 
 
 def ways_to_begin() -> None:
-    """What an empty page offers: three ways, each with its command."""
+    """What an empty page offers: three ways to begin, the first one right here."""
+    if progress.watch(plan_bar.running_job(), key="first-plan"):
+        st.caption("The page fills as soon as the first cell is measured.")
+        return
+    plan_bar.watched()
     with st.container(border=True, key="no-plan"):
         st.markdown("#### No plan has been run here yet")
-        st.markdown("A plan is a small text file (TOML): a base, questions, levels × sizes × seeds, what to measure.")
-        first, second, third = st.columns(3, gap="large")
+        st.markdown(
+            "A plan is a small text file (TOML): a base, questions, levels × sizes × seeds, and what to measure. "
+            "Three ways to begin:"
+        )
+        first, second, third = st.columns([5, 3, 3], gap="large")
         with first:
-            st.markdown("**1 · The demo's plan, on this machine**")
-            st.markdown("60 small models and all of the paper's tables. First see how many cells, how long, how much:")
-            st.code(f"palimpsest experiments {SHIPPED} --dry-run", language="bash", wrap_lines=True)
+            st.markdown("**1 · Here, on this machine**")
+            begin()
         with second:
-            st.markdown("**2 · A plan of your own**")
-            st.markdown("Copy the shipped one, name your base and questions, and run it; stop and go on at any time.")
+            st.markdown("**2 · On the command line**")
+            st.markdown("Copy a shipped plan, name your own base and questions. It can be stopped and gone on with.")
             st.code("palimpsest experiments my-plan.toml", language="bash", wrap_lines=True)
         with third:
-            st.markdown("**3 · A cluster**")
-            st.markdown("The same plan as Ray tasks on many machines. Its results appear here as cells are done.")
-            st.code(
-                "palimpsest experiments my-plan.toml --engine ray --address HOST:6379", language="bash", wrap_lines=True
-            )
+            st.markdown("**3 · On a cluster**")
+            st.markdown("The same plan as Ray tasks on many machines; results appear here cell by cell.")
+            cluster = "palimpsest experiments my-plan.toml --engine ray --address HOST:6379"
+            st.code(cluster, language="bash", wrap_lines=True)
+
+
+def begin() -> None:
+    """Choose a plan, see what it takes, run it."""
+    choice = st.selectbox("Plan file", list(SHIPPED), format_func=SHIPPED.get, key="plan_choice")
+    given = st.text_input("Its path", key="plan_path", placeholder="/plans/my-plan.toml") if choice == OWN else ""
+    source = given.strip() if choice == OWN else str(DEMO / f"{choice}.toml")
+    if not source:
+        st.caption("A TOML file on the machine this dashboard runs on; demo/plan.toml explains every key.")
+        return
+    with notices.shown_errors():
+        plan = read_plan(source)
+        with st.expander("Read it"):
+            st.code(Path(source).read_text("utf-8"), language="toml")
+        offer(plan)
+
+
+def offer(plan: Plan) -> None:
+    """Cells, time and disk, and the button that runs it."""
+    if progress.watch(st.session_state.get(COUNT_JOB), key="plan-count"):
+        return
+    counted = found_for(plan)
+    if counted is None:
+        st.button(
+            "Count cells, time and disk",
+            key="plan-count",
+            type="primary",
+            icon=":material/calculate:",
+            on_click=count,
+            args=(plan,),
+            help="Looks at everything the plan needs and runs nothing. Where no earlier cell tells how long one takes, "
+            "a short training is timed.",
+        )
+        return
+    with st.container(horizontal=True, key="plan-counted"):
+        st.metric("Cells to run", numbers.count(counted.missing), help=f"Of {counted.cells}; the others are known.")
+        st.metric("Time", numbers.duration(counted.seconds), help=f"{counted.at_once} at once; from {counted.source}.")
+        st.metric("Disk", f"{numbers.short_count(counted.kept_bytes)}B", help="Kept at its end, estimated.")
+        st.metric("Free", f"{numbers.short_count(counted.free_bytes)}B")
+    st.button(
+        "Run it" if counted.missing else "Show its results",
+        key="plan-run",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=plan_bar.run,
+        args=(plan,),
+        disabled=plan_bar.running_job() is not None,
+    )
+
+
+def count(plan: Plan) -> None:
+    """Estimate in the background; a callback."""
+    space = workspace()
+    st.session_state[COUNTED] = digest(plan)
+    st.session_state[COUNT_JOB] = space.jobs.submit(
+        f"Count the plan {plan.name}",
+        digest(["estimate", plan]),
+        lambda job: estimated(space, plan, job),
+        watcher=selection.watcher("plan-count"),
+        page="experiments",
+    )
+
+
+def estimated(space: Workspace, plan: Plan, job: Progress) -> None:
+    """The job's work: the estimate is told as its last report."""
+    job.report(1, 1, "counted", partial=space.estimate_plan(plan, progress=job))
+
+
+def found_for(plan: Plan) -> Estimate | None:
+    """What was counted for exactly this plan in this session."""
+    job = workspace().jobs.view(st.session_state.get(COUNT_JOB) or "")
+    same = st.session_state.get(COUNTED) == digest(plan)
+    return job.partial if job is not None and same and isinstance(job.partial, Estimate) else None
