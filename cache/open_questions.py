@@ -14,8 +14,9 @@ import msgspec
 
 from analysis.errors import SpecError, StoreError
 from analysis.folders import partial_folder, remove_leftovers
-from analysis.records import Progress, Question, ResultKey, Silent, Stored
+from analysis.records import IN_DOMAIN, Progress, Question, ResultKey, Silent, Stored
 from cache.asked import Asking, Comparison
+from cache.experiments.work import ExperimentWork
 from cache.keys import make_key
 from cache.open_planted import PlantedWork
 from cache.pairs import model_folder
@@ -170,6 +171,18 @@ class OpenQuestionWork(PlantedWork):
             percents=tuple(percents),
             dtype=dtype,
         )
+
+
+def domain_plans(work: ExperimentWork) -> dict[str, tuple[str, ...]]:
+    """Names of the plans begun here that train on places ("places") and on other relations alone ("others")."""
+    found: dict[str, list[str]] = {"places": [], "others": []}
+    for name in work.plan_names():
+        trained = set(work.plan(name).plan.train.relations)
+        if trained == set(IN_DOMAIN):
+            found["places"].append(name)
+        elif not trained & set(IN_DOMAIN):
+            found["others"].append(name)
+    return {kind: tuple(names) for kind, names in found.items()}
 
 
 def _source(comparison: Comparison, at: At) -> str:

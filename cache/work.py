@@ -40,7 +40,17 @@ __all__ = ["DEFAULT_SWEEP", "Asking", "Comparison", "State", "Training", "Worksp
 
 DEMO_LIMIT = 500  # of the demo's questions: as many as answer while one waits
 FIRST_LOOK = "level-0-1920"  # of the demo's pairs: most data on facts the base did not know
-LONG_WORK = ("demo_finding", "sweep", "prepare_demo", "mastery", "run_plan", "fine_tune")
+LONG_WORK = (
+    "demo_finding",
+    "sweep",
+    "prepare_demo",
+    "mastery",
+    "run_plan",
+    "fine_tune",
+    "gradients",
+    "skill",
+    "planted",
+)
 
 
 def default_home() -> Path:

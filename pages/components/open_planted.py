@@ -1,0 +1,65 @@
+"""Is less KL still better where the base is wrong? Planted facts in the demo world, on a page."""
+
+import streamlit as st
+
+from analysis.experiments.planted import PlantedSettings, rank_correlations
+from analysis.figures import numbers
+from analysis.figures import open_planted as figures
+from cache.memo import workspace
+from cache.open_planted import PlantedReport
+from pages.components import charts, open_asking
+
+SETTINGS = PlantedSettings(seeds=(0, 1))
+PERCENT = st.column_config.NumberColumn(format="percent")
+SHARES = dict.fromkeys(("right", "right_low", "right_high", "wrong", "wrong_low", "wrong_high"), PERCENT)
+
+
+def show() -> None:
+    """The stored answer or the way to it; of the demo world alone, since planting reads the facts' own texts."""
+    st.markdown(
+        "**The paper finds that answers are better the nearer the tuned model stays to its base. Is that so where the "
+        "base is wrong?** Half of the facts the demo's base knows are retold wrongly to it, until it believes them; "
+        "then it is fine-tuned on right facts, with and without corrections among them."
+    )
+    report = workspace().known_planted(SETTINGS)
+    if report is None:
+        runs = len(SETTINGS.trainings())
+        open_asking.offer(
+            "planted",
+            "Plant and fine-tune",
+            f"Further training of the demo's base on {numbers.count(SETTINGS.plant.known)} known training facts and "
+            f"all known test facts, then {runs} fine-tunings, each tuned and at {len(SETTINGS.percents)} stops: two to "
+            "four minutes. What is cut short goes on where it was.",
+            "planted",
+            SETTINGS,
+        )
+        return
+    _answer(report)
+
+
+def _answer(report: PlantedReport) -> None:
+    settings = report.settings
+    words = figures.planted_words(report.states)
+    st.info(words, icon=":material/insights:")
+    command = _command(settings)
+    made = {"planted": f"{settings.plant.share:g} of known facts", "seeds": len(settings.seeds)}
+    charts.show(figures.kl_scatter(report.states), key="planted-kl", alt=words, made=made, command=command)
+    st.markdown("**How well planting took:** what each base says when it completes a statement of the fact, greedily.")
+    charts.table(figures.planting_table(report.planting), key="planting", columns=SHARES)
+    with st.expander("Every state in numbers"):
+        charts.table(report.states, key="planted_states", columns=SHARES)
+        charts.table(rank_correlations(report.states), key="planted_ranks")
+    open_asking.foot(
+        command,
+        "KL is taken over every fact of a group, right or wrong; the paper leaves out facts the base does not complete "
+        "rightly, which here would be all planted ones. Points of one model lie beside each other: a rank correlation "
+        "over them describes, it does not test.",
+        "Planted facts were told a few times in a small model's last training; a large base's errors may sit deeper.",
+    )
+
+
+def _command(settings: PlantedSettings) -> str:
+    seeds = ",".join(map(str, settings.seeds))
+    sizes = ",".join(map(str, settings.sizes))
+    told = ("--share", settings.plant.share, "--known", settings.plant.known, "--sizes", sizes, "--seeds", seeds)
+    return open_asking.command("planted", *told)
