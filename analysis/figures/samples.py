@@ -222,3 +222,24 @@ def flip_words(table: pd.DataFrame, before: State, after: State) -> str:
 def _flips(counts: Mapping[Chip, int]) -> Flips:
     fixed, broken = counts["fixed"], counts["broken"]
     return Flips(fixed, broken, counts["still right"], counts["still wrong"], mcnemar(fixed, broken))
+
+
+def sample_table(row: Mapping[str, object], states: Sequence[State]) -> pd.DataFrame:
+    """One question as each state answered it: model, answer, right, scores, raw output."""
+    rows = [
+        {
+            "model": state,
+            "answer": row[state],
+            "right": MARKS[bool(row[f"{state} contains"])],
+            "scores": score_words(row, state),
+            "raw output": row[f"{state} raw"],
+        }
+        for state in states
+    ]
+    return pd.DataFrame(rows)
+
+
+def sample_words(row: Mapping[str, object], states: Sequence[State]) -> str:
+    """One question in a sentence; a single example, which shows and does not prove."""
+    told = ", ".join(f"{state} “{row[state]}” {MARKS[bool(row[f'{state} contains'])]}" for state in states)
+    return f"“{row['question']}” (gold: {row['gold']}): {told}. One example out of all that were asked."

@@ -49,6 +49,9 @@ def of_zoomable(figure: Any, twin: Figure, alt: str) -> Drawn:
     for trace in spec["data"]:
         trace["type"] = {"scattergl": "scatter"}.get(trace["type"], trace["type"])
     drawn = specification(twin)
+    subtitle = spec["layout"].get("title", {}).get("subtitle")
+    if subtitle:  # the page's tells what to do there
+        subtitle["text"] = drawn["title"]["subtitle"]
     return Drawn("zoomable", alt, spec=spec, drawn=drawn, tables=frames_of(drawn))
 
 

@@ -55,7 +55,9 @@
 
   function drawZoomable(place, spec) {
     const settings = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["autoScale2d"] };
-    Plotly.newPlot(place, spec.data, { ...spec.layout, autosize: true, height: spec.layout.height || 460 }, settings)
+    const layout = { ...spec.layout, autosize: true, height: spec.layout.height || 460 };
+    if (place.clientWidth < 620) layout.title = { ...layout.title, subtitle: { text: "" } };
+    Plotly.newPlot(place, spec.data, layout, settings)
       .then(() => Plotly.relayout(place, plotlyInk()));
   }
 

@@ -8,8 +8,9 @@ import streamlit as st
 from analysis.figures import mastery_tables, samples
 from analysis.figures.differences import diff_html
 from analysis.figures.visible import legible
+from analysis.report import drawn, tables
 from cache.work import Asking, Comparison
-from pages.components import prompt_view, selection
+from pages.components import pinning, prompt_view, selection
 from pages.components.words import plain
 
 DOTS = {"base": ":blue[●]", "tuned": ":orange[●]", "restored": ":green[●]"}
@@ -47,6 +48,13 @@ def detail(
                 st.session_state["token_source"] = "questions"
                 st.switch_page("tokens.py")
             prompt_view.popover(pair, asking, row["question"], key="question-prompt")
+            words, answers = samples.sample_words(row, states), samples.sample_table(row, states)
+            pinning.button(
+                lambda: drawn.of_table(answers, tables.every_column(answers), words, "sample"),
+                key="sample",
+                finding=words,
+                made={"question": row["id"]},
+            )
 
 
 def _head(row: dict[str, Any], order: list[str]) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
+from analysis.records import RestoreSpec
 from analysis.report.drawn import Drawn
 from analysis.report.records import Column, Finding
 from cache.keys import digest
@@ -35,13 +36,14 @@ def button(
 
 
 def _finding(drawn: Drawn, key: str, title: str, made: Mapping[str, Any] | None, command: str | None) -> Finding:
+    page = st.session_state.get("last_page") or ""
     making = workspace().making(
-        st.session_state.get("last_page") or "",
+        page,
         key,
         view=urlencode(sorted(st.query_params.to_dict().items())),
         comparison=selection.comparison(),
         asking=selection.asking(),
-        spec=selection.restored_spec(),
+        spec=_stop_of(page),
         further=made,
         command=command,
     )
@@ -56,6 +58,12 @@ def _finding(drawn: Drawn, key: str, title: str, made: Mapping[str, Any] | None,
         columns=drawn.columns,
         stops=drawn.stops,
     )
+
+
+def _stop_of(page: str) -> RestoreSpec | None:
+    """The stop a page looks at: Samples has its own choice of them, elsewhere it is the slider's."""
+    chosen = st.session_state.get("samples_stop") if page == "samples" else selection.restored_spec()
+    return chosen if isinstance(chosen, RestoreSpec) else None
 
 
 @st.dialog("Pin for the report")

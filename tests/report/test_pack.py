@@ -1,0 +1,44 @@
+"""The folder and the zip: every finding in every format, whole or not at all."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.errors import StoreError
+from analysis.report import pack
+
+
+def test_a_folder_holds_the_page_every_format_and_the_data(make_placed, tmp_path: Path) -> None:
+    placed = [make_placed("f1", note="why"), make_placed("f2", table=True)]
+    count = pack.write_folder(tmp_path / "out", placed, "Title")
+    files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert len(files) == count
+    first, second = "01-restore-curve-in", "02-restore-curve-in"
+    assert {f"{first}/figure.{kind}" for kind in ("png", "svg", "pdf")} <= files
+    assert {f"{second}/data.{kind}" for kind in ("csv", "md", "tex", "parquet")} <= files
+    assert (tmp_path / "out" / first / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / first / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert "<svg" in (tmp_path / "out" / first / "figure.svg").read_text("utf-8")
+    assert pd.read_parquet(tmp_path / "out" / first / "data.parquet")["x"].tolist() == [0, 1, 2]
+    told = json.loads((tmp_path / "out" / first / "finding.json").read_text("utf-8"))
+    assert (told["note"], told["making"]["asked"]["n"]) == ("why", 500)
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert f'href="{first}/figure.pdf"' in page
+
+
+def test_the_zip_holds_the_same_and_leaves_nothing_beside_it(make_placed, tmp_path: Path) -> None:
+    pack.write_zip(tmp_path / "out.zip", [make_placed("f1", table=True)], "Title")
+    with zipfile.ZipFile(tmp_path / "out.zip") as packed:
+        assert {"index.html", "01-restore-curve-in/data.parquet"} <= set(packed.namelist())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+
+
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(make_placed, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(StoreError, match="out could not be written"):
+        pack.write_folder(tmp_path / "out", [make_placed("f1", table=True)], "Title")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.txt"]
