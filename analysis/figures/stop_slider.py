@@ -46,7 +46,9 @@ def _row(row: dict[Any, Any]) -> tuple[str, ...]:
 def mark(scale: alt.Scale, axis: alt.Axis, at: float) -> alt.Chart:
     """A rule at the slider's percentage on this scale, which a page moves through the figure's parameter."""
     place = alt.XDatum({"expr": PARAMETER}, type="quantitative", scale=scale, axis=axis)
-    rule = alt.Chart(pd.DataFrame([{"slider": at}])).mark_rule(color=style.RESTORED, opacity=0.25, strokeWidth=7)
+    rule = alt.Chart(pd.DataFrame([{"slider": at}])).mark_rule(
+        color=style.RESTORED, opacity=0.25, strokeWidth=7, description="where the slider stands"
+    )
     marked: alt.Chart = rule.encode(x=place).add_params(alt.param(name=PARAMETER, value=at))
     return marked
 
