@@ -8,7 +8,9 @@ from cache.work import Comparison
 from pages.components import (
     address,
     notices,
+    token_generation,
     token_grid,
+    token_paper,
     token_ranked,
     token_reading,
     token_reports,
@@ -22,6 +24,8 @@ TABS = {
     "grid": ":material/grid_on: Grid",
     "ranked": ":material/format_list_numbered: Ranked",
     "spread": ":material/bar_chart: Distribution",
+    "told": ":material/forum: Generation",
+    "paper": ":material/article: Paper's measure",
 }
 
 
@@ -34,13 +38,11 @@ def tab_chooser() -> str:
 
 def compared_texts(pair: Comparison, tab: str) -> None:
     """The views of texts both models read: which texts, which states, then the view."""
-    left, right, side = st.columns([5, 4, 2], vertical_alignment="bottom")
-    with left:
-        source = token_sources.chooser()
-    with right:
-        state = token_reports.chosen_state(pair)
-    with side:
-        against = token_reports.chosen_side(state)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width="content"):
+            source = token_sources.chooser()
+        with st.container(width="stretch"):
+            state, against = token_reports.chosen_states(pair, sides=tab != "told")
     chosen = token_sources.chosen(pair, source)
     if not chosen.texts:
         st.info(
@@ -48,6 +50,10 @@ def compared_texts(pair: Comparison, tab: str) -> None:
             icon=":material/text_fields:",
         )
         return
+    if tab == "told":
+        token_generation.tab(pair, chosen.texts, chosen.titles, state)
+        return
+    st.caption(token_tables.ALIGNMENT)
     found = token_reports.compared(pair, chosen.texts, state, against)
     if found is None:
         return
@@ -62,9 +68,12 @@ def compared_texts(pair: Comparison, tab: str) -> None:
 
 
 st.title("Tokens")
-st.markdown(token_tables.ALIGNMENT)
 pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
-    compared_texts(pair, tab_chooser())
+    tab = tab_chooser()
+    if tab == "paper":
+        token_paper.tab(pair)
+    else:
+        compared_texts(pair, tab)

@@ -5,6 +5,7 @@ Means over tokens with 95% intervals, texts drawn (token_intervals). Knows no st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Literal
 
@@ -22,6 +23,7 @@ from analysis.records import Question
 Fact = Literal["relation", "level"]
 FACT_NAMES: dict[Fact, str] = {"relation": "relation", "level": "mastery level"}
 ROW_HEIGHT = 24  # pixels a group
+FEWEST_TEXTS = 5  # for an interval: with two its t quantile is 12.7, and nothing else is seen beside it
 COLUMNS = ("group", "n", "texts", "mean", "low", "high")
 COMPARISON_COLOURS = {"tuned": style.TUNED, "restored": style.RESTORED}
 
@@ -29,8 +31,8 @@ COMPARISON_COLOURS = {"tuned": style.TUNED, "restored": style.RESTORED}
 def fact_table(
     columns: TokenColumns, measure: Measure, questions: Mapping[str, Question], fact: Fact, part: Part
 ) -> pd.DataFrame:
-    """One row a relation or level: n tokens of that part, texts, the mean with `low` and `high`; texts without a known
-    question, relation or level are left out."""
+    """One row a relation or level: n tokens of that part, texts, the mean with `low` and `high` (missing with fewer
+    than FEWEST_TEXTS texts); texts without a known question, relation or level are left out."""
     rows = rows_of(columns, part)
     named = [_group(questions.get(prompt.id), fact) for prompt in columns.report.prompts]
     groups = np.array([named[text] for text in columns.text_numbers[rows]], object)
@@ -54,25 +56,23 @@ def _order(group: str) -> tuple[bool, str]:
 
 def _row(columns: TokenColumns, measure: Measure, rows: np.ndarray, name: str) -> dict[str, object]:
     values, texts = columns.values(measure)[rows], columns.text_numbers[rows]
-    found = mean_by_text(values, texts)
-    return {
-        "group": name,
-        "n": len(rows),
-        "texts": len(np.unique(texts)),
-        "mean": float(found.estimate[0]),
-        "low": float(found.low[0]),
-        "high": float(found.high[0]),
-    }
+    found, size = mean_by_text(values, texts), len(np.unique(texts))
+    low, high = (float(end[0]) if size >= FEWEST_TEXTS else math.nan for end in (found.low, found.high))
+    return {"group": name, "n": len(rows), "texts": size, "mean": float(found.estimate[0]), "low": low, "high": high}
 
 
 def fact_figure(table: pd.DataFrame, columns: TokenColumns, measure: Measure, fact: Fact, part: Part) -> style.Figure:
     """The means as points with their intervals, one row a relation or level."""
     order = list(table["group"]) if fact == "level" else list(table.sort_values("mean", ascending=False)["group"])
-    y = alt.Y("group:N", sort=order, title=FACT_NAMES[fact].capitalize())
+    y = alt.Y("group:N", sort=order, title=None, axis=alt.Axis(labelLimit=230))
     colour = COMPARISON_COLOURS.get(columns.report.state, style.TUNED)
     title = f"{measure_name(columns.report, measure)}, by {FACT_NAMES[fact]} ({WORDS[measure].unit})"
     figure = _dots(table, y, colour, WORDS[measure].unit)
-    return style.finish(figure, title, f"mean over {PARTS[part]}, 95% interval over texts")
+    return style.finish(figure, title, _interval_words(part))
+
+
+def _interval_words(part: Part) -> str:
+    return f"mean over {PARTS[part]}, 95% interval over texts where there are {FEWEST_TEXTS} or more"
 
 
 def _dots(table: pd.DataFrame, y: alt.Y, colour: str, unit: str) -> style.Figure:
@@ -103,7 +103,7 @@ def state_figure(table: pd.DataFrame, measure: Measure, part: Part) -> style.Fig
     y = alt.Y("group:N", sort=list(table["group"]), title=None, axis=alt.Axis(labelLimit=260))
     figure = _dots(table, y, style.RESTORED, WORDS[measure].unit)
     title = f"Base, tuned, restored: {WORDS[measure].short.format(top='k')} ({WORDS[measure].unit})"
-    return style.finish(figure, title, f"mean over {PARTS[part]}, 95% interval over texts")
+    return style.finish(figure, title, _interval_words(part))
 
 
 def fact_words(table: pd.DataFrame, fact: Fact) -> str:

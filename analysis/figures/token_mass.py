@@ -120,19 +120,23 @@ def mass_words(table: pd.DataFrame, part: Part, against: str, state: str) -> str
     found = {str(row["kind"]): row for row in table.to_dict("records")}
     n = int(table["n"].iloc[0])
     if not n:
-        return f"There are no {PARTS[part]} to measure."
+        return f"There is nothing to measure: no {PARTS[part].removesuffix('s')} counts."
     moves = [f"{name} {_points(found[kind])}" for kind, name in (("entity", "entities"), ("format", "format"))]
     entity, layout = found["entity"], found["format"]
     moved = entity["high"] < 0 < layout["low"]
     opposite = entity["low"] > 0 > layout["high"]
     verdict = "it does here" if moved else "here it moves the other way" if opposite else "it does not show here"
     return (
-        f"Does probability move from facts to format? At {PARTS[part]} (n = {numbers.count(n)}), {state} − {against}: "
-        f"{'; '.join(moves)} (95%, texts drawn): {verdict}."
+        f"Does probability move from facts to format? Over the {PARTS[part]} (n = {numbers.count(n)}), "
+        f"{state} − {against}: {'; '.join(moves)} (95%, texts drawn): {verdict}."
     )
 
 
 def _points(row: Mapping[Hashable, Any]) -> str:
     if np.isnan(row["low"]):
         return numbers.points(float(row["change"]))
-    return f"{numbers.points(float(row['change']))} [{100 * row['low']:+.1f} to {100 * row['high']:+.1f}]"
+    return f"{numbers.points(float(row['change']))} [{_signed(row['low'])} to {_signed(row['high'])}]"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share + 0.0:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")

@@ -20,8 +20,8 @@ from analysis.records import Alternative, PromptDivergence, Question, TokenDiver
 
 CONTEXT_TOKENS = 6
 ALIGNMENT = (
-    "The colour on a token is the disagreement of the two models when **predicting** that token from the tokens "
-    "before it. The first token has no value: nothing predicts it."
+    "The value on a token is the disagreement of the two models when **predicting** that token from the tokens before "
+    "it. The first token has none: nothing predicts it."
 )
 PARTS: dict[Part, str] = {
     "prompt": "Prompt",

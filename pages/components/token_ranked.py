@@ -37,11 +37,8 @@ def tab(found: Compared, titles: dict[str, str]) -> None:
         kind = st.segmented_control("Tokens", ["all", *KINDS], required=True, key="token_kind", help=KIND_HELP)
     token_scale.explained(columns, measure)
     ranking(columns, measure, titles, None if kind in (None, "all") else kind)
-    left, right = st.columns(2, gap="large")
-    with left:
-        by_kind(columns, measure)
-    with right:
-        mass(columns)
+    by_kind(columns, measure)
+    mass(columns)
 
 
 def ranking(columns: TokenColumns, measure: Measure, titles: dict[str, str], kind: str | None) -> None:
@@ -70,6 +67,7 @@ def _ranked_columns(columns: TokenColumns, measure: Measure) -> dict[str, object
     base, state = columns.report.against, columns.report.state
     return {
         "value": st.column_config.NumberColumn(WORDS[measure].unit, format="%.3g"),
+        "token": st.column_config.TextColumn("token", width=120),
         "base_expected": st.column_config.TextColumn(f"{base} expected"),
         "tuned_expected": st.column_config.TextColumn(f"{state} expected"),
         "base_probability": PERCENT | {"label": f"{base} gave it"},

@@ -46,12 +46,16 @@ def chosen_state(pair: Comparison) -> State:
     return options.get(name or "tuned", "tuned")
 
 
-def chosen_side(state: State) -> str:
-    """What a restored state is compared with: the base, or tuned; always the base for tuned."""
-    if not isinstance(state, RestoreSpec):
-        return "base"
-    options = {"label": "against", "options": list(AGAINST), "format_func": _side_name, "default": "base"}
-    return st.segmented_control(**options, required=True, key="token_against", persist_state="session") or "base"
+def chosen_states(pair: Comparison, *, sides: bool = True) -> tuple[State, str]:
+    """The state looked at and what it is compared with: the base, or (where `sides`) tuned for a restored one."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=360):
+            state = chosen_state(pair)
+        if not (sides and isinstance(state, RestoreSpec)):
+            return state, "base"
+        options = {"label": "against", "options": list(AGAINST), "format_func": _side_name, "default": "base"}
+        side = st.segmented_control(**options, required=True, key="token_against", persist_state="session")
+        return state, side or "base"
 
 
 def _side_name(side: str) -> str:
