@@ -16,6 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from analysis.records import Progress, Question, Silent
+from analysis.training.asked import Outlook
 from analysis.training.settings import PAPER_LEARNING_RATE
 from analysis.training.variants import PLAIN, Variant
 from cache.asked import Comparison
@@ -76,24 +77,9 @@ class FineTuned:
 
     @property
     def pair(self) -> Comparison:
-        """It beside the base it was made from."""
-        return Comparison(self.card.base, str(self.folder))
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What a fine-tuning that can be done will take: facts by level and relation, steps, and seconds.
-
-    `seconds` is told by trainings of this base timed here (None without any), loading and saving left out; `timed` is
-    how many these are.
-    """
-
-    n: int
-    steps: int
-    by_level: dict[str, int]
-    by_relation: dict[str, int]
-    seconds: float | None
-    timed: int
+        """It beside the base it was made from, as a page of any process finds them."""
+        base = Path(self.card.base).expanduser()
+        return Comparison(str(base.resolve()) if base.exists() else self.card.base, str(self.folder.resolve()))
 
 
 class TrainingWork(PairWork):
@@ -116,10 +102,15 @@ class TrainingWork(PairWork):
         keeping = {"resume": resume, "checkpoint_seconds": checkpoint_seconds}
         if out is not None:
             return self._train_into(training, out, progress, keeping)
+        progress.report(0, 1, "loading torch and the libraries")
         asked = self._training_asked(training)
-        folder = self._tuned_home / f"{training.name}-{self._training_mark(training, asked, progress)}"
+        folder = self._tuned_folder(training, asked, progress)
         with self.store.lock(make_key("sft", folder=folder.name), progress):
             return _read(folder) or self._train_into(training, folder, progress, keeping)
+
+    def known_fine_tuned(self, training: Training) -> FineTuned | None:
+        """The model that this asks for where it was fine-tuned here; imports torch, reads no weights twice."""
+        return _read(self._tuned_folder(training, self._training_asked(training), Silent()))
 
     def fine_tuned(self, base: str | None = None) -> tuple[FineTuned, ...]:
         """The models fine-tuned here (from this base), newest first."""
@@ -175,7 +166,7 @@ class TrainingWork(PairWork):
             threads=training.threads,
         )
 
-    def _training_mark(self, training: Training, asked: Asked, progress: Progress) -> str:
+    def _tuned_folder(self, training: Training, asked: Asked, progress: Progress) -> Path:
         from analysis.knowledge.prompts import resolve_prompt
         from analysis.language.load import choose_device
         from analysis.training.sft import cpu_threads, identity
@@ -185,7 +176,8 @@ class TrainingWork(PairWork):
         device, prompt = choose_device(training.device), resolve_prompt(training.prompt)
         with cpu_threads(training.threads) as threads:
             parts = identity(asked, prompt, base_id=base_id, device=device, threads=threads)
-        return key_digest(make_key("sft", **parts | {"facts": digest(parts["facts"])}))[:MARK]
+        mark = key_digest(make_key("sft", **parts | {"facts": digest(parts["facts"])}))[:MARK]
+        return self._tuned_home / f"{training.name}-{mark}"
 
     def _train_into(
         self, training: Training, out: Path, progress: Progress, keeping: dict[str, float | bool | None]

@@ -39,6 +39,22 @@ class Asked:
     threads: int | None
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What a fine-tuning that can be done will take: facts by level and relation, steps, and seconds.
+
+    `seconds` is told by trainings of this base timed here (None without any), loading and saving left out; `timed` is
+    how many these are.
+    """
+
+    n: int
+    steps: int
+    by_level: dict[str, int]
+    by_relation: dict[str, int]
+    seconds: float | None
+    timed: int
+
+
 def ask(
     base: str | Path,
     out: Path,

@@ -1,0 +1,324 @@
+"""Fine-tuning from a page: what to train on and how, what it will take, the run with its loss curve, the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from analysis.errors import PalimpsestError
+from analysis.figures import numbers, training
+from analysis.records import MASTERY_LEVELS
+from analysis.training.curve import TrainingSoFar
+from analysis.training.settings import PAPER_LEARNING_RATE
+from analysis.training.variants import EVERY_STEPS, VARIANT_NAMES, VARIANTS, Variant
+from cache.memo import workspace
+from cache.training import FineTuned, Training
+from pages.components import address, charts, notices, progress, questions, selection
+from pages.components.words import MASTERY, plain
+
+JOB, ASKED = "fine_tuning_job", "fine_tuning_asked"
+START = "fine_tuning_start"  # what another page sends here: base, questions, mastery table, level
+POLL_SECONDS = 1.0
+PAPER_SIZE = 240
+SHOWN = 6
+DOING = {"plans": "Plans: many models", "one": "Fine-tune one model"}
+FROM = {"level": "one level", "mix": "a mix of levels", "any": "any level"}
+LEARNING_RATE = (
+    "At the peak of the cosine schedule. The paper's is 1e-5, for models like LLaMA-3-8B; the demo's base is a "
+    "thousandth of that size and does not move at it, so 3e-4 is used there."
+)
+EDIT = ":material/edit:"
+KINDS = "q,k,v,o,gate,up,down"
+RELATIONS = "Relation ids, as P17, P19. Without any: those about places, as in the paper; all of them where none is."
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the form opens with."""
+
+    base: str
+    questions: str
+    mastery: str
+    level: int = 0
+
+
+def send(base: str, source: str, mastery: str, level: int) -> None:
+    """Let the form open on the facts of one level; a callback."""
+    st.session_state[START] = Start(base, source, mastery, level)
+    st.session_state["doing"] = "one"
+    for name in ("base", "questions", "mastery", "from", "level"):
+        st.session_state.pop(f"ft_{name}", None)
+
+
+def asked_for() -> bool:
+    """Whether the page shows this in place of plans: two ways to make models, one at a time, in the address too."""
+    address.hold(address.one_of("doing", DOING, "plans"))
+    chosen = st.segmented_control(
+        "What to do",
+        list(DOING),
+        required=True,
+        format_func=DOING.get,
+        key="doing",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return chosen == "one"
+
+
+def section() -> None:
+    """The whole of it: the training under way, what came of the last, the form, the models made here."""
+    st.subheader("Fine-tune a model", anchor="fine-tune")
+    st.markdown(
+        "Train the base on facts it knew well, or hardly; as the paper does, or in a way that tries to need no repair. "
+        "The tuned model is kept here and can be compared with its base on every page."
+    )
+    with notices.shown_errors():
+        if running():
+            return
+        _finished()
+    _form()
+    with notices.shown_errors():
+        _made_here()
+
+
+def running() -> bool:
+    """Show this session's training while it goes on, or how it ended badly; returns whether it goes on."""
+    job_id = st.session_state.get(JOB)
+    job = workspace().jobs.view(job_id or "")
+    busy = progress.watch(job_id, key="fine-tuning")
+    if job is not None and (busy or job.state in ("cancelled", "failed")):
+        st.fragment(_so_far, run_every=POLL_SECONDS if busy else None)(job.id)
+    if job is not None and job.state == "cancelled":
+        st.caption("What is needed to go on is kept: start the same again, and it goes on at that step.")
+    return busy
+
+
+def _so_far(job_id: str) -> None:
+    job = workspace().jobs.view(job_id)
+    partial = job.partial if job is not None else None
+    if isinstance(partial, TrainingSoFar) and partial.loss:
+        figure = training.loss_curve({"this training": partial.loss}, steps=partial.steps)
+        charts.show(figure, key="loss-so-far", alt=training.curve_words(partial.loss), exports=False)
+
+
+def _finished() -> None:
+    """The model this session asked for last, once it is there."""
+    job = workspace().jobs.view(st.session_state.get(JOB) or "")
+    asked = st.session_state.get(ASKED)
+    if job is None or job.state != "done" or asked is None:
+        return
+    tuned = workspace().known_fine_tuned(asked)
+    if tuned is None:
+        return
+    with st.container(border=True, key="fine-tuned"):
+        words, button = st.columns([4, 1], vertical_alignment="center")
+        told = f"{training.card_words(tuned.card)}. {training.curve_words(tuned.card.loss)}"
+        words.success(f"**{plain(tuned.folder.name)}** is ready. {plain(told)}", icon=":material/check_circle:")
+        _compare_button(button, tuned, "just", primary=True)
+        name = tuned.folder.name
+        charts.show(training.loss_curve({name: tuned.card.loss}), key="loss", alt=training.curve_words(tuned.card.loss))
+
+
+@st.fragment
+def _form() -> None:
+    with st.container(border=True, key="fine-tuning-form"):
+        start = _start()
+        with st.expander("Base and questions", expanded=not (start.base and start.questions), icon=":material/folder:"):
+            base = st.text_input("Base", start.base, key="ft_base", placeholder="/models/llama-3-8b or org/model")
+            source = st.text_input("Questions", start.questions, key="ft_questions", help=questions.FORMATS)
+            table = st.text_input("Mastery table", start.mastery, key="ft_mastery", help=MASTERY)
+        if not (base.strip() and source.strip()):
+            st.info(
+                "Name a base and questions: the demo's stand here once it is prepared (Compare).",
+                icon=":material/edit:",
+            )
+            return
+        st.caption(plain(f"Base: {base} · facts: {source}" + (f" · levels: {table}" if table else " · no levels")))
+        try:
+            with st.spinner("Reading the facts …"):
+                held = workspace().training_levels(source.strip(), table.strip() or None)
+            chosen = _chosen(base.strip(), source.strip(), table.strip() or None, held, start.level)
+            outlook = workspace().outlook(chosen)
+        except PalimpsestError as error:
+            notices.show_error(error)
+            return
+        st.markdown(plain(training.outlook_words(outlook)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Fine-tune", type="primary", icon=":material/model_training:", key="ft_start"):
+                begin(chosen)
+                st.rerun()
+            st.caption("It goes on in the background. Cancelled or killed, the same goes on where it was.")
+        with st.expander("The same on the command line", icon=":material/terminal:"):
+            st.code(training.command(chosen, f"tuned-{chosen.name}"), language="bash", wrap_lines=True)
+
+
+def _start() -> Start:
+    """What another page sent, else the active pair's base and the session's questions, else the demo's."""
+    sent = st.session_state.get(START)
+    if isinstance(sent, Start):
+        return sent
+    pair, asking, demo = selection.comparison(), selection.asking() or questions.demo_asking(), workspace().demo()
+    base = pair.base if pair is not None else str(demo.base) if demo is not None else ""
+    return Start(base, asking.questions if asking else "", (asking.mastery or "") if asking else "")
+
+
+def _chosen(base: str, source: str, table: str | None, held: Mapping[int | None, int], level: int) -> Training:
+    facts = _facts(held, level)
+    size, seed, epochs, batch = _amounts()
+    rate = _learning_rate(base)
+    return Training(
+        base=base,
+        questions=source,
+        mastery=table,
+        size=size,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch,
+        learning_rate=rate,
+        variant=_variant(),
+        **facts,
+    )
+
+
+def _facts(held: Mapping[int | None, int], level: int) -> dict[str, object]:
+    """Which facts: level, mix or any, and the relations."""
+    levels = any(held.get(each) for each in MASTERY_LEVELS)
+    known = list(FROM) if levels else ["any"]
+    chosen = st.segmented_control(
+        "Facts of", known, default=known[0], required=True, format_func=FROM.get, key="ft_from", help=MASTERY
+    )
+    found: dict[str, object] = {}
+    if chosen == "level":
+        found["level"] = st.segmented_control(
+            "Mastery level, and how many facts it holds",
+            MASTERY_LEVELS,
+            default=level,
+            required=True,
+            format_func=lambda each: f"{each} · {numbers.count(held.get(each, 0))}",
+            key="ft_level",
+        )
+    elif chosen == "mix":
+        found["mix"] = _mix(held)
+    else:
+        st.caption(f"{numbers.count(sum(held.values()))} facts." + ("" if levels else " None has a level."))
+    words = st.text_input("Only these relations (optional)", key="ft_relations", help=RELATIONS)
+    names = tuple(word.strip() for word in words.split(",") if word.strip())
+    return found | ({"relations": names} if names else {})
+
+
+def _mix(held: Mapping[int | None, int]) -> tuple[tuple[int, float], ...]:
+    columns = st.columns(len(MASTERY_LEVELS))
+    shares = [
+        column.number_input(
+            f"Level {level}, %",
+            0,
+            100,
+            50 if level in (0, 4) else 0,
+            5,
+            key=f"ft_mix_{level}",
+            help=f"{numbers.count(held.get(level, 0))} facts are there.",
+        )
+        for column, level in zip(columns, MASTERY_LEVELS, strict=True)
+    ]
+    return tuple((level, share / 100) for level, share in zip(MASTERY_LEVELS, shares, strict=True))
+
+
+def _amounts() -> tuple[int | None, int, int, int]:
+    size, seed, epochs, batch = st.columns(4)
+    return (
+        int(size.number_input("Facts (0: all)", 0, value=PAPER_SIZE, step=60, key="ft_size")) or None,
+        int(seed.number_input("Seed", 0, key="ft_seed", help="Draws the facts and orders the batches.")),
+        int(epochs.number_input("Epochs", 1, 100, 1, key="ft_epochs", help="Times every fact is seen; the paper: 1.")),
+        int(batch.number_input("Facts a step", 1, 1024, 8, key="ft_batch", help="The batch size; the paper's is 8.")),
+    )
+
+
+def _learning_rate(base: str) -> float:
+    usual = workspace().usual_learning_rate(base)
+    rate = st.number_input(
+        "Learning rate", 1e-8, 0.9, usual, format="%.1e", key=f"ft_rate_{usual:g}", help=LEARNING_RATE, width=220
+    )
+    if usual != PAPER_LEARNING_RATE:
+        st.caption(f"{usual:g} suits the demo's small base; the paper's {PAPER_LEARNING_RATE:g} does not move it.")
+    return float(rate)
+
+
+def _variant() -> Variant:
+    """The way of fine-tuning with its strength, where it has one."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    name = left.selectbox(
+        "Way of fine-tuning", VARIANT_NAMES, format_func=lambda each: VARIANTS[each].title, key="ft_variant"
+    )
+    about, strength = VARIANTS[name], None
+    if about.default is not None:
+        strength = right.number_input(
+            _first_upper(about.unit), about.lowest, about.highest, float(about.default), key=f"ft_strength_{name}"
+        )
+    st.caption(plain(f"{about.does} Source: {about.source}."))
+    layers = modules = every = None
+    if name in ("freeze", "restoring"):
+        first, second, third = st.columns(3)
+        layers = training.layers_from(
+            first.text_input("Only layers", key=f"ft_layers_{name}", placeholder="0-3 or 0,5")
+        )
+        modules = _words(second.text_input("Only modules", key=f"ft_modules_{name}", placeholder=KINDS))
+        if name == "restoring":
+            every = int(third.number_input("Every so many steps", 1, value=EVERY_STEPS, key="ft_every"))
+    return Variant(name, strength, layers, modules, every)
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _words(text: str) -> tuple[str, ...] | None:
+    return tuple(word.strip() for word in text.split(",") if word.strip()) or None
+
+
+def begin(asked: Training) -> None:
+    """Queue this fine-tuning."""
+    job = workspace().start(
+        f"Fine-tune {asked.name}", "fine_tune", asked, watcher=selection.watcher("fine-tune"), page="experiments"
+    )
+    st.session_state[JOB] = selection.announced(job)
+    st.session_state[ASKED] = asked
+
+
+def _made_here() -> None:
+    found = workspace().fine_tuned()
+    if not found:
+        return
+    st.markdown("**Made here**")
+    for tuned in found[:SHOWN]:
+        words, button = st.columns([5, 1], vertical_alignment="center")
+        words.markdown(f":orange[●] **{plain(tuned.folder.name)}**  \n:gray[{plain(training.card_words(tuned.card))}]")
+        _compare_button(button, tuned, tuned.folder.name)
+    if len(found) > SHOWN:
+        st.caption(f"The newest {SHOWN} of {len(found)}; each is among the recent pairs on Compare.")
+    with st.expander("Their loss curves"):
+        curves = {tuned.folder.name: tuned.card.loss for tuned in found[:SHOWN]}
+        words = " ".join(f"{name}: {training.curve_words(points)}" for name, points in curves.items())
+        charts.show(training.loss_curve(curves), key="losses", alt=words)
+
+
+def _compare_button(place: object, tuned: FineTuned, key: str, *, primary: bool = False) -> None:
+    clicked = place.button(  # type: ignore[attr-defined]
+        "Compare with its base",
+        key=f"compare-{key}",
+        type="primary" if primary else "secondary",
+        width="stretch",
+    )
+    if clicked:
+        compare(tuned)
+
+
+def compare(tuned: FineTuned) -> None:
+    """Make it the active pair beside its base, learn both in the background, and look at the overview."""
+    pair = tuned.pair
+    selection.choose(pair, selection.asking() or questions.asking_for(pair))
+    selection.start_profile(pair)
+    asked = selection.asking()
+    if asked is not None:
+        for state in ("tuned", "base"):
+            selection.start_evaluation(pair, state, asked, page="samples")
+    st.switch_page("overview.py")
