@@ -36,7 +36,7 @@ def named(load: Load) -> None:
     if pair is not None:
         with st.form("name-it", border=False, clear_on_submit=True), st.container(horizontal=True):
             name = st.text_input(
-                "Name for the active pair", max_chars=LONGEST_NAME, placeholder="Keep the active pair under a name",
+                "Name for this comparison", max_chars=LONGEST_NAME, placeholder="Keep this comparison under a name",
                 label_visibility="collapsed",
             )  # fmt: skip
             if st.form_submit_button("Keep", icon=":material/bookmark_add:") and name.strip():

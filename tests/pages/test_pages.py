@@ -346,7 +346,7 @@ def test_a_pair_is_kept_under_a_name_and_its_results_are_deleted_after_a_preview
     open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
 ) -> None:
     app = open_page("compare", pair, asking)
-    next(field for field in app.text_input if field.label == "Name for the active pair").input("mine")
+    next(field for field in app.text_input if field.label == "Name for this comparison").input("mine")
     next(button for button in app.button if button.label == "Keep").click().run()
     assert not app.exception
     assert answered.named.all()[0].pair == pair and "mine" in words_of(app)
