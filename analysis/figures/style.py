@@ -19,7 +19,7 @@ Figure = alt.Chart | alt.LayerChart | alt.FacetChart
 BASE = "#0072B2"
 TUNED = "#D55E00"
 RESTORED = "#009E73"
-RANDOM = "#8A8A8A"
+RANDOM = "#606060"
 COLOURS = {"base": BASE, "tuned": TUNED, "restored": RESTORED, "random": RANDOM}
 STRATEGY_COLOURS = {
     "relative-top": RESTORED,
@@ -33,7 +33,13 @@ STRATEGY_COLOURS = {
     "drop-rescale": "#6F801F",
     "spectral": "#9A4FC2",
 }
-ON_DARK = {BASE: "#4FA6DB", TUNED: "#EE8A4A", RESTORED: "#2BB58C"}  # the same hues, light enough for text
+# The same hues, light enough for text; held apart for every eye by tests/figures/test_colour_blind.py.
+ON_DARK = {BASE: "#4A9FD6", TUNED: "#EE8A4A", RESTORED: "#5AD6AA", RANDOM: "#8A8A8A"}
+    BASE: "#4A9FD6",
+    TUNED: "#EE8A4A",
+    RESTORED: "#5AD6AA",
+    RANDOM: "#8A8A8A",
+}  # the same hues, light enough for text
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
 PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
