@@ -35,11 +35,6 @@ STRATEGY_COLOURS = {
 }
 # The same hues, light enough for text; held apart for every eye by tests/figures/test_colour_blind.py.
 ON_DARK = {BASE: "#4A9FD6", TUNED: "#EE8A4A", RESTORED: "#5AD6AA", RANDOM: "#8A8A8A"}
-    BASE: "#4A9FD6",
-    TUNED: "#EE8A4A",
-    RESTORED: "#5AD6AA",
-    RANDOM: "#8A8A8A",
-}  # the same hues, light enough for text
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
 PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
