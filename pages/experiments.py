@@ -9,6 +9,7 @@ from pages.components import (
     address,
     fine_tuning,
     notices,
+    open_questions,
     plan_bar,
     plan_claims,
     plan_more_sections,
@@ -18,6 +19,7 @@ from pages.components import (
 )
 from pages.components.words import PAPER_LINK
 
+DOING = {"plans": "Plans: many models", "one": "Fine-tune one model", "questions": "Open questions"}
 SECTIONS = {
     "paper": "Against the paper",
     "size": "Accuracy and size",
@@ -37,6 +39,21 @@ DRAWN = {
     "places": plan_more_sections.where,
     "runs": plan_runs.runs,
 }
+
+
+def doing_control() -> str:
+    """Plans, one fine-tuning, or the open questions: in the address too."""
+    address.hold(address.one_of("doing", DOING, "plans"))
+    chosen = st.segmented_control(
+        "What to do",
+        list(DOING),
+        required=True,
+        format_func=DOING.get,
+        key="doing",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return str(chosen or "plans")
 
 
 def section_control() -> str:
@@ -64,8 +81,12 @@ st.markdown(
     "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
     f"measures it. Here are its results for your model, each beside the numbers of {PAPER_LINK} (LLaMA-3-8B)."
 )
-if fine_tuning.asked_for():
+doing = doing_control()
+if doing == "one":
     fine_tuning.section()
+    st.stop()
+if doing == "questions":
+    open_questions.section()
     st.stop()
 with notices.shown_errors():
     name = plan_bar.choose()

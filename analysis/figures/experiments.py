@@ -94,13 +94,17 @@ def grid(
     x = alt.X("column:N", sort=list(columns), title=x_title, axis=alt.Axis(labelAngle=0, orient="top", domain=False))
     y = alt.Y("row:N", sort=list(rows), title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=190))
     chart = alt.Chart(cells).encode(x=x, y=y, tooltip=list(tooltip))
-    boxes = chart.mark_rect(cornerRadius=3, stroke="#8A8A8A", strokeOpacity=0.35, cursor="pointer").encode(
-        color=alt.Color("fill:N", scale=None), opacity=alt.Opacity("strength:Q", scale=None)
+    chosen = click(*fields)
+    boxes = chart.mark_rect(cornerRadius=3, stroke="#8A8A8A", cursor="pointer").encode(
+        color=alt.Color("fill:N", scale=None),
+        fillOpacity=alt.FillOpacity("strength:Q", scale=None),
+        strokeWidth=alt.condition(chosen, alt.value(2.5), alt.value(0.75), empty=False),
+        strokeOpacity=alt.condition(chosen, alt.value(1.0), alt.value(0.35), empty=False),
     )
     words = chart.mark_text(fontSize=12.5, fontWeight=600, dy=-7).encode(text="text:N")
     details = chart.mark_text(fontSize=10.5, dy=9).encode(text="detail:N")
     layered = alt.layer(
-        boxes.add_params(click(*fields)), words, details, height=style.HEAD_HEIGHT + ROW_HEIGHT * max(1, len(rows))
+        boxes.add_params(chosen), words, details, height=style.HEAD_HEIGHT + ROW_HEIGHT * max(1, len(rows))
     )
     return style.finish(layered, title, subtitle)
 
