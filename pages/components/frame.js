@@ -58,7 +58,7 @@ class Frame {
     this.data = data;
     this.tell = tell;
     const held = this.remembered();
-    if (held && Number.isInteger(held.at)) this.guide(held.at, true);
+    if (held && Number.isInteger(held.at)) this.guide(Math.min(held.at, data.steps.length - 1), true);
     else if (data.guided && !held) this.guide(0);
   }
 
@@ -174,27 +174,16 @@ class Frame {
     this.step = number;
     this.remember({ at: number });
     if (step.page !== this.data.page) {
+      this.card.hidden = true;  // a person who goes elsewhere is left alone; coming back, the path goes on
+      this.unmark();
       if (!again) this.go(step.page);
-      else this.leaveCard();  // a person went elsewhere by themselves
-      if (!again) return;
       return;
     }
     this.draw(step, number, steps.length);
     this.mark(step.at);
   }
 
-  leaveCard() {
-    const step = this.data.steps[this.step];
-    this.draw({ head: "The guided path goes on elsewhere", words: `The next step stands on ${this.name(step.page)}.` },
-      this.step, this.data.steps.length, step.page);
-    this.unmark();
-  }
-
-  name(path) {
-    return this.data.pages.find((page) => page.path === path)?.name ?? path;
-  }
-
-  draw(step, number, count, elsewhere = null) {
+  draw(step, number, count) {
     const doing = element("div", "doing");
     doing.append(element("span", "quiet", `${number + 1} of ${count}`));
     const button = (label, strong, act) => {
@@ -203,12 +192,9 @@ class Frame {
       doing.append(made);
     };
     button("Close", false, () => this.end());
-    if (elsewhere) button("Go there", true, () => this.go(elsewhere));
-    else {
-      if (number > 0) button("Back", false, () => this.guide(number - 1));
-      if (number + 1 < count) button("Next", true, () => this.guide(number + 1));
-      else button("Done", true, () => this.end());
-    }
+    if (number > 0) button("Back", false, () => this.guide(number - 1));
+    if (number + 1 < count) button("Next", true, () => this.guide(number + 1));
+    else button("Done", true, () => this.end());
     this.card.replaceChildren(element("h2", "", step.head), element("p", "", step.words), doing);
     this.card.hidden = false;
   }

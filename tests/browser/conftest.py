@@ -41,8 +41,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def session(browser: Browser) -> Iterator[BrowserContext]:
-    """A person's browser, with nothing remembered."""
+    """A person's browser, with nothing remembered but that the guide was seen."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.add_init_script("localStorage.setItem('palimpsest-guide', '{\"done\": true}')")
     context.set_default_timeout(30_000)
     yield context
     context.close()
