@@ -21,15 +21,15 @@ seeds = [0]
 learning_rate = 1e-2
 
 [restore]
-percents = [20, 60]
+percents = [20]
 strategies = ["relative-top", "random"]
 
 [measure]
-in_domain = 30
+in_domain = 20
 out_of_domain = 10
-train_percents = [0, 20]
+train_percents = [20]
 kl = false
-layer_groups = 1
+layer_groups = 2
 """
 
 
