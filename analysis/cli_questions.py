@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -145,6 +146,34 @@ def commands(workspace: Callable[[], Any], asking: Callable[..., Any], compariso
         terminal.answer(answer, as_json, table="states")
         if not as_json:
             terminal.answer({"found": answer["rank_correlations"]}, as_json, table="found")
+
+    @app.command()
+    def task(
+        base: Annotated[str, typer.Argument(help="the base: a local folder or a Hugging Face id")],
+        tuned: Annotated[str, typer.Argument(help="the model fine-tuned from it")],
+        file: Annotated[Path, typer.Argument(help="lm-eval's YAML with its documents beside it, or their folder")],
+        percents: Percents = "5,20,40",
+        random_seeds: Annotated[str, typer.Option(help="of the random control, comma-separated")] = "0",
+        limit: Annotated[int | None, typer.Option(min=1, help="ask the first so many documents only")] = None,
+        seed: Annotated[int, typer.Option(help="of the few-shot examples")] = 0,
+        dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16")] = "auto",
+        as_json: Json = False,
+    ) -> None:
+        """What restoration costs elsewhere: a task in lm-eval's format (GSM8K, XSum, your own), from local files."""
+        from analysis.records import RestoreSpec
+
+        asked = _numbers(percents)
+        specs = [RestoreSpec(percent) for percent in asked]
+        specs += [
+            RestoreSpec(percent, "random", seed=drawn)
+            for drawn in _whole(random_seeds, "random_seeds")
+            for percent in asked
+        ]
+        report = workspace().task(
+            comparison(base, tuned), file, specs, limit=limit, seed=seed, dtype=dtype, progress=terminal.progress()
+        )
+        told = {"task": report.name, "documents": report.n, "shots": report.shots}
+        terminal.answer({**told, "rows": _rows(report.table)}, as_json, table="rows")
 
     return app
 

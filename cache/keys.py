@@ -24,6 +24,7 @@ VERSIONS = {
     "gradients": 1,
     "skill": 1,
     "planted": 1,
+    "task": 1,
     "tuned": 1,
     "cell": 1,
 }

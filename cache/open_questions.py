@@ -19,6 +19,7 @@ from cache.asked import Asking, Comparison
 from cache.experiments.work import ExperimentWork
 from cache.keys import make_key
 from cache.open_planted import PlantedWork
+from cache.open_tasks import TaskWork
 from cache.pairs import model_folder
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class GradientReport:
     overlaps: tuple[Overlap, ...]
 
 
-class OpenQuestionWork(PlantedWork):
+class OpenQuestionWork(PlantedWork, TaskWork):
     """What the paper leaves open, over one store."""
 
     def gradients(
