@@ -47,12 +47,12 @@ $(VENV)/.runs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.tests: $(VENV)/.runs
 	@echo "==> Installing what the tests need"
-	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev,cluster]"
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.tests
 	@echo "==> Installing what the benchmarks compare with"
-	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev,bench]"
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[train,dev,cluster,bench]"
 	@touch $@
 
 clean:
