@@ -41,7 +41,7 @@ STYLE = """<style>
 </style>"""
 # The green that carries white letters on a button is too dark for letters of its own on dark paper.
 DARK_STYLE = """<style>
-[data-selected="true"] p, [data-testid="stSliderThumbValue"] p { color: #3CC29A; }
+[data-testid="stButtonGroup"] [data-selected="true"] p, [data-testid="stSliderThumbValue"] p { color: #3CC29A; }
 </style>"""
 
 

@@ -8,6 +8,7 @@ reports clicks. Knows no record and no streamlit.
 
 import copy
 import json
+import textwrap
 from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
 
@@ -40,6 +41,7 @@ PAPERS: dict[Paper, dict[str, str]] = {
     "light": {"background": "#FFFFFF", "text": "#24292F", "faint": "#6B7280", "grid": "#E5E7EB"},
     "dark": {"background": "#14171C", "text": "#E6E8EB", "faint": "#9BA3AE", "grid": "#2C323B"},
 }
+TITLE_LETTERS = 46  # of a line of a title: as wide as half a page of 1,280 pixels, or a phone
 FIGURE_HEIGHT = 330  # pixels; a page fits title, legend and axes into it
 SLIM_HEIGHT = 200
 HEAD_HEIGHT = 100  # of which this much goes to title and axis, where rows of equal height follow
@@ -78,6 +80,7 @@ def on_screen(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
     A specification kept from such a figure is taken too, and left as it is.
     """
     spec = _inked(figure, paper)
+    _wrap_title(spec)
     spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
     spec["config"]["text"] = {"color": PAPERS[paper]["text"]}
     return spec
@@ -111,6 +114,13 @@ def _inked(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
     for colour, lighter in ON_DARK.items():
         text = text.replace(colour, lighter)
     return cast("dict[str, Any]", json.loads(text))
+
+
+def _wrap_title(spec: dict[str, Any]) -> None:
+    """Break a title that half a page, or a phone, would cut off."""
+    title = spec.get("title")
+    if isinstance(title, dict) and isinstance(title.get("text"), str) and len(title["text"]) > TITLE_LETTERS:
+        spec["title"] = {**title, "text": textwrap.wrap(title["text"], TITLE_LETTERS)}
 
 
 def _config() -> dict[str, Any]:

@@ -63,11 +63,11 @@ def recent(load: Load) -> None:
         notices.show_error(problem)
     for pair in pairs[:SHOWN]:
         name = selection.identity(pair)
-        words, button, more = st.columns([5, 2, 1], vertical_alignment="center")
+        words, button, more = st.columns([4, 2, 2], vertical_alignment="center")
         words.markdown(f"{plain(Path(pair.base).name)} → **{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
         button.button("Load", key=f"recent-{name}", on_click=load, args=(pair, None), width="stretch")
         with more:
-            menu = st.popover("⋯", key=f"more-{name}", on_change="rerun", help="Run again, delete, forget")
+            menu = st.popover("More", key=f"more-{name}", on_change="rerun", help="Run again, delete, forget")
             if menu.open:
                 with menu:
                     _menu(pair, name, load)

@@ -70,3 +70,10 @@ def test_the_accuracy_axis_begins_at_0_and_never_passes_100_percent() -> None:
     assert style.accuracy_scale([0.5]).domain == pytest.approx([0, 0.55])
     assert style.accuracy_scale([0.99]).domain == [0, 1.0]
     assert style.accuracy_scale([]).domain == pytest.approx([0, 0.099])
+
+
+def test_a_long_title_is_broken_on_a_page_and_whole_for_readers_of_the_figure() -> None:
+    figure = style.finish(alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x:Q"), "a long title " * 6)
+    lines = style.on_screen(figure, "light")["title"]["text"]
+    assert len(lines) == 2 and all(len(line) <= style.TITLE_LETTERS for line in lines)
+    assert figure.to_dict()["title"]["text"] == "a long title " * 6
