@@ -1,9 +1,7 @@
 """Experiments: does it hold for my model? A plan's results beside the paper's own numbers, down to single runs."""
 
-import pandas as pd
 import streamlit as st
 
-from analysis.experiments import agreement
 from cache.memo import workspace
 from pages.components import (
     address,
@@ -11,34 +9,12 @@ from pages.components import (
     notices,
     open_questions,
     plan_bar,
-    plan_claims,
-    plan_more_sections,
-    plan_runs,
-    plan_sections,
     plan_start,
 )
+from pages.components.plan_drawn import DRAWN, SECTIONS
 from pages.components.words import PAPER_LINK
 
 DOING = {"plans": "Plans: many models", "one": "Fine-tune one model", "questions": "Open questions"}
-SECTIONS = {
-    "paper": "Against the paper",
-    "size": "Accuracy and size",
-    "kl": "KL",
-    "concentration": "Concentration",
-    "restoration": "Restoration",
-    "ways": "Ways of training",
-    "places": "Where restored",
-    "runs": "Runs",
-}
-DRAWN = {
-    "size": plan_sections.size,
-    "kl": plan_more_sections.kl,
-    "concentration": plan_more_sections.concentrated,
-    "restoration": plan_sections.restoration,
-    "ways": plan_more_sections.several_ways,
-    "places": plan_more_sections.where,
-    "runs": plan_runs.runs,
-}
 
 
 def doing_control() -> str:
@@ -71,11 +47,6 @@ def section_control() -> str:
     return str(chosen or "paper")
 
 
-def against_the_paper(table: pd.DataFrame) -> None:
-    """Every finding of the paper with its verdict."""
-    plan_claims.lines(agreement.claims(table, plan_more_sections.base_shares(table)), key="all")
-
-
 st.title("Experiments")
 st.markdown(
     "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
@@ -98,8 +69,4 @@ with notices.shown_errors():
     with st.expander("Run another plan", icon=":material/add:"):
         plan_start.begin()
     table = workspace().plan_results(name)
-    shown = section_control()
-    if shown == "paper":
-        against_the_paper(table)
-    else:
-        DRAWN[shown](table, name)
+    DRAWN[section_control()](table, name)

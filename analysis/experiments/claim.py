@@ -33,8 +33,8 @@ def spread_words(row: Row) -> str:
 
 
 def points_words(row: Row) -> str:
-    bounds = f" [{100 * row['low']:+.1f} to {100 * row['high']:+.1f}]" if row["kind"] == "runs" else " (one run)"
-    return f"{100 * row['mean']:+.1f} points{bounds}"
+    bounds = f" [{signed(row['low'])} to {signed(row['high'])}]" if row["kind"] == "runs" else " (one run)"
+    return f"{signed(row['mean'])} points{bounds}"
 
 
 def nats_words(row: Row) -> str:
@@ -44,3 +44,8 @@ def nats_words(row: Row) -> str:
 
 def share_words(fraction: float) -> str:
     return f"{100 * fraction:.1f}%"
+
+
+def signed(fraction: float) -> str:
+    """A difference of fractions in points, one digit, signed; what rounds to nothing is '+0.0'."""
+    return f"{round(100 * fraction, 1) + 0.0:+.1f}"

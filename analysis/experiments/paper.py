@@ -48,7 +48,7 @@ class Told:
 
 def _rows(table: str, measure: str, groups: dict[str, float], **common: object) -> Iterator[PaperValue]:
     for group, percent in groups.items():
-        yield PaperValue(table, measure, percent / 100, group=group, **common)  # type: ignore[arg-type]
+        yield PaperValue(table, measure, round(percent / 100, 6), group=group, **common)  # type: ignore[arg-type]
 
 
 def _restored(level: str, accuracies: tuple[float, ...]) -> Iterator[PaperValue]:
@@ -62,7 +62,7 @@ def _restoring(level: str, size: int, percent: float, accuracy: float) -> PaperV
     return PaperValue(
         "Table 4a",
         "accuracy",
-        accuracy / 100,
+        round(accuracy / 100, 6),
         level=level,
         size=size,
         strategy=strategy,
@@ -78,7 +78,7 @@ SIZES: tuple[PaperValue, ...] = tuple(
     PaperValue(
         "Figure 2, Table 2",
         "accuracy",
-        value / 100,
+        round(value / 100, 6),
         level=level,
         size=1920,
         domain="in",
@@ -113,7 +113,7 @@ WAYS: tuple[PaperValue, ...] = tuple(
     PaperValue(
         "Table 7",
         "accuracy",
-        value / 100,
+        round(value / 100, 6),
         variant=variant,
         strategy=strategy,
         domain="in",

@@ -1,0 +1,187 @@
+"""Figures and tables of a plan, from result tables small enough to work out; each is a valid specification."""
+
+import pandas as pd
+import pytest
+
+from analysis.figures import experiments as look
+from analysis.figures import experiments_concentration as concentration
+from analysis.figures import experiments_divergence as divergence
+from analysis.figures import experiments_places as places
+from analysis.figures import experiments_restoration as restoring
+from analysis.figures import experiments_runs as runs
+from analysis.figures import experiments_sizes as sizes
+from analysis.figures import experiments_ways as ways
+from analysis.figures import style
+from analysis.records import Change, Flips
+from tests.experiments.tables import made, number, restored, seeds
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Levels 0 and 4 at 1,920, two seeds, restored two ways; KL, concentration, places and a LoRA beside them."""
+    kl = {"measure": "kl_paper", "group": "4", "n": 40}
+    null = {"measure": "concentration_null", "domain": ""}
+    place = {"strategy": "relative-top", "percent": 20.0, "domain": ""}
+    return made(
+        *restored("0", 1920, {0: [0.04, 0.06], 20: [0.10, 0.20], 60: [0.01, 0.01]}),
+        *restored("4", 1920, {0: [0.40, 0.44], 20: [0.48, 0.50], 60: [0.10, 0.12]}),
+        *seeds("4", 1920, [0.45, 0.47], strategy="random", percent=20.0),
+        *[number("4", 1920, share, group=str(level)) for level, share in enumerate((0.0, 0.1, 0.4, 0.7, 0.8))],
+        number("", 0, 0.02, variant="base"),
+        number("4", 1920, 0.43, variant="lora", low=0.40, high=0.46),
+        *seeds("4", 1920, [0.97, 0.99], measure="train_accuracy", domain="train", group="micro"),
+        *seeds("0", 240, [2.2, 2.4], **kl),
+        *seeds("0", 1920, [2.5, 2.7], **kl),
+        number("0", 1920, 0.84, measure="concentration", group="5", domain=""),
+        number("0", 1920, 0.83, group="5", **null),
+        *[
+            number("0", 1920, share, measure="restored_layer", group=str(layer), **place)
+            for layer, share in ((10, 0.7), (2, 0.3))
+        ],
+        *[
+            number("0", 1920, share, measure="restored_module", group=kind, **place)
+            for kind, share in (("q", 0.2), ("down", 0.8))
+        ],
+        *seeds("4", 1920, [0.02, 0.04], measure="layer_group", group="0-3"),
+        *seeds("4", 1920, [0.40, 0.45], measure="layer_group", group="4-7"),
+    )
+
+
+def data_of(figure: style.Figure, *columns: str) -> list[dict[str, object]]:
+    """The rows of every data set of a valid specification that has these columns."""
+    sets = figure.to_dict()["datasets"].values()
+    return [row for rows in sets for row in rows if set(columns) <= set(row)]
+
+
+def cell_of(figure: style.Figure, row: str, column: str) -> dict[str, object]:
+    """One cell of a grid."""
+    return next(cell for cell in data_of(figure, "row", "column") if (cell["row"], cell["column"]) == (row, column))
+
+
+def test_accuracy_by_size_has_mean_spread_and_the_papers_value_where_it_is_held(table: pd.DataFrame) -> None:
+    rows = sizes.size_rows(table, "in").set_index("level")
+    assert list(rows.loc["0", ["mean", "low", "high", "runs", "paper"]]) == [pytest.approx(0.05), 0.04, 0.06, 2, 0.4547]
+    figure = sizes.size_curve(table, "in")
+    assert data_of(figure, "mean", "x")
+    assert "the base in this prompt: 2.0%" in figure.title.subtitle[-1]  # type: ignore[union-attr]
+    assert sizes.size_rows(table, "out").empty
+
+
+def test_the_level_grid_writes_the_mean_the_interval_and_the_papers_mean_apart(table: pd.DataFrame) -> None:
+    figure = sizes.level_grid(table, 1920, "in")
+    assert cell_of(figure, "level 4", "4")["text"] == "80.0"
+    assert cell_of(figure, "level 0", "mean")["detail"] == "[4.0–6.0]"
+    paper_cell = cell_of(figure, "level 0", "the paper's mean")
+    assert (paper_cell["text"], paper_cell["fill"]) == ("45.47", style.RANDOM)
+
+
+def test_gains_and_losses_are_told_by_sign_and_by_colour(table: pd.DataFrame) -> None:
+    figure = restoring.restoration_grid(table, "in")
+    gain, loss = cell_of(figure, "level 0 · 1,920", "20%"), cell_of(figure, "level 4 · 1,920", "60%")
+    assert (gain["text"], gain["detail"], gain["fill"]) == ("15.0", "▲ 10.0", look.BETTER)
+    assert gain["against"] == "+10.0 points (single runs +6.0 to +14.0)"
+    assert gain["paper"] == "54.81%"
+    assert (loss["detail"], loss["fill"]) == ("▼ 31.0", look.WORSE)
+    start = cell_of(figure, "level 4 · 1,920", "0%")
+    assert (start["detail"], start["fill"]) == ("tuned", style.RANDOM)
+
+
+def test_the_papers_own_grid_holds_its_numbers_and_no_others() -> None:
+    cells = data_of(restoring.paper_grid(), "row", "column")
+    assert len(cells) == 18  # two whole rows of eight, two cells of level 4 at 240
+    assert (
+        next(cell for cell in cells if cell["row"] == "level 4 · 240" and cell["column"] == "20%")["detail"] == "▼ 7.5"
+    )
+
+
+def test_a_restoration_curve_holds_every_order_and_the_training_set_only_what_was_asked(table: pd.DataFrame) -> None:
+    rows = data_of(restoring.restoration_curve(table, "4", 1920, "in"), "order", "mean")
+    assert {row["order"] for row in rows} == {"largest relative change first", "random draw"}
+    trained = restoring.restored_rows(table, "train")
+    assert list(trained["mean"]) == [pytest.approx(0.98)] and list(trained["change"]) == [0.0]
+    held = restoring.restoration_table(table, "in")
+    assert held[held["strategy"] == "random"]["paper"].isna().all()
+
+
+def test_kl_is_in_nats_and_too_few_training_sets_make_no_correlation(table: pd.DataFrame) -> None:
+    rows = divergence.kl_rows(table).set_index("size")
+    assert rows.loc[1920, "mean"] == pytest.approx(2.6)
+    assert data_of(divergence.kl_curve(table), "mean", "x")
+    assert "at least four training sets" in str(divergence.accuracy_scatter(table).to_dict()["title"]["subtitle"])
+    assert set(divergence.divergence_table(table)["over"]) == {"ten largest logits (the paper's)"}
+
+
+def test_concentration_stands_over_its_null_and_over_the_papers_row(table: pd.DataFrame) -> None:
+    figure = concentration.concentration_grid(table)
+    assert cell_of(figure, "level 0 · 1,920", "5%")["detail"] == "null 83.0"
+    assert cell_of(figure, concentration.PAPER_ROW, "5%")["text"] == "82.24"
+    assert "84.0%, and 83.0%" in concentration.null_words(table)
+    held = concentration.concentration_table(table).set_index("what")
+    assert held.loc["relative change r", "paper"] == 0.8224
+    assert data_of(concentration.concentration_lines(table, "0", 1920), "top", "what")
+
+
+def test_places_are_ordered_and_carry_what_a_random_draw_would_put_there(table: pd.DataFrame) -> None:
+    layers = places.place_rows(table, "restored_layer", 20.0)
+    assert list(layers["group"]) == ["2", "10"]  # by number, not by text
+    modules = places.place_rows(table, "restored_module", 20.0)
+    assert list(modules["group"]) == ["down", "q"] and modules["paper"].iloc[0] == 0.2891
+    rows = data_of(places.place_bars(table, "restored_module", 20.0, {"down": 0.6}), "weights", "group")
+    assert next(row for row in rows if row["group"] == "down")["weights"] == 0.6
+
+
+def test_a_group_of_layers_is_held_against_the_tuned_model(table: pd.DataFrame) -> None:
+    figure = places.group_grid(table, "in")
+    assert cell_of(figure, "level 4 · 1,920", "layers 0-3")["detail"] == "▼ 39.0"
+    assert cell_of(figure, "level 4 · 1,920", "layers 4-7")["text"] == "42.5"
+
+
+def test_every_way_is_listed_plain_first_with_its_control(table: pd.DataFrame) -> None:
+    found = ways.way_table(table, "4", 1920, 20.0, "in")
+    assert list(found["way"]) == [
+        "Plain fine-tuning",
+        "LoRA",
+        "Plain fine-tuning, then relative top 20%",
+        "Plain fine-tuning, then random 20%",
+    ]
+    assert list(found["kind"]) == ["runs", "questions", "runs", "runs"]
+    assert data_of(ways.way_dots(table, "4", 1920, 20.0, "in"), "way", "mean")
+    assert list(ways.paper_ways()["right"]) == [0.588, 0.5782, 0.6221]
+
+
+def test_a_cell_leads_to_its_runs_and_only_to_those(table: pd.DataFrame) -> None:
+    fields = {"level": "4", "size": 1920, "strategy": "relative-top", "percent": 20.0, "domain": "in"}
+    behind = runs.behind(table, fields)
+    assert list(behind["value"]) == [0.48, 0.50]
+    assert runs.cell_words(fields) == "level 4, 1,920 samples, 20% restored by largest relative change first, in-domain"
+    assert runs.run_words(behind.iloc[0].to_dict()) == "seed 0 · 48.0% [–] · n = 100"
+    assert list(runs.behind(table, fields | {"percent": 0.0})["value"]) == [0.40, 0.44]  # 0% is the tuned model
+    assert list(runs.behind(table, {"level": "4", "size": 1920, "domain": "train"})["value"]) == [0.97, 0.99]
+
+
+def test_the_runs_table_has_a_row_a_state_and_filters(table: pd.DataFrame) -> None:
+    every = runs.run_table(table)
+    assert len(every) == len(every.drop_duplicates(["cell", "strategy", "percent"])) == 16
+    assert "level 4 · 1,920 · seed 1 · random 20%" in set(every["run"]) and "base" in set(every["run"])
+    assert set(runs.filtered(every, levels=["0"], strategies=[""])["run"]) == {
+        "level 0 · 1,920 · seed 0",
+        "level 0 · 1,920 · seed 1",
+    }
+    assert len(runs.filtered(every)) == 16
+
+
+def test_two_runs_are_told_apart_no_further_than_the_test_carries() -> None:
+    change = Change(0.02, (-0.01, 0.05))
+    words = runs.compared_words(
+        100, change, None, Flips(fixed=5, broken=3, still_right=40, still_wrong=52, mcnemar_p=0.73)
+    )
+    assert words == (
+        "n = 100, the same questions. Share right: +2.0 points [-1.0 to +5.0]. "
+        "McNemar p = 0.73: no difference that so few changes can show."
+    )
+
+
+def test_small_changes_are_seen_and_text_reads_on_the_strongest_fill() -> None:
+    assert look.strength(0.0, 0.5) == 0.05 and look.strength(0.5, 0.5) == 0.5
+    assert look.strength(0.01, 0.5) > 0.1
+    assert look.change_mark(0.0004) == "= 0" and look.change_colour(float("nan")) == style.RANDOM
