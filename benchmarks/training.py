@@ -46,9 +46,7 @@ def main() -> None:
     with cpu_threads(asked.threads):
         samples = demo_samples(asked.facts)
         steps = math.ceil(len(samples) / Settings().batch_size)
-        print(
-            f"{len(samples)} facts, {steps} steps of 8, demo base, {asked.threads} thread(s); ms a step, CPU in brackets"
-        )
+        print(f"{len(samples)} facts, {steps} steps, demo base, {asked.threads} thread(s); ms a step (CPU in brackets)")
         print("\n| way | ours | bare loop | ratio, wall | ratio, CPU | wanted |\n|---|---|---|---|---|---|")
         for name in VARIANT_NAMES:
             rounds = asked.rounds if name == "sft" else max(1, asked.rounds // 2)

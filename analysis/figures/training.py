@@ -49,11 +49,12 @@ def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = Non
     last = steps or (int(frame["step"].max()) if len(frame) else 1)
     legend = alt.Legend(orient="top", columns=2, labelLimit=320) if len(curves) > 1 else None
     scale = alt.Scale(domain=list(curves), range=list(CURVE_COLOURS[: len(curves)]))
+    steps_axis = alt.Axis(tickMinStep=1, tickCount=10)
     chart = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=26, filled=True), strokeWidth=2)
         .encode(
-            x=alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, last]), axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, last]), axis=steps_axis),
             y=alt.Y("loss:Q", title=None, scale=alt.Scale(domainMin=0)),
             color=alt.Color("model:N", scale=scale, title=None, legend=legend),
             tooltip=[

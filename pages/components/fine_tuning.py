@@ -13,7 +13,7 @@ from analysis.training.settings import PAPER_LEARNING_RATE
 from analysis.training.variants import EVERY_STEPS, VARIANT_NAMES, VARIANTS, Variant
 from cache.memo import workspace
 from cache.training import FineTuned, Training
-from pages.components import address, charts, notices, progress, questions, selection
+from pages.components import charts, notices, progress, questions, selection
 from pages.components.words import MASTERY, plain
 
 JOB, ASKED = "fine_tuning_job", "fine_tuning_asked"
@@ -21,7 +21,6 @@ START = "fine_tuning_start"  # what another page sends here: base, questions, ma
 POLL_SECONDS = 1.0
 PAPER_SIZE = 240
 SHOWN = 6
-DOING = {"plans": "Plans: many models", "one": "Fine-tune one model"}
 FROM = {"level": "one level", "mix": "a mix of levels", "any": "any level"}
 LEARNING_RATE = (
     "At the peak of the cosine schedule. The paper's is 1e-5, for models like LLaMA-3-8B; the demo's base is a "
@@ -48,21 +47,6 @@ def send(base: str, source: str, mastery: str, level: int) -> None:
     st.session_state["doing"] = "one"
     for name in ("base", "questions", "mastery", "from", "level"):
         st.session_state.pop(f"ft_{name}", None)
-
-
-def asked_for() -> bool:
-    """Whether the page shows this in place of plans: two ways to make models, one at a time, in the address too."""
-    address.hold(address.one_of("doing", DOING, "plans"))
-    chosen = st.segmented_control(
-        "What to do",
-        list(DOING),
-        required=True,
-        format_func=DOING.get,
-        key="doing",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return chosen == "one"
 
 
 def section() -> None:
@@ -239,7 +223,7 @@ def _learning_rate(base: str) -> float:
         "Learning rate", 1e-8, 0.9, usual, format="%.1e", key=f"ft_rate_{usual:g}", help=LEARNING_RATE, width=220
     )
     if usual != PAPER_LEARNING_RATE:
-        st.caption(f"{usual:g} suits the demo's small base; the paper's {PAPER_LEARNING_RATE:g} does not move it.")
+        st.caption("3e-4 suits the demo's small base; the paper's 1e-5 hardly moves it.")
     return float(rate)
 
 
