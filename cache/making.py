@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import metadata
@@ -13,12 +13,13 @@ from typing import Any
 
 from analysis.errors import PalimpsestError
 from analysis.records import Progress, RestoreSpec
-from analysis.report.records import Asked, Finding, Making, Placed, Restoration, Side
+from analysis.report.records import Asked, Making, Placed, Restoration, Side
 from cache.asked import Asking, Comparison
 from cache.commands import command as command_for
 from cache.findings import Findings
 from cache.keys import VERSIONS, digest
 from cache.knowledge import KnowledgeWork
+from cache.store import Entry
 
 PACKAGES = ("palimpsest", "torch", "transformers", "safetensors", "numpy", "scipy", "pandas", "altair")
 ALGORITHMS: dict[str, tuple[str, ...]] = {  # what stands behind a page's figures
@@ -114,23 +115,27 @@ class FindingWork(KnowledgeWork):
     def report_findings(self) -> tuple[Placed, ...]:
         """The report's findings in order, each with what has changed since it was pinned; without their data."""
         placed = self.findings.all()
-        newest = {each.finding.making.identity: each.finding.making.created for each in placed}
-        for each in placed:
-            made = each.finding.making
-            newest[made.identity] = max(newest[made.identity], made.created)
-        return tuple(replace(each, news=self._news(each.finding, newest)) for each in placed)
+        seen = _Seen(placed)
+        return tuple(replace(each, news=self._news(each.finding.making, seen)) for each in placed)
 
-    def _news(self, finding: Finding, newest: Mapping[str, float]) -> tuple[str, ...]:
-        made = finding.making
-        found = [*self._changed_sides(made), *_revised(made), *self._changed_questions(made), *self._more_stops(made)]
-        if newest[made.identity] > made.created:
+    def _news(self, made: Making, seen: _Seen) -> tuple[str, ...]:
+        found = [
+            *self._changed_sides(made, seen),
+            *_revised(made),
+            *self._changed_questions(made),
+            *self._more_stops(made, seen),
+        ]
+        if seen.newest[made.identity] > made.created:
             found.append("a newer pin of the same figure is in this report")
         return tuple(found)
 
-    def _changed_sides(self, made: Making) -> list[str]:
+    def _changed_sides(self, made: Making, seen: _Seen) -> list[str]:
         if made.base is None or made.tuned is None or not (made.base.content and made.tuned.content):
             return []
-        ids = self._ids(Comparison(made.base.source, made.tuned.source))
+        pair = Comparison(made.base.source, made.tuned.source)
+        if pair not in seen.ids:
+            seen.ids[pair] = self._ids(pair)
+        ids = seen.ids[pair]
         if ids is None:
             return []
         sides = (("base", made.base.content, ids[0]), ("tuned", made.tuned.content, ids[1]))
@@ -145,18 +150,32 @@ class FindingWork(KnowledgeWork):
             return []
         return [] if now == made.asked.id else ["the questions have changed"]
 
-    def _more_stops(self, made: Making) -> list[str]:
+    def _more_stops(self, made: Making, seen: _Seen) -> list[str]:
         """Stops of the same pair and questions evaluated after a curve was pinned."""
         if made.page not in CURVE_PAGES or made.asked is None or made.base is None or made.tuned is None:
             return []
-        pair, since = (made.base.content, made.tuned.content), made.created
-        newer = [entry for entry in self.store.entries("evaluation") if entry.created > since]
-        count = sum(
-            (entry.parts["weights"].get("base"), entry.parts["weights"].get("tuned")) == pair
-            and entry.parts.get("questions") == made.asked.id
-            for entry in newer
-        )
+        if seen.evaluated is None:
+            seen.evaluated = self.store.entries("evaluation")
+        pair, count = (made.base.content, made.tuned.content), 0
+        for entry in reversed(seen.evaluated):  # oldest first in the store
+            if entry.created <= made.created:
+                break
+            weights = entry.parts["weights"]
+            same = (weights.get("base"), weights.get("tuned")) == pair
+            count += same and entry.parts.get("questions") == made.asked.id
         return [f"{count} more {'stop was' if count == 1 else 'stops were'} evaluated"] if count else []
+
+
+class _Seen:
+    """What the findings of one report are held against, looked up once for all of them."""
+
+    def __init__(self, placed: Sequence[Placed]) -> None:
+        self.newest: dict[str, float] = {}
+        for each in placed:
+            made = each.finding.making
+            self.newest[made.identity] = max(made.created, self.newest.get(made.identity, 0.0))
+        self.ids: dict[Comparison, tuple[str, str] | None] = {}
+        self.evaluated: list[Entry] | None = None
 
 
 def _side(source: str, content: str) -> Side:
