@@ -15,6 +15,7 @@ from analysis.records import Change, Flips
 
 PLAIN = "sft"
 SIGNIFICANT = 0.05
+MISSING_SHOWN = 8
 STATE = ("strategy", "percent", "stop_seed")
 RUN = ("cell", "level", "size", "seed", "variant")
 HEADLINES = {"in": "in_domain", "out": "out_of_domain"}
@@ -87,6 +88,21 @@ def state_words(row: Row) -> str:
     return " · ".join(made)
 
 
+def missing_words(cells: pd.DataFrame) -> str:
+    """Which training sets of a plan are still to be measured: 'level 4 · 60 (1 of 3 seeds)'; empty where none is.
+
+    `cells`: one row a cell, with level, size, variant and state.
+    """
+    tuned = cells[cells["variant"] != "base"]
+    told = []
+    for _, group in tuned.groupby(["size", "level", "variant"]):
+        size, level, variant = (group[column].iloc[0] for column in ("size", "level", "variant"))
+        missing = int((group["state"] != "done").sum())
+        name = f"{level_name(level)} · {size_name(size)}" + (f" · {variant}" if variant != PLAIN else "")
+        told += [f"{name} ({missing} of {len(group)} seeds)"] if missing else []
+    return "; ".join(told[:MISSING_SHOWN]) + (f"; and {len(told) - MISSING_SHOWN} more" * (len(told) > MISSING_SHOWN))
+
+
 def filtered(
     runs: pd.DataFrame,
     *,
@@ -102,15 +118,18 @@ def filtered(
     return found
 
 
+def is_told(flips: Flips) -> bool:
+    """Whether the flips are unlikely to be chance."""
+    return flips.mcnemar_p < SIGNIFICANT
+
+
 def compared_words(n: int, change: Change, macro: Change | None, flips: Flips) -> str:
     """What two runs of the same questions differ in, in a sentence that says no more than the interval and the test."""
     parts = [f"n = {numbers.count(n)}, the same questions. Share right: {_change_words(change)}."]
     if macro is not None:
         parts.append(f"Mean over mastery levels: {_change_words(macro)}.")
     p = numbers.probability(flips.mcnemar_p)
-    unlikely = (
-        "unlikely to be chance" if flips.mcnemar_p < SIGNIFICANT else "no difference that so few changes can show"
-    )
+    unlikely = "unlikely to be chance" if is_told(flips) else "no difference that so few changes can show"
     return " ".join([*parts, f"McNemar {p}: {unlikely}."])
 
 

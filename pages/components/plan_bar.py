@@ -4,7 +4,7 @@ import streamlit as st
 
 from analysis.experiments.plan import Plan
 from analysis.experiments.state import PlanState
-from analysis.figures import numbers
+from analysis.figures import experiments_runs, numbers
 from cache.memo import workspace
 from pages.components import address, progress, selection
 from pages.components.words import plain
@@ -48,6 +48,9 @@ def _state(name: str, drawn: int) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.done / now.cells if now.cells else 0.0, text=plain(state_words(now)))
             _buttons(name, now)
+        if not now.complete:
+            missing = experiments_runs.missing_words(workspace().plan_cells(name))
+            st.caption(f"Every figure below shows what is measured. Missing: {plain(missing or 'the base')}.")
         for cell, reason in now.failures[:FAILURES_SHOWN]:
             st.markdown(f":material/error: **{plain(cell)}** failed: {plain(reason)}")
 

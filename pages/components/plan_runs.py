@@ -66,6 +66,20 @@ def runs(table: pd.DataFrame, plan: str) -> None:
         two(chosen[0], chosen[1], plan)
     elif chosen:
         st.info("Choose one run to open it, or two to compare them.", icon=":material/info:")
+    cells(plan)
+
+
+def cells(plan: str) -> None:
+    """Every cell of the plan: whether it is measured, how long it took, why it failed."""
+    found = workspace().plan_cells(plan)
+    done = int((found["state"] == "done").sum())
+    with st.expander(f"All {len(found)} cells of the plan, {done} measured"):
+        shown = found[["level", "size", "seed", "variant", "state", "seconds", "reason", "command"]]
+        columns = {
+            "size": st.column_config.NumberColumn("samples", help="0: all facts of the level"),
+            "seconds": st.column_config.NumberColumn("seconds", format="%.1f", help="of one worker process"),
+        }
+        charts.table(shown, key="cells-table", columns=columns, made={"plan": plan})
 
 
 def filters(every: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +140,9 @@ def two(first: pd.Series, second: pd.Series, plan: str) -> None:
 def comparison(found: Compared, *, key: str) -> None:
     """A comparison in numbers and a sentence."""
     with st.container(horizontal=True, key=f"compared-{key}"):
-        st.metric("Share right", numbers.share(found.second), numbers.points(found.change.estimate))
+        told = shown_runs.is_told(found.flips)
+        change = numbers.points(found.change.estimate)
+        st.metric("Share right", numbers.share(found.second), change, delta_color="normal" if told else "off")
         st.metric("Fixed", numbers.count(found.flips.fixed))
         st.metric("Broken", numbers.count(found.flips.broken))
     st.markdown(shown_runs.compared_words(found.n, found.change, found.macro_change, found.flips))
