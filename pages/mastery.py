@@ -14,7 +14,7 @@ from analysis.records import MASTERY_LEVELS
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import address, charts, measuring, notices, questions, selection
+from pages.components import address, charts, fine_tuning, measuring, notices, questions, selection
 from pages.components.paging import paged
 from pages.components.words import MASTERY, PAPER_LINK, plain
 
@@ -174,6 +174,13 @@ def send(pair: Comparison, asking: Asking | None, path: Path) -> None:
         level = st.segmented_control("Level", MASTERY_LEVELS, required=True, key="mastery_training_level", help=MASTERY)
         source = asking.questions if asking is not None else "QUESTIONS"
         st.code(tables.training_command(pair.base, source, path, level or 0), language=None, wrap_lines=True)
+        if asking is not None and st.button(
+            f"Fine-tune on level {level or 0}",
+            icon=":material/model_training:",
+            on_click=fine_tuning.send,
+            args=(pair.base, asking.questions, str(path), level or 0),
+        ):
+            st.switch_page("experiments.py")
         if asking is not None and st.button(f"Samples at level {level or 0}", icon=":material/fact_check:"):
             st.session_state["samples_levels"] = [level or 0]
             use(asking, path)

@@ -26,6 +26,10 @@ LEARNING_RATE = (
     "At the peak of the cosine schedule. The paper's is 1e-5, for models like LLaMA-3-8B; the demo's base is a "
     "thousandth of that size and does not move at it, so 3e-4 is used there."
 )
+NO_LEVELS = (
+    " None has a level: to train on one, give a mastery table of the train split's facts (Mastery page, questions with "
+    "split: train)."
+)
 EDIT = ":material/edit:"
 KINDS = "q,k,v,o,gate,up,down"
 RELATIONS = "Relation ids, as P17, P19. Without any: those about places, as in the paper; all of them where none is."
@@ -184,7 +188,7 @@ def _facts(held: Mapping[int | None, int], level: int) -> dict[str, object]:
     elif chosen == "mix":
         found["mix"] = _mix(held)
     else:
-        st.caption(f"{numbers.count(sum(held.values()))} facts." + ("" if levels else " None has a level."))
+        st.caption(f"{numbers.count(sum(held.values()))} facts." + ("" if levels else NO_LEVELS))
     words = st.text_input("Only these relations (optional)", key="ft_relations", help=RELATIONS)
     names = tuple(word.strip() for word in words.split(",") if word.strip())
     return found | ({"relations": names} if names else {})

@@ -1,0 +1,61 @@
+"""Fine-tuning from the page: told what it takes and what keeps it, run in the background, compared with its base."""
+
+from streamlit.testing.v1 import AppTest
+
+from cache.asked import Asking, Comparison
+from cache.work import Workspace
+from pages.components import fine_tuning
+from tests.pages.conftest import Open, settle, words_of
+
+
+def at_the_form(open_page: Open, pair: Comparison | None = None, asking: Asking | None = None) -> AppTest:
+    app = open_page("experiments", pair, asking)
+    app.session_state["doing"] = "one"
+    return app.run()
+
+
+def type_number(app: AppTest, label: str, value: float) -> AppTest:
+    return next(field for field in app.number_input if field.label == label).set_value(value).run()
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_without_a_base_the_page_says_what_to_name(open_page: Open) -> None:
+    app = at_the_form(open_page)
+    assert not app.exception
+    assert "Name a base and questions" in words_of(app)
+
+
+def test_from_the_form_to_a_tuned_model_beside_its_base(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = at_the_form(open_page, pair, asking)
+    assert not app.exception
+    assert "level 0 holds 8 facts" in words_of(app).replace("\\", "")
+    assert "Fine-tune" not in [button.label for button in app.button]
+    app = type_number(app, "Facts (0: all)", 8)
+    assert "8 facts (level 0: 8)" in words_of(app).replace("\\", "")
+    assert "no training of this base was timed here yet" in words_of(app).replace("\\", "")
+    press(app, "Fine-tune")
+    assert [job.lane for job in shared.jobs.all()] == ["long"]
+    settle(shared)
+    app.run()
+    assert not app.exception
+    (tuned,) = shared.fine_tuned()
+    assert f"{tuned.folder.name}** is ready" in words_of(app).replace("\\", "")
+    assert "Made here" in words_of(app)
+    press(app, "Compare with its base")
+    assert not app.exception
+    assert app.session_state["comparison"] == tuned.pair == Comparison(pair.base, str(tuned.folder))
+
+
+def test_a_level_sent_from_elsewhere_is_what_the_form_opens_on(
+    open_page: Open, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("experiments", pair, asking)
+    app.session_state["doing"] = "one"
+    app.session_state[fine_tuning.START] = fine_tuning.Start(pair.base, asking.questions, "", level=3)
+    app.run()
+    assert "level 3 holds 8 facts" in words_of(app).replace("\\", "")
