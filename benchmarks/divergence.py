@@ -29,7 +29,7 @@ from analysis.language.divergence import CHUNK_LOGITS, LEAST_POSITIONS, diverge
 from analysis.language.load import LanguageModel, let_waiting_threads_sleep
 from analysis.language.measures import compare_logits
 from analysis.language.projection import Projection, hidden_states
-from analysis.language.token_records import Asked, make_prompt, make_report
+from analysis.language.token_records import Asked, make_prompt, make_report, uncollected
 from analysis.language.tokens import TokenTexts, encode_texts
 from analysis.language.visits import BATCH_TOKENS
 from analysis.language.vocabulary import Vocabulary
@@ -153,7 +153,7 @@ def where_it_goes(case: Case, rounds: int) -> list[str]:
         "the two KLs' arithmetic": (lambda: measure("kl"), share),
         "every measure's arithmetic": (lambda: measure("all"), share),
         "entering base and tuned": (states, 1),
-        "texts to ids, for both": (lambda: encode_texts(lm.tokenizer, case.texts, LENGTH), 2),
+        "texts to ids": (lambda: encode_texts(lm.tokenizer, case.texts, LENGTH), 1),
         "records of every measure": (lambda: _records(case), 1),
     }
     passes = _median_cpu(lambda: bare(case), rounds)
@@ -172,8 +172,9 @@ def _records(case: Case) -> None:
     logits = torch.randn(LENGTH - 1, 64)
     found = compare_logits(logits, logits, torch.zeros(LENGTH - 1, dtype=torch.long), top=10, direction="tuned-base")
     namer = TokenTexts(case.lm.tokenizer)
-    prompts = tuple(make_prompt(one, found, namer) for one in encoded)
-    make_report(prompts, Asked(10, "tuned-base", "all"), ("tuned", "base"), Vocabulary(64), 0.0)
+    with uncollected():
+        prompts = tuple(make_prompt(one, found, namer) for one in encoded)
+        make_report(prompts, Asked(10, "tuned-base", "all"), ("tuned", "base"), Vocabulary(64), 0.0)
 
 
 def _median_cpu(work: Callable[[], Any], rounds: int) -> float:

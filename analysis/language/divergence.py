@@ -11,15 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
 from analysis.errors import LanguageError, SpecError
 from analysis.language.measures import Disagreement, Measures, compare_logits
 from analysis.language.projection import Projection
-from analysis.language.token_records import Asked, Direction, make_prompt, make_report, state_name
+from analysis.language.token_records import (
+    Asked,
+    Direction,
+    make_prompt,
+    make_report,
+    state_name,
+    uncollected,
+)
 from analysis.language.tokens import EncodedText, TokenTexts, check_shared
-from analysis.language.visits import ModelState, Part, State, read_all, read_batches, read_texts
+from analysis.language.visits import ModelState, Part, Reading, State, read_all, read_batches
 from analysis.language.vocabulary import Vocabulary
 from analysis.records import DivergenceReport, Progress, Silent, Text, ThreeStates
 
@@ -113,10 +119,11 @@ def diverge_pairs(
     found = run.measured(pairs, asked)
     namer = TokenTexts(pairmodel.lm.tokenizer)
     reports = []
-    for (state, against), rows in zip(pairs, found, strict=True):
-        prompts = tuple(make_prompt(one, rows.get(n), namer) for n, one in enumerate(run.encoded))
-        names = state_name(states[state]), state_name(states[against])
-        reports.append(make_report(prompts, asked, names, run.vocabulary, time.perf_counter() - started))
+    with uncollected():
+        for (state, against), rows in zip(pairs, found, strict=True):
+            prompts = tuple(make_prompt(one, rows.get(n), namer) for n, one in enumerate(run.reading.encoded))
+            names = state_name(states[state]), state_name(states[against])
+            reports.append(make_report(prompts, asked, names, run.vocabulary, time.perf_counter() - started))
     return tuple(reports)
 
 
@@ -137,10 +144,8 @@ class _Run:
     """One comparison of states on texts: the earlier states are read whole, the last one batch by batch."""
 
     pairmodel: ModelState
-    texts: Sequence[Text]
     states: Sequence[State]
-    encoded: tuple[EncodedText, ...]
-    batches: tuple[tuple[int, ...], ...]
+    reading: Reading
     vocabulary: Vocabulary
     progress: Progress
 
@@ -157,29 +162,28 @@ class _Run:
         progress.report(0, 1, "Reading the first model")
         pairmodel.enter(states[0])
         vocabulary = shared or Vocabulary(Projection.of(pairmodel.lm).vocabulary)
-        encoded, batches = read_texts(pairmodel.lm, texts)
-        check_shared(encoded, vocabulary.compared)
-        return cls(pairmodel, texts, states, encoded, batches, vocabulary, progress)
+        reading = Reading.of(pairmodel.lm, texts)
+        check_shared(reading.encoded, vocabulary.compared)
+        return cls(pairmodel, states, reading, vocabulary, progress)
 
     def measured(self, pairs: Sequence[Pair], asked: Asked) -> list[dict[int, Disagreement]]:
         """For each pair: Disagreement by text, positions 1 and up; texts of one token are missing."""
         visits = [
-            read_all(self.pairmodel, state, self.texts, self.encoded, self.batches, self._part(n))
-            for n, state in enumerate(self.states[:-1])
+            read_all(self.pairmodel, state, self.reading, self._part(n)) for n, state in enumerate(self.states[:-1])
         ]
         self.pairmodel.enter(self.states[-1])
         own = Projection.of(self.pairmodel.lm)
         heads = [own if own.equal(visit.head) else visit.head for visit in visits] + [own]
         heads = [head.first_rows(self.vocabulary.compared) for head in heads]
-        measure = partial(_compare, heads, pairs=pairs, asked=asked)
         rows: list[dict[int, Disagreement]] = [{} for _ in pairs]
-        last = read_batches(self.pairmodel.lm, self.texts, self.encoded, self.batches, self._part(len(visits)))
+        last = read_batches(self.pairmodel.lm, self.reading, self._part(len(visits)))
         for done, (batch, hidden) in enumerate(last):
             earlier = [visit.hidden[done].to(hidden.device) for visit in visits]
-            found = measure([*earlier, hidden], [self.encoded[n] for n in batch])
+            members = [self.reading.encoded[n] for n in batch]
+            found = _compare(heads, [*earlier, hidden], members, pairs=pairs, asked=asked)
             for kept, parts in zip(rows, found, strict=True):
                 kept.update(zip(batch, parts, strict=True))
-        _check_numbers(self.encoded, rows)
+        _check_numbers(self.reading.encoded, rows)
         return rows
 
     def _part(self, number: int) -> Part:
@@ -208,6 +212,7 @@ def _compare(
             logits = [head(side[here]) for head, side in zip(heads, flat, strict=True)]
             for found, (state, against) in zip(parts, pairs, strict=True):
                 found.append(compare_logits(logits[against], logits[state], actual[here], **asked._asdict()))
+        del logits  # before the next chunk's are made
     whole = [Disagreement.joined(found) for found in parts]
     return [[one.rows(slice(n * length, (n + 1) * length)) for n in range(len(members))] for one in whole]
 

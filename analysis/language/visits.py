@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from analysis.language.projection import Projection, check_projection, hidden_states
 from analysis.language.tokens import EncodedText, check_same_tokens, encode_texts
@@ -59,44 +59,42 @@ class Visit:
     head: Projection
 
 
-def read_texts(lm: LanguageModel, texts: Sequence[Text]) -> tuple[tuple[EncodedText, ...], tuple[tuple[int, ...], ...]]:
-    """The texts as ids, and batches of their places, equal length within a batch; LanguageError for unusable texts."""
-    encoded = encode_texts(lm.tokenizer, texts, context_of(lm))
-    check_projection(lm, encoded[0].ids)
-    return encoded, tuple(_batches([len(one) for one in encoded], least=2))
+@dataclass(frozen=True)
+class Reading:
+    """Texts as one tokenizer cuts them, and batches of their places, equal length within a batch."""
+
+    texts: Sequence[Text]
+    encoded: tuple[EncodedText, ...]
+    batches: tuple[tuple[int, ...], ...]
+    tokenizer: Any
+
+    @classmethod
+    def of(cls, lm: LanguageModel, texts: Sequence[Text]) -> Reading:
+        """The texts looked over before anything is computed; LanguageError for unusable ones."""
+        encoded = encode_texts(lm.tokenizer, texts, context_of(lm))
+        check_projection(lm, encoded[0].ids)
+        return cls(texts, encoded, tuple(_batches([len(one) for one in encoded], least=2)), lm.tokenizer)
+
+    def check(self, lm: LanguageModel) -> None:
+        """Raise LanguageError where this model's tokenizer cuts the texts into other ids."""
+        if lm.tokenizer is not self.tokenizer:
+            check_same_tokens(self.encoded, encode_texts(lm.tokenizer, self.texts, context_of(lm)))
 
 
-def read_all(
-    pairmodel: ModelState,
-    state: State,
-    texts: Sequence[Text],
-    encoded: Sequence[EncodedText],
-    batches: Sequence[tuple[int, ...]],
-    progress: Progress,
-) -> Visit:
+def read_all(pairmodel: ModelState, state: State, reading: Reading, progress: Progress) -> Visit:
     """Every batch read by this state, kept apart from the weights of the next one."""
     pairmodel.enter(state)
-    lm = pairmodel.lm
-    hidden = tuple(states.cpu() for _, states in read_batches(lm, texts, encoded, batches, progress))
-    return Visit(hidden, Projection.of(lm).copy())
+    hidden = tuple(states.cpu() for _, states in read_batches(pairmodel.lm, reading, progress))
+    return Visit(hidden, Projection.of(pairmodel.lm).copy())
 
 
-def read_batches(
-    lm: LanguageModel,
-    texts: Sequence[Text],
-    encoded: Sequence[EncodedText],
-    batches: Sequence[tuple[int, ...]],
-    progress: Progress,
-) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    """Each batch with its hidden states (rows, length - 1, hidden); what would follow the last token is not asked.
-
-    Raises LanguageError where this model's tokenizer cuts the texts into other ids than `encoded`.
-    """
-    check_same_tokens(encoded, encode_texts(lm.tokenizer, texts, context_of(lm)))
-    for done, batch in enumerate(batches):
+def read_batches(lm: LanguageModel, reading: Reading, progress: Progress) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    """Each batch with its hidden states (rows, length - 1, hidden); what would follow the last token is not asked."""
+    reading.check(lm)
+    for done, batch in enumerate(reading.batches):
         check_cancelled(progress)
-        progress.report(done, len(batches))
-        yield batch, hidden_states(lm, [encoded[n].ids for n in batch])[:, :-1]
+        progress.report(done, len(reading.batches))
+        yield batch, hidden_states(lm, [reading.encoded[n].ids for n in batch])[:, :-1]
 
 
 def hidden_rows(
