@@ -21,16 +21,21 @@ from analysis.report.records import Finding, Placed
 if TYPE_CHECKING:
     from analysis.figures.style import Paper
 
-INDEX = "index.html"
+INDEX, MARK = "index.html", "palimpsest-report.json"  # the mark tells a folder of ours from any other
 
 
 def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
     """Write `out`/index.html and a folder of files a finding, whole or not at all; returns how many files.
 
-    An existing folder that is not empty is refused (StoreError).
+    An earlier report in `out` is replaced; any other folder that is not empty is refused (StoreError).
     """
-    with whole_folder(out) as folder:
-        return _fill(folder, placed, title, progress or Silent())
+    fresh = out.with_name(f"{out.name}.new") if (out / MARK).is_file() else out
+    with whole_folder(fresh) as folder:
+        count = _fill(folder, placed, title, progress or Silent())
+    if fresh != out:
+        shutil.rmtree(out)
+        fresh.rename(out)
+    return count
 
 
 def write_page(out: Path, placed: Sequence[Placed], title: str, paper: Paper | None = None) -> int:
@@ -65,9 +70,10 @@ def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress
         name = f"{number:02d}-{_name(each.finding)}"
         written = finding_files(folder / name, each)
         files[each.finding.id] = [f"{name}/{file}" for file in written]
+    (folder / MARK).write_bytes(msgspec.json.encode({"findings": [each.finding.id for each in placed], "title": title}))
     (folder / INDEX).write_text(report_html(placed, title=title, files=files), "utf-8")
     progress.report(len(placed) + 1, len(placed) + 1, "done")
-    return 1 + sum(map(len, files.values()))
+    return 2 + sum(map(len, files.values()))
 
 
 def finding_files(folder: Path, placed: Placed) -> list[str]:
