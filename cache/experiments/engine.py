@@ -6,7 +6,7 @@ costs its cell a retry; an error of the cell's own is told and ends that cell on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -38,6 +38,8 @@ class Engine(Protocol):
         """What keeps cells from running here, each with its way out; quick, and before anything is begun."""
         ...
 
-    def run(self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(
+        self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, None]:
         """Run the cells, telling what happens at least every second; stop what runs once `cancelled`."""
         ...

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,9 @@ class LocalEngine:
             return max(1, self.workers)
         return 1 if running.gpus else max(1, (os.cpu_count() or 1) // running.threads)
 
-    def run(self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(
+        self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, None]:
         """See Engine."""
         waiting, lost = deque(cells), Counter[str]()
         workers: list[_Worker] = []
@@ -108,7 +110,7 @@ class LocalEngine:
         elif cell is not None:
             worker.cell = None
             yield Event(told["event"], cell.digest, 1.0, told.get("note", ""))
-            if worker.served >= self.cells_a_worker:
+            if worker.served >= self.cells_a_worker or told["event"] == "failed":  # a failure may have left traces
                 workers.remove(worker)
                 _dismiss([worker])
 

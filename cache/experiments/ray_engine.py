@@ -11,7 +11,7 @@ import os
 import socket
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +48,9 @@ class RayEngine:
             return problems
         return [*self._too_small(running), *self._blind_nodes(running)]
 
-    def run(self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(
+        self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, None]:
         """See Engine."""
         import ray
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from analysis.errors import Cancelled
@@ -95,8 +96,10 @@ def run_missing(
     run = _Run(kept, cost, len(kept.cells) - len(missing), folder, progress)
     run.note(ended=not missing)
     try:
-        for event in engine.run(missing, kept.plan.run, progress.cancelled) if missing else ():
-            run.hear(event)
+        if missing:
+            with closing(engine.run(missing, kept.plan.run, progress.cancelled)) as events:
+                for event in events:
+                    run.hear(event)
         if progress.cancelled():
             raise Cancelled("Cancelled; every finished cell is kept.")
     finally:

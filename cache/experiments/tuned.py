@@ -20,6 +20,7 @@ from analysis.experiments.plan import Keep
 from analysis.records import Progress, Question, ResultKey
 from cache.asked import Comparison
 from cache.experiments.folder import KeyedCell
+from cache.identity import IdentityMemory
 
 if TYPE_CHECKING:
     from cache.work import Workspace
@@ -46,7 +47,7 @@ def tuned_model(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> I
     """The cell's tuned model, held against other processes as long as the block runs."""
     with workspace.store.lock(ResultKey("tuned", 1, {"folder": keyed.tuned}), progress):
         folder = workspace.home / "tuned" / keyed.tuned
-        seconds = _make(keyed.cell, folder, progress) if not folder.is_dir() else 0.0
+        seconds = _make(workspace, keyed.cell, folder, progress) if not folder.is_dir() else 0.0
         card = msgspec.json.decode((folder / CARD).read_bytes())
         loss = card["loss"][-1][1] if card.get("loss") else None
         yield Tuned(folder, tuple(card["facts"]), loss, seconds)
@@ -84,18 +85,18 @@ def trained_facts(cell: Cell, ids: Sequence[str]) -> tuple[Question, ...]:
     return tuple(question for question in _pool(cell) if question.id in wanted_ids)
 
 
-def _make(cell: Cell, folder: Path, progress: Progress) -> float:
+def _make(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) -> float:
     if _packed(folder).is_dir():
         from analysis.weights.difference import unpack
 
         unpack(cell.base, _packed(folder), folder, progress)
         return 0.0
     began = time.perf_counter()
-    _train(cell, folder, progress)
+    _train(workspace, cell, folder, progress)
     return time.perf_counter() - began
 
 
-def _train(cell: Cell, folder: Path, progress: Progress) -> None:
+def _train(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) -> None:
     from analysis.training.sft import fine_tune
 
     asked = wanted(cell.level, cell.size)
@@ -114,6 +115,7 @@ def _train(cell: Cell, folder: Path, progress: Progress) -> None:
         variant=cell.variant,
         prompt=cell.prompt,
         threads=cell.threads,
+        memory=IdentityMemory(workspace.home),
         progress=progress,
     )
 

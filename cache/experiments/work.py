@@ -104,7 +104,7 @@ class ExperimentWork(PairWork):
 
         found = survey(plan, self.home, self._identity, progress)
         kept = keyed_plan(plan, found)
-        missing = [keyed for keyed in kept.cells if not self._is_done(keyed)]
+        missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
         rates = self._known_rates(found, plan) or (probe(plan, progress or Silent()) if missing else GUESSED)
         at_once = LocalEngine(self.home, workers).places(plan.run)
         seconds = wall_seconds([rates.of(work_of(keyed.cell, found)) for keyed in missing], at_once)
@@ -137,7 +137,7 @@ class ExperimentWork(PairWork):
         found = survey(plan, self.home, self._identity, progress)
         kept = keyed_plan(plan, found)
         self._plans.keep(kept)
-        missing = [keyed for keyed in kept.cells if not self._is_done(keyed)]
+        missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
         rates = self._known_rates(found, plan) or GUESSED
         cost = {keyed.digest: rates.of(work_of(keyed.cell, found)) for keyed in missing}
         return run_missing(kept, missing, cost, where, self._plans, progress)
