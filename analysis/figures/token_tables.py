@@ -188,5 +188,6 @@ def _shared_rows(left_out: Mapping[str, int], vocabulary: int | None) -> str:
 
 def amount(value: float | None, measure: Measure) -> str:
     """A value of the measure for people, with its unit."""
-    unit = WORDS[measure].unit
-    return numbers.share(value) if unit == "share" else f"{numbers.significant(value)} {unit}"
+    words = WORDS[measure]
+    sign = "+" if words.signed and value is not None and value > 0 else ""
+    return numbers.share(value) if words.unit == "share" else f"{sign}{numbers.significant(value)} {words.unit}"

@@ -62,6 +62,10 @@ class Grid {
     };
     say();
     if (clipped) keys.append(element("span", "key", `${clipped.toLocaleString("en")} beyond the scale, in its last colour`));
+    const flip = element("span", "key"), sample = element("span", "sample", "abc");
+    sample.style.boxShadow = "inset 0 -2px 0 var(--flip)";
+    flip.append(sample, "first choice differs");
+    keys.append(flip, element("span", "key", "line above: answer"));
     keys.append(element("span", "key", "hatched: not counted (special, template, first token)"), button);
     this.legend.replaceChildren(drawScale(this.data), keys);
   }
@@ -84,6 +88,7 @@ class Grid {
     const cell = this.width();
     this.root.style.setProperty("--title", `${this.left - MEAN}px`);
     this.sheet.style.height = `${data.texts.length * ROW}px`;
+    frame.style.height = `min(31rem, 70vh, ${data.texts.length * ROW + 44}px)`;
     this.sheet.style.width = this.head.style.width = `${this.left + this.wide * cell}px`;
     const rows = [Math.floor(frame.scrollTop / ROW) - SPARE, Math.ceil((frame.scrollTop + frame.clientHeight) / ROW) + SPARE];
     const cols = [Math.floor(frame.scrollLeft / cell) - SPARE, Math.ceil((frame.scrollLeft + frame.clientWidth - this.left) / cell) + SPARE];

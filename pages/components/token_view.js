@@ -81,6 +81,7 @@ class View {
       this.place();
     };
     say();
+    this.sayToggle = say;
     return button;
   }
 
@@ -320,6 +321,8 @@ class View {
     this.pinned = place;
     const token = this.pinnedToken();
     if (!token) return this.pinCard.hide();
+    if (token.matches(".chip")) this.root.classList.add("show-hidden"); // opened from elsewhere: it has to be seen
+    this.sayToggle?.();
     token.classList.add("pinned");
     token.setAttribute("aria-pressed", "true");
     this.pinCard.show(token, this, ...this.where(token));
