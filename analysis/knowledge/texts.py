@@ -15,6 +15,9 @@ from analysis.records import Question, Text
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+UTF8_MARK = b"\xef\xbb\xbf"  # what some editors put in front
+MOST_TOLD = 20
+
 
 def read_texts(path: Path) -> tuple[Text, ...]:
     """Every line of the file as a Text; all unusable lines are named at once.
@@ -29,23 +32,35 @@ def read_texts(path: Path) -> tuple[Text, ...]:
 
 
 def parse_texts(content: bytes, name: str) -> tuple[Text, ...]:
-    """The same from bytes already read; `name` is what messages call them."""
-    texts: list[Text] = []
+    """The same from bytes already read; `name` is what messages call them.
+
+    A line's `id` names its text, else its line number does; ids are told apart, so none may come twice.
+    """
+    texts: dict[str, Text] = {}
     problems = []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.removeprefix(UTF8_MARK).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            texts.append(_text(msgspec.json.decode(line), number))
+            text = _text(msgspec.json.decode(line), number)
+            if text.id in texts:
+                raise LanguageError(f"the id {text.id!r} stands on a line before")
+            texts[text.id] = text
         except (msgspec.MsgspecError, UnicodeDecodeError, LanguageError) as error:
             problems.append(f"line {number}: {error}")
     if problems or not texts:
         raise LanguageError(
             f'{name} is not usable: write an object a line, {{"text": "..."}} or {{"prompt": "...", "answer": "..."}}.',
             code="prompts",
-            items=problems or ["the file holds no line"],
+            items=_first(problems) or ["the file holds no line"],
         )
-    return tuple(texts)
+    return tuple(texts.values())
+
+
+def _first(problems: list[str]) -> list[str]:
+    """So many that a person reads them, and how many more there are."""
+    more = len(problems) - MOST_TOLD
+    return problems if more <= 0 else [*problems[:MOST_TOLD], f"and {more:,} more lines"]
 
 
 def question_texts(
@@ -70,6 +85,11 @@ def _text(fields: Any, number: int) -> Text:
     wrong = [name for name, value in values.items() if value is not None and not isinstance(value, str)]
     if wrong:
         raise LanguageError(f"{', '.join(wrong)} is not a text")
+    if values["text"] and (values["prompt"] or values["answer"]):
+        raise LanguageError("text beside prompt or answer: give one or the other")
     if not (values["text"] or values["prompt"]):
         raise LanguageError("neither text nor prompt, or empty")
-    return Text(id=str(fields.get("id", number)), **values)
+    told = fields.get("id", number)
+    if isinstance(told, bool) or not isinstance(told, str | int):
+        raise LanguageError("id is neither a text nor a whole number")
+    return Text(id=str(told), **values)
