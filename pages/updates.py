@@ -47,9 +47,12 @@ def follow_cell() -> None:
     st.session_state[CELL] = "/".join(str(picked[0][part]) for part in ("layer", "module")) if picked[0] else ""
 
 
-def every_cell() -> None:
-    """Look at no cell in particular; a callback."""
-    st.session_state[CELL] = ""
+def cell_words(cell: str) -> str:
+    """A cell in the menu: 'layer 3, q'."""
+    layer, _, module = cell.partition("/")
+    if not cell:
+        return "all cells of the region"
+    return f"{module} outside the layers" if layer == updates.NO_LAYER else f"layer {layer}, {module}"
 
 
 def listed(chosen: frozenset[str], layer: str | None, module: str | None) -> str:
@@ -138,9 +141,9 @@ with notices.shown_errors():
     chosen = tensors.picked(event["selection"]["points"])
     layer, module = clicked_cell()
     with st.container(horizontal=True, vertical_alignment="center"):
+        menu = ["", *sorted(cells_here)]
+        st.selectbox("Cell", menu, format_func=cell_words, key=CELL, width=260, label_visibility="collapsed")
         st.text(listed(chosen, layer, module), width="content")
-        if layer is not None:
-            st.button("All tensors", key="every-cell", on_click=every_cell, type="tertiary")
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
     charts.table(listing, key="tensors", columns=TENSOR_COLUMNS | {"arithmetic": None}, width="stretch")

@@ -41,5 +41,6 @@ def ask_both(pair: Comparison, asking: Asking) -> None:
     """Queue base and tuned; a callback."""
     states: tuple[State, ...] = ("tuned", "base")
     st.session_state[JOBS] = {
-        str(state): selection.start_evaluation(pair, state, asking, page="samples") for state in states
+        str(state): selection.announced(selection.start_evaluation(pair, state, asking, page="samples"))
+        for state in states
     }

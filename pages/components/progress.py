@@ -85,7 +85,8 @@ def _indicator(drawn: frozenset[str]) -> None:
         _toast_endings(drawn - {job.id for job in active})
         st.rerun()
     for job in active[:2]:
-        st.progress(job.fraction, text=f"{plain(job.title)}")
+        left = f" · {numbers.duration(job.eta_seconds)} left" if job.eta_seconds else ""
+        st.progress(job.fraction, text=f"{plain(job.title)}{left}")
     if len(active) > 2:
         st.caption(f"and {len(active) - 2} more")
 
@@ -95,4 +96,5 @@ def _toast_endings(ended: frozenset[str]) -> None:
     for job_id in ended & st.session_state.get(selection.ANNOUNCED, set()):  # not what other sessions asked for
         job = workspace().jobs.view(job_id)
         if job is not None:
-            st.toast(f"{plain(job.title)}: {job.state}", icon=icons[job.state])
+            where = f" See {job.page.capitalize()}." if job.state == "done" and job.page != "jobs" else ""
+            st.toast(f"{plain(job.title)}: {job.state}.{where}", icon=icons[job.state], duration="long")

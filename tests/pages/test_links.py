@@ -106,3 +106,16 @@ def test_an_address_of_another_schema_version_is_followed_and_told(
     assert told in words_of(app).replace("\\", "")
     assert app.session_state["comparison"] == pair
     assert app.query_params["v"] == [address.SCHEMA] or app.query_params["v"] == address.SCHEMA
+
+
+def test_a_cell_of_the_grid_is_chosen_by_keyboard_too_and_is_part_of_the_link(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    shared.profile(pair)
+    app = open_page("updates", pair)
+    menu = app.selectbox(key="updates_cell")
+    assert "layer 0, q" in menu.options
+    menu.set_value("0/q").run()
+    assert not app.exception
+    assert "q, layer" in words_of(app)
+    assert "0/q" in "".join(app.query_params["updates_cell"])
