@@ -149,3 +149,70 @@ def test_many_texts_come_in_steps_with_the_true_total_beside(
     (more,) = (button for button in app.button if button.label.startswith("Show more"))
     assert f"{shown} of 130 texts" in more.label
     assert len(view_of(more.click().run())["texts"]) == 130
+
+
+def test_every_view_draws_and_only_the_one_looked_at(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = finish(open_page("tokens", pair, asking), loaded)
+    jobs = len(loaded.jobs.all())
+    app.session_state["token_tab"] = "grid"
+    given = [json.loads(part.proto.json or "{}") for part in app.run().get("bidi_component")]
+    assert [len(data["texts"]) for data in given if "anchor" in data] == [8]
+    assert not any("pieces" in data for data in given)  # the reading view is not computed
+    app.session_state["token_tab"] = "ranked"
+    words = words_of(app.run())
+    assert "Largest disagreements" in words and "Does probability move from facts to format?" in words
+    app.session_state["token_tab"] = "spread"
+    assert len(app.run().get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) >= 3
+    assert not app.exception and len(loaded.jobs.all()) == jobs  # all of them from one comparison
+
+
+def test_a_chosen_cell_opens_its_token_in_the_text(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = finish(open_page("tokens", pair, asking), loaded)
+    place = [view_of(app)["texts"][2]["id"], 4]
+    app.session_state["token_tab"] = "reading"
+    app.session_state["token_view-pinned"] = place
+    app.session_state["token_shown"] = 1  # too few for the third text: the pinned one is sent all the same
+    data = view_of(app.run())
+    assert data["pinned"] == place
+    assert len(data["texts"]) == 3
+
+
+def test_both_models_continue_the_prompts_and_the_place_they_part_is_said(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("tokens", pair, asking)
+    app.session_state["token_tab"] = "told"
+    app.session_state["token_new"] = 4
+    app = finish(app.run(), loaded)
+    words = words_of(app)
+    assert "of 8 prompts are continued differently by base and tuned" in words or "all 8 prompts alike" in words
+    told = [part.proto.body for part in app.get("html") if 'class="told"' in part.proto.body]
+    assert len(told) == 8
+
+
+def test_many_prompts_can_be_pasted_one_a_line_and_a_bad_line_is_named(
+    open_page: Open, loaded: Workspace, pair: Comparison
+) -> None:
+    app = open_page("tokens", pair)
+    app.session_state["token_source"] = "paste"
+    app.run()
+    app.text_area(key="token_pasted").set_value("Ann was born in\n\nBob lives in")
+    app.button(key="FormSubmitter:pasted_texts-Compare").click().run()
+    data = view_of(finish(app, loaded))
+    assert [text["id"] for text in data["texts"]] == ["line 1", "line 3"]
+    app.text_area(key="token_pasted").set_value('{"text": "Ann"}\n{"text": 7}')
+    app.button(key="FormSubmitter:pasted_texts-Compare").click().run()
+    assert "line 2" in words_of(app)
+
+
+def test_the_papers_measure_without_a_mastery_table_says_where_to_get_one(
+    open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("tokens", pair, asking)
+    app.session_state["token_tab"] = "paper"
+    words = words_of(app.run())
+    assert "No mastery table is chosen" in words and not app.exception
