@@ -5,7 +5,9 @@ Knows neither cache nor pages: cli.py hands the workspace in.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,9 +47,10 @@ def add_command(app: typer.Typer, workspace: Callable[[], Any]) -> None:
             told = workspace().estimate_plan(asked, workers=workers, progress=terminal.progress())
             terminal.answer({"name": asked.name, **msgspec.to_builtins(told)}, as_json)
             return
-        found = workspace().run_plan(
-            asked, engine=engine, address=address, workers=workers, progress=terminal.progress()
-        )
+        with redirect_stdout(sys.stderr):  # Ray tells of dead nodes on standard output
+            found = workspace().run_plan(
+                asked, engine=engine, address=address, workers=workers, progress=terminal.progress()
+            )
         if table is not None:
             _write_table(workspace().plan_results(asked.name), table)
         fields = msgspec.to_builtins(found) | {"table": str(table) if table else None}
