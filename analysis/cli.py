@@ -6,6 +6,7 @@ standard output; progress and warnings go to standard error. Exit 0 done, 2 refu
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -376,7 +377,8 @@ def sft(
     )
     seconds = CHECKPOINT_SECONDS if checkpoints else None
     tuned = _workspace().fine_tune(training, out, terminal.progress(), resume=resume, checkpoint_seconds=seconds)
-    terminal.answer({"out": str(out), **msgspec.to_builtins(tuned.card)}, as_json)
+    if int(os.environ.get("RANK") or 0) == 0:  # of several processes (torchrun, accelerate) one answers
+        terminal.answer({"out": str(out), **msgspec.to_builtins(tuned.card)}, as_json)
 
 
 @app.command()
