@@ -1,0 +1,126 @@
+"""Find the best stop, pin three findings, put them in order, present them, export them, and open the file offline."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from cache.findings import Findings
+from tests.browser.driver import settle
+from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=alert(1)> & a note"
+
+
+def pin(page: Page, key: str, note: str = "", section: str = "") -> None:
+    """Pin a figure, with a note and a section where they are given."""
+    page.locator(f".st-key-pin-{key} button").first.click(timeout=PATIENCE)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible(timeout=PATIENCE)
+    if note:
+        dialog.get_by_label("Note").fill(note)
+        dialog.get_by_label("Note").press("Tab")
+    if section:
+        dialog.get_by_label("Section").fill(section)
+        dialog.get_by_label("Section").press("Enter")
+    settle(page)
+    dialog.locator(".st-key-pin_now button").first.click()
+    expect(page.get_by_text("Pinned. It is on the Report page.").first).to_be_visible(timeout=PATIENCE)
+    settle(page)
+
+
+def test_three_findings_are_pinned_ordered_presented_and_read_without_a_network(
+    page: Page, server: str, browser: Browser, home: Path, tmp_path: Path
+) -> None:
+    for placed in Findings(home).all():  # of other walks on the same server
+        Findings(home).delete(placed.finding.id)
+    page.goto(f"{server}/report")
+    expect(page.get_by_text("Nothing is pinned yet")).to_be_visible(timeout=PATIENCE)
+    load_demo(page, server, "level-4-240")
+    open_page(page, "Restore")
+    for stop in ("20", "60"):  # two are enough for a best one
+        press_stop(page, stop)
+        accuracy(page)
+    expect(page.get_by_text(re.compile("It is the best of [2-9]")).first).to_be_visible(timeout=PATIENCE)
+    pin(page, "curve-in", note=HOSTILE, section="What comes back")
+    open_page(page, "Updates")
+    pin(page, "concentration", section="Where it wrote")
+    pin(page, "glance")
+    open_page(page, "Report")
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(3, timeout=PATIENCE)
+    _put_in_order(page)
+    _present(page)
+    file = _export(page, tmp_path)
+    _read_offline(browser, file)
+
+
+def _put_in_order(page: Page) -> None:
+    first = page.locator("[class*='st-key-finding-']").first
+    before = first.get_by_role("heading").first.inner_text()
+    first.get_by_role("button", name="Delete").click()
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(2, timeout=PATIENCE)
+    page.locator(".st-key-undo button").first.click()
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("[class*='st-key-finding-']").first.get_by_role("heading").first).to_have_text(before)
+    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def _present(page: Page) -> None:
+    page.locator(".st-key-present button").first.click()
+    frame: FrameLocator = page.frame_locator("iframe[title=Presentation]")
+    place = frame.locator(".place")
+    expect(place).to_have_text("1 of 3", timeout=PATIENCE)
+    expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
+    slider = frame.locator(".finding.shown input[type=range]")
+    slider.focus()
+    told = frame.locator(".finding.shown output").inner_text()
+    slider.press("ArrowLeft")
+    expect(frame.locator(".finding.shown output")).not_to_have_text(told)
+    slider.blur()
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text("2 of 3")
+    expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
+    page.keyboard.press("End")
+    expect(place).to_have_text("3 of 3")
+    page.keyboard.press("Escape")
+    expect(page.locator("iframe[title=Presentation]")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Report")
+    settle(page)
+
+
+def _export(page: Page, folder: Path) -> Path:
+    page.locator(".st-key-export button").first.click()
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.locator(".st-key-export-html button").first.click()
+    download.value.save_as(folder / "report.html")
+    return folder / "report.html"
+
+
+def _read_offline(browser: Browser, file: Path) -> None:
+    for width, paper in ((1280, "light"), (400, "dark")):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=paper)  # type: ignore[arg-type]
+        context.set_offline(True)
+        page = context.new_page()
+        problems = _problems(page)
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-drawn=all]", timeout=PATIENCE)
+        expect(page.locator(".chart svg.marks")).to_have_count(2)
+        expect(page.locator(".chart .main-svg").first).to_be_visible()
+        assert page.locator(".chart svg.marks path").count() > 10, "the figures are drawn"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs over the edge"
+        expect(page.get_by_text(HOSTILE)).to_be_visible()
+        assert problems == []
+        context.close()
+
+
+def _problems(page: Page) -> list[str]:
+    """Errors of the page's scripts, refusals of its policy, and anything it asks a network for, as they come."""
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("console", lambda said: found.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda asked: found.append(asked.url) if asked.url.startswith("http") else None)
+    return found
