@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from analysis.records import SCORES, Answered, DivergenceReport, Evaluation, Stored
+from analysis.records import SCORES, Answered, Evaluation, Stored
 
 
 def evaluation_to_stored(evaluation: Evaluation) -> Stored:
@@ -64,16 +64,6 @@ def answers_from_table(table: pd.DataFrame) -> tuple[Answered, ...]:
 def _number(value: Any) -> float | None:
     """None for a number that was not kept: older results have no such column."""
     return None if value is None or math.isnan(value) else float(value)
-
-
-def divergence_to_stored(report: DivergenceReport) -> Stored:
-    """A divergence report, whole, as one document."""
-    return Stored(document=msgspec.to_builtins(report))
-
-
-def divergence_from_stored(stored: Stored) -> DivergenceReport:
-    """The report again."""
-    return msgspec.convert(stored.document, DivergenceReport, strict=False)
 
 
 def _without_rows(evaluation: Evaluation) -> Evaluation:

@@ -14,7 +14,7 @@ from analysis.records import ResultKey
 VERSIONS = {
     "profile": 2,
     "evaluation": 2,
-    "divergence": 3,
+    "divergence": 4,
     "paper_divergence": 1,
     "generation": 1,
     "mastery": 1,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from analysis.records import DivergenceReport, Progress, Question, RestoreSpec, ResultKey, Silent, Text, ThreeStates
 from cache.answer_tokens import AnswerTokenWork
 from cache.asked import Comparison
-from cache.codecs import divergence_from_stored, divergence_to_stored
 from cache.keys import digest, make_key
 from cache.models import State
 from cache.pairs import model_folder
+from cache.token_codecs import divergence_from_stored, divergence_to_stored
 from cache.visiting import asks_base_apart, visiting
 
 if TYPE_CHECKING:
