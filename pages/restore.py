@@ -129,6 +129,7 @@ def curves(
                 figure,
                 key=f"curve-{scope}",
                 alt=words,
+                finding=stops.curve_finding(known, scope, tuned),
                 stops=stop_slider.readings(known, scope) if axis == "percent" else (),
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,

@@ -190,22 +190,44 @@ def curve_words(stops: Sequence[Stop], scope: Scope, base: Evaluation | None, tu
     return " ".join(parts)
 
 
+def curve_finding(stops: Sequence[Stop], scope: Scope, tuned: Evaluation | None) -> str:
+    """What the curve shows in one or two sentences: its best stop against tuned and against as many at random."""
+    ranked = [stop for stop in stops if stop.spec.strategy == "relative-top" and stop.spec.percent > 0]
+    if not ranked:
+        return curve_words(stops, scope, None, tuned)
+    best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
+    same = [
+        stop
+        for stop in stops
+        if stop.spec.strategy == "random" and stop.spec.among == "all" and stop.spec.percent == best.spec.percent
+    ]
+    control = f" As many parameters at random give {_written(same[0].evaluation, scope)}, one draw." if same else ""
+    there = f" Tuned: {_written(tuned, scope)}." if tuned else ""
+    return f"{best_words(ranked, scope)}{there}{control} Right answers, {SCOPE_NAMES[scope]}."
+
+
+def _written(evaluation: Evaluation, scope: Scope) -> str:
+    number = headline(evaluation, scope)
+    return f"{numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
+
+
 def best_words(ranked: Sequence[Stop], scope: Scope) -> str:
     """The best stop with its interval and what its change carries; the best of several is flattered by being chosen."""
     best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
-    number, place = headline(best.evaluation, scope), numbers.percent(best.spec.percent)
     change = best.macro_change.get(scope) if scope != "all" else None
-    known = change is not None and not any(math.isnan(bound) for bound in change.interval95)
-    verdict = verdicts.of_change(change, number.n) if known and change else None
-    if verdict is None and scope == "all":
-        verdict = verdicts.of_flips(best.versus_tuned)
-    told = f", {verdicts.against(verdict, 'tuned')}" if verdict else ""
+    if change is not None and not any(math.isnan(bound) for bound in change.interval95):
+        told = f", {verdicts.against(verdicts.of_change(change, headline(best.evaluation, scope).n), 'tuned')}"
+    elif scope == "all":
+        told = f", {verdicts.against(verdicts.of_flips(best.versus_tuned), 'tuned')}"
+    else:
+        told = ""
     several = (
         f" It is the best of {len(ranked)} on the questions it was chosen on, and would look a little worse on others."
         if len(ranked) > 1
         else ""
     )
-    return f"At {place} restored: {numbers.share(number.value)} [{numbers.interval(number.interval95)}]{told}.{several}"
+    percent = numbers.percent(best.spec.percent)
+    return f"At {percent} restored: {_written(best.evaluation, scope)}{told}.{several}"
 
 
 def level_words(table: pd.DataFrame, scope: Scope) -> str:

@@ -51,7 +51,8 @@ def of_zoomable(figure: Any, twin: Figure, alt: str) -> Drawn:
     drawn = specification(twin)
     subtitle = spec["layout"].get("title", {}).get("subtitle")
     if subtitle:  # the page's tells what to do there
-        subtitle["text"] = drawn["title"]["subtitle"]
+        told = drawn["title"]["subtitle"]
+        subtitle["text"] = told if isinstance(told, str) else " ".join(told)
     return Drawn("zoomable", alt, spec=spec, drawn=drawn, tables=frames_of(drawn))
 
 

@@ -203,3 +203,13 @@ def test_the_curve_in_words_names_the_best_stop(make_stop, make_evaluation) -> N
     assert "Base in this prompt: 0.0%" in words
     assert "At 20% restored: 100.0% [90.0–110.0%]" in words
     assert "It is the best of 2 on the questions it was chosen on" in words
+
+
+def test_the_curves_finding_names_the_control_beside_the_best_stop(make_stop, make_evaluation) -> None:
+    known = (make_stop(5, NONE), make_stop(20, SOME), make_stop(20, NONE, strategy="random"))
+    words = stops.curve_finding(known, "in", make_evaluation(NONE))
+    assert words.startswith("At 20% restored: 100.0% [") and "It is the best of 2" in words
+    assert "Tuned: 0.0% [" in words and "As many parameters at random give 0.0% [" in words
+    assert stops.curve_finding((), "in", make_evaluation(NONE)) == stops.curve_words(
+        (), "in", None, make_evaluation(NONE)
+    )
