@@ -17,8 +17,7 @@ from analysis.figures import numbers, style
 PLACES, OTHERS = "places", "people, works and groups"
 TRAINED = {PLACES: f"trained on {PLACES}", OTHERS: f"trained on {OTHERS}"}
 ASKED = {PLACES: f"asked about {PLACES}", OTHERS: f"asked about {OTHERS}"}
-PANEL_HEIGHT, PANEL_WIDTH = 170, 290
-SIZE_COLOURS = ("#8C6D31", "#2F86B0", "#7B62C4", "#3B8E4E", "#C4553B")
+COLOURS = ("#2F86B0", "#A67C00")
 
 
 def domain_rows(places: pd.DataFrame, others: pd.DataFrame, variant: str = "sft") -> pd.DataFrame:
@@ -45,15 +44,39 @@ def _asked(table: pd.DataFrame, inside: str, outside: str, variant: str) -> Iter
         yield over_runs(rows, ("level", "size")).assign(trained_on=inside, asked_on=asked)
 
 
-def domain_panels(rows: pd.DataFrame) -> style.Figure:
-    """Share right (0-100%) by the level trained on: columns are what was trained on, rows what is asked."""
+def domain_points(rows: pd.DataFrame, asked: str) -> style.Figure:
+    """Share right (0-100%) on one domain by the level trained on: a colour a domain trained on, a shape a size."""
+    rows = rows[rows["asked_on"] == asked]
     sizes = [size_name(size) for size in sorted(set(rows["size"]))]
     levels = [level_name(level) for level in sorted(set(rows["level"]))]
+    names = [TRAINED[each] for each in (PLACES, OTHERS)]
     colour = alt.Color(
-        "samples:N", scale=alt.Scale(domain=sizes, range=list(SIZE_COLOURS[: len(sizes)])), title="Facts"
+        "trained:N", scale=alt.Scale(domain=names, range=list(COLOURS)), title=None, legend=alt.Legend(columns=1)
     )
+    shapes = alt.Scale(domain=sizes, range=["circle", "square", "triangle-up", "diamond", "cross"][: len(sizes)])
+    legend = alt.Legend(symbolFillColor=style.RANDOM)
+    slots = [f"{name} {size}" for name in names for size in sizes]
+    drawn = rows.assign(slot=[f"{row['trained']} {row['samples']}" for row in rows.to_dict("records")])
     x = alt.X("level_name:N", sort=levels, title=None, axis=alt.Axis(labelAngle=0, grid=False))
-    tooltip = [
+    chart = alt.Chart(drawn).encode(x=x, color=colour, xOffset=alt.XOffset("slot:N", sort=slots))
+    y = alt.Y(
+        "mean:Q",
+        title=None,
+        axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=5),
+        scale=style.accuracy_scale(drawn["high"].fillna(drawn["mean"])),
+    )
+    rules = chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    points = chart.mark_point(filled=True, size=85, opacity=1).encode(
+        y=y, shape=alt.Shape("samples:N", scale=shapes, title="facts", legend=legend), tooltip=_tooltip()
+    )
+    told = " and ".join(numbers.count(n) for n in sorted(set(rows["n"])))
+    notes = [f"mean over mastery levels · n = {told} questions a run · bars: {spread_kind(rows)}"]
+    title = f"Right answers about {asked}, by what was trained on (%)"
+    return style.finish(alt.layer(rules, points, height=style.FIGURE_HEIGHT + 40), title, notes)
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
         alt.Tooltip("trained:N", title=" "),
         alt.Tooltip("asked:N", title=" "),
         alt.Tooltip("level_name:N", title="facts of"),
@@ -64,17 +87,6 @@ def domain_panels(rows: pd.DataFrame) -> style.Figure:
         alt.Tooltip("runs:Q", title="runs"),
         alt.Tooltip("n:Q", title="questions a run"),
     ]
-    chart = alt.Chart(rows).encode(x=x, color=colour, xOffset=alt.XOffset("samples:N", sort=sizes))
-    y = alt.Y("mean:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=4))
-    rules = chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
-    points = chart.mark_point(filled=True, size=75, opacity=1).encode(y=y, tooltip=tooltip)
-    panels = alt.layer(rules, points, height=PANEL_HEIGHT, width=PANEL_WIDTH).facet(
-        column=alt.Column("trained:N", sort=list(TRAINED.values()), title=None),
-        row=alt.Row("asked:N", sort=list(ASKED.values()), title=None),
-    )
-    told = " and ".join(numbers.count(n) for n in sorted(set(rows["n"])))
-    notes = [f"mean over mastery levels · n = {told} questions a run · bars: {spread_kind(rows)}"]
-    return style.finish(panels, "Right answers by what was trained on and what is asked (%)", notes)
 
 
 def domain_table(rows: pd.DataFrame) -> pd.DataFrame:

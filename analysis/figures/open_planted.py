@@ -12,11 +12,10 @@ from analysis.experiments.planted import GROUPS, rank_correlations
 from analysis.figures import numbers, style
 
 GROUP_COLOURS = {GROUPS[0]: "#009E73", GROUPS[1]: "#C4553B", GROUPS[2]: "#2F86B0"}
-PANEL = 210
 
 
 def kl_scatter(states: pd.DataFrame) -> style.Figure:
-    """Share right (0-100%) against KL to the planted base (nats), a panel a group, a point a state of a model."""
+    """Share right (0-100%) against KL to the planted base (nats), a colour a group, a point a state of a model."""
     drawn = states.assign(
         trained=["half of it corrections" if correcting else "no corrections" for correcting in states["correcting"]],
         state=[
@@ -38,29 +37,32 @@ def kl_scatter(states: pd.DataFrame) -> style.Figure:
         alt.Tooltip("n:Q", title="facts asked"),
     ]
     x = alt.X("kl_nats:Q", title="KL to the base, nats", scale=alt.Scale(zero=True))
-    y = alt.Y("right:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT), scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y(
+        "right:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=5), scale=alt.Scale(domain=[0, 1])
+    )
     tones = alt.Scale(domain=list(GROUP_COLOURS), range=list(GROUP_COLOURS.values()))
     shapes = alt.Scale(domain=["half of it corrections", "no corrections"], range=["triangle-up", "circle"])
     chart = alt.Chart(drawn).encode(x=x, tooltip=tooltip)
-    bars = chart.mark_rule(opacity=0.35).encode(
-        y=alt.Y("right_low:Q", title=None), y2="right_high:Q", color=alt.Color("group:N", scale=tones, legend=None)
+    bars = chart.mark_rule(opacity=0.3).encode(
+        y=alt.Y("right_low:Q", title=None),
+        y2="right_high:Q",
+        color=alt.Color("group:N", scale=tones, title=None, legend=alt.Legend(columns=1)),
     )
-    points = chart.mark_point(filled=True, size=70, opacity=1, strokeWidth=1.75).encode(
+    legend = alt.Legend(columns=1, symbolFillColor=style.RANDOM, symbolStrokeColor=style.RANDOM)
+    points = chart.mark_point(filled=True, size=75, opacity=1, strokeWidth=1.75).encode(
         y=y,
-        shape=alt.Shape("trained:N", scale=shapes, title=None, legend=alt.Legend(symbolFillColor=style.RANDOM)),
+        shape=alt.Shape("trained:N", scale=shapes, title=None, legend=legend),
         fill=alt.Fill("group:N", scale=tones, legend=None),
         stroke=alt.Stroke("group:N", scale=tones, legend=None),
         fillOpacity=alt.condition("datum.strategy == 'tuned'", alt.value(0.95), alt.value(0.05)),
     )
-    panels = alt.layer(bars, points, height=PANEL, width=PANEL).facet(
-        column=alt.Column("group:N", sort=list(GROUPS), title=None)
-    )
+    layered = alt.layer(bars, points, height=style.FIGURE_HEIGHT + 90)
     told = ", ".join(numbers.count(n) for n in sorted(set(states["n"])))
     notes = [
         f"a point a state: filled tuned, hollow restored · facts a point: {told} · bars: 95% (Wilson)",
         "KL(state || base) at the first answer token, ten largest logits; the base reads a statement to complete",
     ]
-    return style.finish(panels, "KL to a base with planted wrong facts, and right answers (%)", notes)
+    return style.finish(layered, "KL to a base with planted wrong facts, and right answers (%)", notes)
 
 
 def planting_table(planting: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ SCORE_NAMES = {
     "shuffled relative gradient": "the same, g shuffled (control)",
     "small base": "smallest |p| alone (control)",
 }
-GRID_HEIGHT = 300
+GRID_HEIGHT = 380
 NO_SAMPLES = "no samples needed"
 
 
@@ -116,7 +116,7 @@ def norm_lines(found: Gathered, by: By) -> style.Figure:
     rules = chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
     words = f"n = {numbers.count(found.settings.n)} samples a level · bars: 95%, groups left out one at a time"
     return style.finish(
-        alt.layer(rules, points, height=style.FIGURE_HEIGHT - 60),
+        alt.layer(rules, points, height=style.FIGURE_HEIGHT),
         f"Norm of the mean gradient by {by} (nats per unit of weight)",
         words,
     )
@@ -158,7 +158,7 @@ def overlap_dots(overlaps: Sequence[Overlap], percent: float) -> style.Figure:
         "red: by chance · the two controls know nothing of what was trained on",
     ]
     return style.finish(
-        alt.layer(chance, points, height=60 * max(1, len(order))),
+        alt.layer(chance, points, height=style.HEAD_HEIGHT + 60 + 62 * max(1, len(order))),
         f"Are the top {numbers.percent(percent)} restored also those with the largest gradients?",
         notes,
     )

@@ -13,17 +13,40 @@ from analysis.figures import numbers, style
 MEASURES = {"skill": "the skill", "facts": "the facts"}
 TRAINED = {"facts": "trained on facts", "skill": "trained on the skill", "both": "trained on both"}
 ORDERS = {"relative-top": "largest relative change first", "random": "random control"}
-PANEL_HEIGHT = 150
-PANEL_WIDTH = 190
 
 
-def skill_curves(table: pd.DataFrame, chance: float) -> style.Figure:
-    """Share right (0-100%) of skill and facts against the restored percentage, a column a training; 95% intervals."""
+def skill_curves(table: pd.DataFrame, chance: float, training: str = "both") -> style.Figure:
+    """Share right (0-100%) of skill and facts against the restored percentage, after one training; 95% bands."""
     drawn = curve_table(table)
-    scale = alt.Scale(domain=list(ORDERS.values()), range=[style.RESTORED, style.RANDOM])
-    x = alt.X("percent:Q", title="restored, %", axis=alt.Axis(tickCount=4))
-    colour = alt.Color("order:N", scale=scale, title=None)
-    tooltip = [
+    drawn = drawn[drawn["training"] == training]
+    tones = alt.Scale(domain=list(ORDERS.values()), range=[style.RESTORED, style.RANDOM])
+    names = list(MEASURES.values())
+    x = alt.X("percent:Q", title="restored, %")
+    y = alt.Y("value:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT), scale=alt.Scale(domain=[0, 1]))
+    colour = alt.Color("order:N", scale=tones, title=None, legend=alt.Legend(columns=2))
+    legend = alt.Legend(columns=2, symbolFillColor=style.RANDOM)
+    shape = alt.Shape("asked:N", scale=alt.Scale(domain=names, range=["circle", "square"]), title=None, legend=legend)
+    dash = alt.StrokeDash("asked:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4]]), title=None, legend=legend)
+    chart = alt.Chart(drawn).encode(x=x, color=colour)
+    layers = [
+        chart.mark_area(opacity=0.14).encode(y=alt.Y("low:Q", title=None), y2="high:Q", detail="asked:N"),
+        chart.mark_line().encode(y=y, strokeDash=dash),
+        chart.mark_point(filled=True, size=75, opacity=1).encode(y=y, shape=shape, tooltip=_tooltip()),
+    ]
+    told = {row["measure"]: row["n"] for row in drawn.to_dict("records")}
+    draws = numbers.count(drawn["draws"].max())
+    notes = [
+        f"skill: n = {numbers.count(told.get('skill'))}, names in no example, exact answer; always the commonest: "
+        f"{numbers.share(chance)}",
+        f"facts: n = {numbers.count(told.get('facts'))}, mean over mastery levels · bands: 95%, the control's over "
+        f"{draws} draws",
+    ]
+    title = f"A new skill and the facts as parameters go back to the base, {TRAINED[training]} (% right)"
+    return style.finish(alt.layer(*layers, height=style.FIGURE_HEIGHT + 40), title, notes)
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
         alt.Tooltip("trained:N", title=" "),
         alt.Tooltip("asked:N", title="asked for"),
         alt.Tooltip("order:N", title="restored"),
@@ -35,26 +58,6 @@ def skill_curves(table: pd.DataFrame, chance: float) -> style.Figure:
         alt.Tooltip("n:Q", title="questions"),
         alt.Tooltip("draws:Q", title="draws"),
     ]
-    chart = alt.Chart(drawn).encode(x=x, color=colour)
-    y = alt.Y("value:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=4))
-    layers = [
-        chart.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=None), y2="high:Q"),
-        chart.mark_line().encode(y=y),
-        chart.mark_point(filled=True, size=45, opacity=1).encode(y=y, tooltip=tooltip),
-    ]
-    panels = alt.layer(*layers, height=PANEL_HEIGHT, width=PANEL_WIDTH).facet(
-        column=alt.Column("trained:N", sort=list(TRAINED.values()), title=None),
-        row=alt.Row("asked:N", sort=list(MEASURES.values()), title=None),
-    )
-    told = drawn.groupby("measure")["n"].max()
-    draws = numbers.count(drawn["draws"].max())
-    notes = [
-        f"skill: n = {numbers.count(told.get('skill'))} questions on names in no example, exact answer; always the "
-        f"commonest answer: {numbers.share(chance)}",
-        f"facts: n = {numbers.count(told.get('facts'))} test questions, mean over mastery levels · bands: 95%; the "
-        f"control's from lowest to highest limit of {draws} draws",
-    ]
-    return style.finish(panels, "A new skill and the facts, as parameters go back to the base (% right)", notes)
 
 
 def curve_table(table: pd.DataFrame) -> pd.DataFrame:

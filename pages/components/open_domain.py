@@ -33,7 +33,16 @@ def show() -> None:
     words = figures.domain_words(rows)
     st.info(plain(words), icon=":material/insights:")
     made = {"plans": f"{places} and {others}"}
-    charts.show(figures.domain_panels(rows), key="domain-panels", alt=words, made=made, command=_command())
+    asked = st.segmented_control(
+        "Asked about", [figures.PLACES, figures.OTHERS], default=figures.OTHERS, required=True, key="domain_asked"
+    )
+    charts.show(
+        figures.domain_points(rows, asked or figures.OTHERS),
+        key=f"domain-points-{asked}",
+        alt=words,
+        made=made,
+        command=_command(),
+    )
     charts.table(
         figures.domain_table(rows), key="domain_table", columns=dict.fromkeys(_shares(rows), PERCENT), width="stretch"
     )

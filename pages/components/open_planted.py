@@ -11,7 +11,17 @@ from pages.components import charts, open_asking
 
 SETTINGS = PlantedSettings(seeds=(0, 1))
 PERCENT = st.column_config.NumberColumn(format="percent")
-SHARES = dict.fromkeys(("right", "right_low", "right_high", "wrong", "wrong_low", "wrong_high"), PERCENT)
+SHARES = {
+    "right": PERCENT,
+    "right_low": st.column_config.NumberColumn("95% from", format="percent"),
+    "right_high": st.column_config.NumberColumn("95% to", format="percent"),
+    "wrong": st.column_config.NumberColumn("says the planted object", format="percent"),
+    "wrong_low": st.column_config.NumberColumn("from (95%)", format="percent"),
+    "wrong_high": st.column_config.NumberColumn("to (95%)", format="percent"),
+    "kl_nats": st.column_config.NumberColumn("KL, nats", format="%.3f"),
+    "kl_low": st.column_config.NumberColumn("KL, from", format="%.3f"),
+    "kl_high": st.column_config.NumberColumn("KL, to", format="%.3f"),
+}
 
 
 def show() -> None:

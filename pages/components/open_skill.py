@@ -71,8 +71,16 @@ def _answer(report: SkillReport, pair: Comparison, command: str) -> None:
     st.info(words, icon=":material/insights:")
     settings = report.settings
     made = {"skill": settings.skill, "examples": settings.examples, "facts": settings.facts, "seed": settings.seed}
+    address.hold(address.one_of("skill_training", figures.TRAINED, "both"))
+    training = st.segmented_control(
+        "The model", list(figures.TRAINED), required=True, format_func=figures.TRAINED.get, key="skill_training"
+    )
     charts.show(
-        figures.skill_curves(report.table, report.chance), key="skill-curves", alt=words, made=made, command=command
+        figures.skill_curves(report.table, report.chance, training or "both"),
+        key=f"skill-curves-{training}",
+        alt=words,
+        made=made,
+        command=command,
     )
     with st.expander("The same in numbers"):
         shares = dict.fromkeys(("value", "low", "high"), PERCENT)
