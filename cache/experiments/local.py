@@ -110,7 +110,7 @@ class LocalEngine:
         elif cell is not None:
             worker.cell = None
             yield Event(told["event"], cell.digest, 1.0, told.get("note", ""))
-            if worker.served >= self.cells_a_worker or told["event"] == "failed":  # a failure may have left traces
+            if worker.served >= self.cells_a_worker or told.get("defect"):  # a defect may have left traces
                 workers.remove(worker)
                 _dismiss([worker])
 

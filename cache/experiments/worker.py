@@ -85,7 +85,7 @@ def outcome(workspace: Any, task: dict[str, Any], progress: Progress) -> dict[st
     except PalimpsestError as error:
         return {"event": "failed", "note": str(error)}
     except Exception:  # noqa: BLE001 - the boundary of a process: a defect must reach the plan's state, not end the plan
-        return {"event": "failed", "note": DEFECT + traceback.format_exc()}
+        return {"event": "failed", "note": DEFECT + traceback.format_exc(), "defect": True}
     return {"event": "done"}
 
 

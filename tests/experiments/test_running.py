@@ -90,13 +90,17 @@ def test_the_table_holds_every_measure_of_every_cell(measured: Measured) -> None
     assert measured.workspace.plan_state("tiny").complete
 
 
-def test_nothing_is_measured_twice_and_an_extended_plan_measures_what_is_new(measured: Measured) -> None:
+def test_nothing_is_measured_twice_and_an_extended_plan_measures_what_is_new(
+    measured: Measured, tmp_path: Path
+) -> None:
     report = measured.workspace.run_plan(measured.plan)
     assert (report.known, report.measured) == (5, 0)
     larger = replace(measured.plan, name="larger", train=replace(measured.plan.train, seeds=(0, 1)))
     told = measured.workspace.estimate_plan(larger)
     assert (told.cells, told.missing, told.source) == (9, 4, "5 cells measured before")
     assert 0 < told.seconds < 60
+    told = Workspace(tmp_path).estimate_plan(measured.plan)
+    assert told.missing == 5 and told.source.startswith("one small cell measured just now")
 
 
 def test_killed_at_three_random_moments_and_resumed_the_tables_are_the_same_bits(

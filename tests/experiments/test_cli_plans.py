@@ -1,0 +1,106 @@
+"""`palimpsest experiments` refuses before anything runs, and says of a cell that fails what it failed of."""
+
+import json
+import sys
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.experiments.plan import Running
+from analysis.experiments.plan_file import read_plan
+from analysis.records import Silent
+from cache.experiments.engine import Event
+from cache.experiments.folder import KeyedCell
+from cache.experiments.worker import outcome
+from cache.work import Workspace
+from tests.experiments.world import make_world
+
+
+@pytest.fixture(scope="module")
+def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def palimpsest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command in this process on a store of its own; returns exit code and error object."""
+    from analysis import cli
+
+    def run(*words: object) -> tuple[int, dict[str, Any]]:
+        monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
+        monkeypatch.setattr(sys, "argv", ["palimpsest", "experiments", *map(str, words), "--json"])
+        cli._workspace.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not (tmp_path / "home/plans").exists()
+        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)["error"]
+
+    return run
+
+
+def test_a_bad_plan_is_refused_with_every_problem_before_anything_runs(
+    palimpsest: Any, plan_file: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(plan_file.read_text().replace("sizes = [8, 16]", "sizes = [8, 41]\nlerning_rate = 1"))
+    code, error = palimpsest(bad)
+    assert (code, error["code"]) == (2, "setting")
+    assert any("did you mean learning_rate?" in item for item in error["items"])
+    few = plan_file.with_name("few.toml")
+    few.write_text(plan_file.read_text().replace("sizes = [8, 16]", "sizes = [8, 41]"))
+    code, error = palimpsest(few)
+    assert code == 2 and len(error["items"]) == 2 and "level 0 holds 40 facts" in error["items"][0]
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_runs(palimpsest: Any, plan_file: Path) -> None:
+    code, error = palimpsest(plan_file, "--engine", "ray", "--address", "127.0.0.1:9")
+    assert code == 2
+    assert "nothing answers at 127.0.0.1:9" in error["items"][0] or "Ray is not installed" in error["items"][0]
+
+
+def test_a_table_of_an_unknown_kind_is_refused_before_anything_runs(palimpsest: Any, plan_file: Path) -> None:
+    code, error = palimpsest(plan_file, "--table", "results.xlsx")
+    assert (code, error["code"]) == (2, "output") and ".parquet" in error["message"]
+
+
+@dataclass
+class Here:
+    """An engine that runs cells in this process, one after the other."""
+
+    workspace: Workspace
+    name: str = "here"
+
+    def check(self, running: Running) -> list[str]:
+        return []
+
+    def run(
+        self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, None]:
+        import msgspec
+
+        for cell in cells:
+            yield Event("started", cell.digest)
+            told = outcome(self.workspace, {"cell": msgspec.to_builtins(cell), "keep": running.keep}, Silent())
+            yield Event(told["event"], cell.digest, note=told.get("note", ""))
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_ends_itself_only_and_says_why(
+    plan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, workspace = read_plan(plan_file), Workspace(tmp_path)
+    train = replace(plan.train, levels=("0",), sizes=(8,))
+    monkeypatch.setattr(workspace, "_engine", lambda *asked: Here(workspace))
+    failing = replace(plan, train=train, prompt="chat")  # this base's tokenizer has no template
+    report = workspace.run_plan(failing)
+    assert (report.cells, report.failed, report.measured) == (2, 2, 0)
+    assert {name for name, _ in report.failures} == {"base", "level-0-8-seed-0"}
+    assert all("template" in reason and "defect" not in reason for _, reason in report.failures)
+    state = workspace.plan_state("tiny")
+    assert (state.failed, state.done, state.failures) == (2, 0, report.failures)
+    assert set(workspace.plan_cells("tiny")["state"]) == {"failed"}
+    report = workspace.run_plan(replace(failing, prompt="paper"))
+    assert (report.measured, report.failed) == (2, 0) and workspace.plan_state("tiny").complete
