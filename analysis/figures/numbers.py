@@ -39,6 +39,17 @@ def short_count(value: float | None) -> str:
     return f"{number:.0f}"
 
 
+def storage(size: float | None) -> str:
+    """A size on disk in three digits and a decimal unit: 65_300_000_000 -> '65.3 GB', 512 -> '512 B'."""
+    if _absent(size):
+        return MISSING
+    number = float(size or 0)
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:.0f} B"
+
+
 def significant(value: float | None, digits: int = 3) -> str:
     """A number without a natural size, such as a threshold: 0.0012345 -> '0.00123', infinity -> '∞'."""
     if value is None or math.isnan(value):

@@ -27,7 +27,7 @@ COUNT_JOB, COUNTED = "plan_count_job", "plan_counted"
 def ways_to_begin() -> None:
     """What an empty page offers: three ways to begin, the first one right here."""
     if progress.watch(plan_bar.running_job(), key="first-plan"):
-        st.caption("The page fills as soon as the first cell is measured.")
+        st.fragment(_until_begun, run_every=plan_bar.POLL_SECONDS)()
         return
     plan_bar.watched()
     with st.container(border=True, key="no-plan"):
@@ -49,6 +49,13 @@ def ways_to_begin() -> None:
             st.markdown("The same plan as Ray tasks on many machines; results appear here cell by cell.")
             cluster = "palimpsest experiments my-plan.toml --engine ray --address HOST:6379"
             st.code(cluster, language="bash", wrap_lines=True)
+
+
+def _until_begun() -> None:
+    """Draws the plan as soon as it is laid out: everything it needs is looked at before."""
+    if workspace().plan_names():
+        st.rerun()
+    st.caption("Everything the plan needs is looked at first; then its cells appear here, one by one.")
 
 
 def begin() -> None:
@@ -86,8 +93,8 @@ def offer(plan: Plan) -> None:
     with st.container(horizontal=True, key="plan-counted"):
         st.metric("Cells to run", numbers.count(counted.missing), help=f"Of {counted.cells}; the others are known.")
         st.metric("Time", numbers.duration(counted.seconds), help=f"{counted.at_once} at once; from {counted.source}.")
-        st.metric("Disk", f"{numbers.short_count(counted.kept_bytes)}B", help="Kept at its end, estimated.")
-        st.metric("Free", f"{numbers.short_count(counted.free_bytes)}B")
+        st.metric("Disk", numbers.storage(counted.kept_bytes), help="Kept at its end, estimated.")
+        st.metric("Free", numbers.storage(counted.free_bytes))
     st.button(
         "Run it" if counted.missing else "Show its results",
         key="plan-run",

@@ -20,6 +20,8 @@ from analysis.figures import numbers
         (numbers.short_count(2_048_000), "2.05M"),
         (numbers.short_count(8_030_261_248), "8.03B"),
         (numbers.short_count(12), "12"),
+        (numbers.storage(65_300_000_000), "65.3 GB"),
+        (numbers.storage(512), "512 B"),
         (numbers.significant(0.0012345), "0.00123"),
         (numbers.significant(math.inf), "∞"),
         (numbers.points(0.012), "+1.2 points"),
