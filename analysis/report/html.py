@@ -169,8 +169,9 @@ def where(finding: Finding) -> str:
 
 def _drawing(finding: Finding, frames: Mapping[str, pd.DataFrame]) -> str:
     if finding.kind in ("figure", "zoomable"):
-        words = escape(finding.alt)
-        return f'<div class="chart" role="img" data-figure="{escape(finding.id)}" aria-label="{words}"></div>'
+        role = "group" if finding.kind == "zoomable" else "img"  # an image may hold no buttons, as plotly's toolbar has
+        words, name = escape(finding.alt), escape(finding.id)
+        return f'<div class="chart" role="{role}" data-figure="{name}" aria-label="{words}"></div>'
     frame = frames.get("data")
     if frame is None:
         return "<p>The data of this table is missing from the store.</p>"

@@ -16,8 +16,6 @@
     const figure = held[place.dataset.figure];
     if (figure.kind === "zoomable") drawZoomable(place, figure.spec);
     else views[place.dataset.figure] = (await vegaEmbed(place, narrowed(figure.spec, place.clientWidth), options)).view;
-    place.removeAttribute("role"); // vega's own svg has the role; the words stay on the place
-    place.setAttribute("role", "img");
     place.classList.add("drawn");
     const slider = place.closest(".finding").querySelector(".slider input");
     if (slider) moveTo(slider);

@@ -170,14 +170,28 @@ def _save_table(frame: pd.DataFrame, kind: tables.TableKind, shown: Sequence[Any
 
 
 def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
-    """Offer all rows of a table as a CSV file; a function is called for its table when the file is asked for."""
+    """Offer all rows of a table as files; a function is called for its table when a file is asked for."""
+
+    def text(kind: tables.TableKind) -> bytes:
+        return tables.text_table(frame() if callable(frame) else frame, kind).encode()
+
     st.download_button(
         label,
-        lambda: tables.csv_text(frame() if callable(frame) else frame).encode(),
+        lambda: text("csv"),
         file_name=f"palimpsest-{key}.csv",
-        mime="text/csv",
+        mime=tables.MIME["csv"],
         on_click="ignore",
         type="tertiary",
         icon=":material/download:",
         key=f"csv-{key}",
     )
+    with st.popover("Markdown, LaTeX", type="tertiary", key=f"more-{key}"):
+        for kind in tables.TABLES[1:]:
+            st.download_button(
+                TABLE_NAMES[kind],
+                lambda kind=kind: text(kind),
+                file_name=f"palimpsest-{key}.{kind}",
+                mime=tables.MIME[kind],
+                on_click="ignore",
+                key=f"{kind}-{key}",
+            )
