@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from analysis.knowledge.questions import QuestionSet
     from analysis.weights.profile import UpdateProfile
 
-EVALUATIONS_HELD = 16
+ANSWERS_HELD = 100_000  # of evaluations in memory: a page that compares a sweep's twenty reads each once
 DEFAULT_SWEEP = (0.0, *PAPER_PERCENTS, 100.0)
 
 
@@ -243,14 +243,25 @@ class KnowledgeWork(CountWork):
 
     def _read_evaluation(self, key: ResultKey) -> Evaluation | None:
         name = key_digest(key)
-        if name not in self._evaluations:
-            stored = self.store.get(key)
-            if stored is None:
-                return None
-            if len(self._evaluations) >= EVALUATIONS_HELD:
-                self._evaluations.pop(next(iter(self._evaluations)))
-            self._evaluations[name] = evaluation_from_stored(stored)
-        return self._evaluations[name]
+        held = self._evaluations.get(name)
+        if held is not None:
+            return held
+        stored = self.store.get(key)
+        if stored is None:
+            return None
+        found = self._evaluations[name] = evaluation_from_stored(stored)
+        self._let_go(keep=name)
+        return found
+
+    def _let_go(self, keep: str) -> None:
+        """Forget the evaluations read first, while too many answers are held; other threads may be at it too."""
+        held = list(self._evaluations.items())
+        answers = sum(evaluation.n for _, evaluation in held)
+        for name, evaluation in held:
+            if answers <= ANSWERS_HELD or name == keep:
+                return
+            self._evaluations.pop(name, None)
+            answers -= evaluation.n
 
     def _evaluated_specs(self, comparison: Comparison, asking: Asking) -> Iterator[RestoreSpec]:
         ids = self._ids(comparison)

@@ -68,5 +68,8 @@ STEPS = (
 
 def opens_by_itself(page: str) -> bool:
     """Whether the path may open without being asked for: on the demo's finding, where the browser has never seen it."""
-    pair, demo = selection.comparison(), workspace().demo()
-    return page == STEPS[0].page and pair is not None and demo is not None and Path(pair.base) == demo.base
+    pair = selection.comparison()
+    if page != STEPS[0].page or pair is None:
+        return False
+    demo = workspace().demo()
+    return demo is not None and Path(pair.base) == demo.base
