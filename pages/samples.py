@@ -188,7 +188,7 @@ with notices.shown_errors():
     if asked is None:
         st.stop()
     answered = answers.needs_answers(pair, asked)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         spec = restored_stop(pair, asked)
         if spec is not None:

@@ -69,8 +69,7 @@ with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
     address.hold(*FIELDS)
-    left, right, third = st.columns([5.4, 2.2, 1.5])
-    measure = left.segmented_control(
+    measure = st.segmented_control(
         "Measure",
         list(updates.MEASURES),
         required=True,
@@ -78,8 +77,9 @@ with notices.shown_errors():
         key="measure",
         persist_state="session",
     )
-    region = right.selectbox("Region", REGIONS, key="updates_region", persist_state="session")
-    arithmetic = third.segmented_control(
+    left, right = st.columns([2, 3])
+    region = left.selectbox("Region", REGIONS, key="updates_region", persist_state="session")
+    arithmetic = right.segmented_control(
         "Arithmetic",
         list(strategies.ARITHMETIC_WORDS),
         required=True,

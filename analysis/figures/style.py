@@ -8,6 +8,7 @@ reports clicks. Knows no record and no streamlit.
 
 import copy
 import json
+import math
 import textwrap
 from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
@@ -120,7 +121,9 @@ def _wrap_title(spec: dict[str, Any]) -> None:
     """Break a title that half a page, or a phone, would cut off."""
     title = spec.get("title")
     if isinstance(title, dict) and isinstance(title.get("text"), str) and len(title["text"]) > TITLE_LETTERS:
-        spec["title"] = {**title, "text": textwrap.wrap(title["text"], TITLE_LETTERS)}
+        lines = math.ceil(len(title["text"]) / TITLE_LETTERS)
+        width = min(TITLE_LETTERS, math.ceil(len(title["text"]) / lines) + 8)  # no last word all alone
+        spec["title"] = {**title, "text": textwrap.wrap(title["text"], width)}
 
 
 def _config() -> dict[str, Any]:
