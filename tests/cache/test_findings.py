@@ -6,13 +6,13 @@ import pytest
 
 from cache.findings import KEPT_SECONDS, Findings
 from cache.store import Store
-from tests.report.conftest import make_placed  # noqa: F401 - a fixture
+from tests.report.handmade import make_placed
 
 NAMES = ("f1", "f2", "f3", "f4")
 
 
 @pytest.fixture
-def findings(tmp_path: Path, make_placed) -> Findings:  # noqa: F811
+def findings(tmp_path: Path) -> Findings:
     """Two findings in section A, two in B."""
     made = Findings(tmp_path)
     for name, section in zip(NAMES, "AABB", strict=True):
@@ -25,7 +25,7 @@ def order(findings: Findings) -> list[tuple[str, str]]:
     return [(each.section, each.finding.id) for each in findings.all()]
 
 
-def test_a_pin_is_read_again_by_another_process_with_its_data(findings: Findings, tmp_path: Path, make_placed) -> None:  # noqa: F811
+def test_a_pin_is_read_again_by_another_process_with_its_data(findings: Findings, tmp_path: Path) -> None:
     again = Findings(tmp_path)
     (first, *_) = again.complete(again.all())
     wanted = make_placed("f1")
@@ -67,11 +67,8 @@ def test_a_finding_with_damaged_files_is_left_out_and_the_others_stay(findings: 
     assert len(Findings(tmp_path).all()) == len(NAMES) - 1
 
 
-def test_pinning_the_same_again_changes_its_note_and_what_was_deleted_long_ago_is_removed(
-    findings: Findings,
-    tmp_path: Path,
-    make_placed,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_same_pinned_again_gets_the_new_note_and_old_deletions_are_removed(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     placed = make_placed("f1")
     findings.delete("f1")

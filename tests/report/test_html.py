@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from analysis.figures.style import RESTORED
 from analysis.report.html import report_html
 from analysis.report.records import StopReading
-from tests.report.conftest import HOSTILE
+from tests.report.handmade import HOSTILE, make_placed
 
 MEGABYTE = 1_000_000
 ADDRESS = re.compile(r"""(?:src|href|action|data-src|poster|srcset)\s*=\s*["']?\s*(?!#)(?:[a-z]+:)?//""", re.IGNORECASE)
@@ -40,7 +40,7 @@ class Outline(HTMLParser):
         self.inside = ""
 
 
-def test_hostile_titles_notes_sections_labels_and_cells_stay_text(make_placed) -> None:
+def test_hostile_titles_notes_sections_labels_and_cells_stay_text() -> None:
     figure = make_placed("f1", title=HOSTILE, note=HOSTILE, section=HOSTILE, label=HOSTILE)
     table = make_placed("f2", title=HOSTILE, table=True, label=HOSTILE)
     page = Outline(report_html([figure, table], title=HOSTILE))
@@ -50,7 +50,7 @@ def test_hostile_titles_notes_sections_labels_and_cells_stay_text(make_placed) -
     assert HOSTILE in json.dumps(held, ensure_ascii=False).replace('\\"', '"'), "the data is there, whole"
 
 
-def test_the_page_loads_nothing_and_runs_only_the_scripts_it_carries(make_placed) -> None:
+def test_the_page_loads_nothing_and_runs_only_the_scripts_it_carries() -> None:
     page = report_html([make_placed()])
     outline = Outline(page)
     assert not any(tag in ("link", "iframe", "object", "embed", "img", "base") for tag, _ in outline.elements)
@@ -65,7 +65,7 @@ def test_the_page_loads_nothing_and_runs_only_the_scripts_it_carries(make_placed
     assert not ADDRESS.search(markup) and "@import" not in markup and "url(" not in markup
 
 
-def test_the_small_print_holds_everything_that_made_a_finding(make_placed) -> None:
+def test_the_small_print_holds_everything_that_made_a_finding() -> None:
     page = report_html([make_placed()])
     for told in (
         "b" * 32,
@@ -85,7 +85,7 @@ def test_the_small_print_holds_everything_that_made_a_finding(make_placed) -> No
         assert told in page, told
 
 
-def test_model_colours_follow_the_paper_and_data_stays_as_it_was(make_placed) -> None:
+def test_model_colours_follow_the_paper_and_data_stays_as_it_was() -> None:
     page = Outline(report_html([make_placed(label=RESTORED)]))
     held = json.loads(next(text for text in page.scripts if text.startswith("{")))
     spec = held["f1"]["spec"]
@@ -94,7 +94,7 @@ def test_model_colours_follow_the_paper_and_data_stays_as_it_was(make_placed) ->
     assert {row["name"] for rows in spec["datasets"].values() for row in rows} == {RESTORED}
 
 
-def test_sections_come_in_their_order_and_a_slider_only_where_stops_were_kept(make_placed) -> None:
+def test_sections_come_in_their_order_and_a_slider_only_where_stops_were_kept() -> None:
     stops = tuple(StopReading(percent, ("restored as", "right"), (("relative top", "40%"),)) for percent in (0.0, 25.0))
     page = report_html([make_placed("f1", section="First", stops=stops), make_placed("f2", section="Second")])
     assert (
@@ -108,7 +108,7 @@ def test_an_empty_report_says_so() -> None:
     assert "Nothing has been pinned yet" in report_html([])
 
 
-def test_twenty_figures_stay_under_eight_megabytes_and_the_scripts_are_carried_once(make_placed) -> None:
+def test_twenty_figures_stay_under_eight_megabytes_and_the_scripts_are_carried_once() -> None:
     placed = [make_placed(f"f{number}", points=1000) for number in range(20)]
     begun = time.process_time()
     page = report_html(placed)

@@ -9,9 +9,10 @@ import pytest
 
 from analysis.errors import StoreError
 from analysis.report import pack
+from tests.report.handmade import make_placed
 
 
-def test_a_folder_holds_the_page_every_format_and_the_data(make_placed, tmp_path: Path) -> None:
+def test_a_folder_holds_the_page_every_format_and_the_data(tmp_path: Path) -> None:
     placed = [make_placed("f1", note="why"), make_placed("f2", table=True)]
     count = pack.write_folder(tmp_path / "out", placed, "Title")
     files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -29,14 +30,14 @@ def test_a_folder_holds_the_page_every_format_and_the_data(make_placed, tmp_path
     assert f'href="{first}/figure.pdf"' in page
 
 
-def test_the_zip_holds_the_same_and_leaves_nothing_beside_it(make_placed, tmp_path: Path) -> None:
+def test_the_zip_holds_the_same_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     pack.write_zip(tmp_path / "out.zip", [make_placed("f1", table=True)], "Title")
     with zipfile.ZipFile(tmp_path / "out.zip") as packed:
         assert {"index.html", "palimpsest-report.json", "01-restore-curve-in/data.parquet"} <= set(packed.namelist())
     assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
 
 
-def test_an_earlier_report_in_the_folder_is_replaced(make_placed, tmp_path: Path) -> None:
+def test_an_earlier_report_in_the_folder_is_replaced(tmp_path: Path) -> None:
     for name in ("f1", "f2"):
         pack.write_folder(tmp_path / "out", [make_placed(name, table=True, title=f"This is {name}")], "Title")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -44,7 +45,7 @@ def test_an_earlier_report_in_the_folder_is_replaced(make_placed, tmp_path: Path
     assert "This is f2" in page and "This is f1" not in page
 
 
-def test_a_folder_with_something_in_it_is_refused_and_left_alone(make_placed, tmp_path: Path) -> None:
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(StoreError, match="out could not be written"):

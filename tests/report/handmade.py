@@ -1,17 +1,14 @@
 """Findings made by hand, hostile texts among them."""
 
-from collections.abc import Callable
-
 import altair as alt
 import pandas as pd
-import pytest
 
 from analysis.figures import style
 from analysis.report import drawn
 from analysis.report.records import Asked, Column, Finding, Making, Placed, Restoration, Side, StopReading
 
 HOSTILE = '</script><img src=x onerror=alert(1)> & "quoted" \u2028 https://example.org/x.js'
-MakePlaced = Callable[..., Placed]
+COLUMNS = (Column("token", "token_1"), Column("share", "share & more", "percent"))
 
 
 def making(identity: str = "one", **changes: object) -> Making:
@@ -42,39 +39,30 @@ def figure(points: int = 3, label: str = "a") -> alt.Chart:
     return style.finish(chart, "A line (%)", "n = 500")
 
 
-@pytest.fixture
-def make_placed() -> MakePlaced:
+def make_placed(
+    name: str = "f1",
+    *,
+    title: str = "A sentence.",
+    note: str = "",
+    section: str = "",
+    table: bool = False,
+    points: int = 3,
+    stops: tuple[StopReading, ...] = (),
+    label: str = "a",
+) -> Placed:
     """A pinned figure, or a table with `table=True`; texts, note and section as given."""
-
-    def made(
-        name: str = "f1",
-        *,
-        title: str = "A sentence.",
-        note: str = "",
-        section: str = "",
-        table: bool = False,
-        points: int = 3,
-        stops: tuple[StopReading, ...] = (),
-        label: str = "a",
-    ) -> Placed:
-        content = (
-            drawn.of_table(pd.DataFrame({"token": [label, "b"], "share": [0.25, None]}), COLUMNS, "Two rows")
-            if table
-            else drawn.of_figure(figure(points, label), "A line", stops)
-        )
-        finding = Finding(
-            id=name,
-            kind=content.kind,
-            title=title,
-            alt=content.alt,
-            making=making(name),
-            spec=content.spec,
-            columns=content.columns,
-            stops=content.stops,
-        )
-        return Placed(finding, section, note, tables=content.tables)
-
-    return made
-
-
-COLUMNS = (Column("token", "token_1"), Column("share", "share & more", "percent"))
+    rows = pd.DataFrame({"token": [label, "b"], "share": [0.25, None]})
+    content = (
+        drawn.of_table(rows, COLUMNS, "Two rows") if table else drawn.of_figure(figure(points, label), "A line", stops)
+    )
+    finding = Finding(
+        id=name,
+        kind=content.kind,
+        title=title,
+        alt=content.alt,
+        making=making(name),
+        spec=content.spec,
+        columns=content.columns,
+        stops=content.stops,
+    )
+    return Placed(finding, section, note, tables=content.tables)
