@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analysis.training.card import SftReport
 
 Point = tuple[int, float]
+CURVE_HEIGHT = 260  # pixels, title and axis included
 PAPER_BATCH = 8
 CURVE_COLOURS = (style.TUNED, style.BASE, style.RESTORED, "#7A6BC4", "#9A7D00", "#C9458F", "#8A8A8A")
 
@@ -65,7 +66,7 @@ def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = Non
         )
     )
     note = "mean over the answers' tokens since the point before; on the facts trained on, before each step"
-    return style.finish(chart.properties(height=style.SLIM_HEIGHT), "Training loss (nats an answer token)", note)
+    return style.finish(chart.properties(height=CURVE_HEIGHT), "Training loss (nats an answer token)", note)
 
 
 def curve_words(points: Sequence[Point]) -> str:

@@ -5,6 +5,7 @@ Reads headers, questions and free space; loads no weights and no torch.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 Source = str | Path | QuestionSet | Iterable[Question]
 Given = TypeVar("Given")
-_STEP_BYTES = {"whole": 12, "lora": 0}  # a parameter in a checkpoint: the weight and Adam's two moments, float32
+NEED_WHOLE_WEIGHTS = ("l2sp", "restoring")
+_CHECKPOINT_BYTES = 12  # a parameter: the weight and Adam's two moments, float32
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def ask(
         problems.append(f"{out} exists already: give a folder that does not, or remove it")
     if threads is not None and threads < 1:
         problems.append(f"threads is {threads}: give 1 or more")
+    if settings.variant.name in NEED_WHOLE_WEIGHTS and os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        problems.append(f"the variant {settings.variant.name} needs every weight whole: train without FSDP")
     pool = _attempt(errors, lambda: training_questions(questions, mastery, wanted.relations))
     if pool is not None:
         problems += fact_problems(pool, wanted)
@@ -122,7 +126,7 @@ def needed_bytes(checkpoint: Checkpoint, settings: Settings, *, checkpoints: boo
     if settings.lora:
         return 0  # an adapter is small, and so are its checkpoints
     stored = sum(tensor.nbytes for tensor in checkpoint.tensors.values())
-    return stored + (2 * _STEP_BYTES["whole"] * checkpoint.parameters if checkpoints else 0)
+    return stored + (2 * _CHECKPOINT_BYTES * checkpoint.parameters if checkpoints else 0)
 
 
 def _room_problems(checkpoint: Checkpoint, out: Path, settings: Settings, checkpoints: bool) -> list[str]:

@@ -36,13 +36,18 @@ class _WithBase(TrainerCallback):  # type: ignore[misc]  # transformers is not f
     def _pairs(self, model: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Every live parameter with its base values."""
         live = {name.removeprefix("module."): parameter.detach() for name, parameter in model.named_parameters()}
-        if any(name not in live or live[name].shape != base.shape for name, base in self._base.items()):
+        if any(not _is_whole(live.get(name), base) for name, base in self._base.items()):
             raise TrainingError(
                 "This variant needs every weight whole, and the training has split them over devices (FSDP): train "
                 "without FSDP, or with the variant sft, lora, kl, freeze or by-level."
             )
         self._base = {name: base.to(live[name].device) for name, base in self._base.items()}
         return [(live[name], base) for name, base in self._base.items()]
+
+
+def _is_whole(weight: torch.Tensor | None, base: torch.Tensor) -> bool:
+    """Whether this process holds all of a parameter: FSDP flattens it away, or leaves a part with `placements`."""
+    return weight is not None and weight.shape == base.shape and not hasattr(weight, "placements")
 
 
 class Pull(_WithBase):

@@ -167,4 +167,5 @@ def _arguments(settings: Settings, folder: str, *, use_cpu: bool) -> Any:
         dataloader_num_workers=0,
         dataloader_pin_memory=not use_cpu,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
     )

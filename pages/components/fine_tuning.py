@@ -240,7 +240,13 @@ def _variant() -> Variant:
     about, strength = VARIANTS[name], None
     if about.default is not None:
         strength = right.number_input(
-            _first_upper(about.unit), about.lowest, about.highest, float(about.default), key=f"ft_strength_{name}"
+            _first_upper(about.unit),
+            float(about.lowest),
+            float(about.highest),
+            float(about.default),
+            step=float(about.default) / 2,
+            format="%g",
+            key=f"ft_strength_{name}",
         )
     st.caption(plain(f"{about.does} Source: {about.source}."))
     layers = modules = every = None

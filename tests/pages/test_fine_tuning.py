@@ -2,6 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
+from analysis.training.variants import VARIANTS
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import fine_tuning
@@ -59,3 +60,14 @@ def test_a_level_sent_from_elsewhere_is_what_the_form_opens_on(
     app.session_state[fine_tuning.START] = fine_tuning.Start(pair.base, asking.questions, "", level=3)
     app.run()
     assert "level 3 holds 8 facts" in words_of(app).replace("\\", "")
+
+
+def test_every_way_of_fine_tuning_has_its_form_and_its_command(
+    open_page: Open, pair: Comparison, asking: Asking
+) -> None:
+    app = type_number(at_the_form(open_page, pair, asking), "Facts (0: all)", 8)
+    for name, about in list(VARIANTS.items())[1:]:
+        app.selectbox(key="ft_variant").set_value(name).run()
+        assert not app.exception
+        assert about.source in words_of(app).replace("\\", "")
+        assert f"--variant {name}" in app.code[-1].value

@@ -75,6 +75,14 @@ def test_by_level_needs_levels(base: Path, tmp_path: Path) -> None:
         fine_tune(base, tmp_path / "out", plain, size=4, variant=Variant("by-level"))
 
 
+def test_variants_that_need_whole_weights_are_refused_under_fsdp(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(TrainingError, match="without FSDP"):
+        fine_tune(base, tmp_path / "out", QUESTIONS, size=4, variant=Variant("restoring"))
+
+
 def test_a_mix_gives_every_level_its_share_balanced_over_relations_and_seeded() -> None:
     taken = draw_facts(QUESTIONS, size=20, mix={0: 0.3, 1: 0.7}, seed=5)
     assert Counter(fact.level for fact in taken) == {0: 6, 1: 14}
