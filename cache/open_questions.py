@@ -83,7 +83,8 @@ class OpenQuestionWork(PlantedWork, TaskWork):
         at: At = "base",
         percents: Sequence[float] = OVERLAP_PERCENTS,
     ) -> GradientReport | None:
-        """The stored answer, or None."""
+        """The stored answer, or None; raises TrainingError where a level has too few facts, before any model runs."""
+        self._training_draws(asking, settings)
         profile = self.known_profile(comparison)
         if profile is None:
             return None

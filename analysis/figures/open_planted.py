@@ -36,17 +36,18 @@ def kl_scatter(states: pd.DataFrame) -> style.Figure:
         alt.Tooltip("wrong:Q", title="says the planted object", format=".1%"),
         alt.Tooltip("n:Q", title="facts asked"),
     ]
-    x = alt.X("kl_nats:Q", title="KL to the base, nats", scale=alt.Scale(zero=True))
+    x = alt.X("kl_nats:Q", title="KL to the base, nats", axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=True))
     y = alt.Y(
         "right:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT, tickCount=5), scale=alt.Scale(domain=[0, 1])
     )
     tones = alt.Scale(domain=list(GROUP_COLOURS), range=list(GROUP_COLOURS.values()))
     shapes = alt.Scale(domain=["half of it corrections", "no corrections"], range=["triangle-up", "circle"])
     chart = alt.Chart(drawn).encode(x=x, tooltip=tooltip)
+    named = alt.Legend(columns=1, symbolOpacity=1, symbolStrokeWidth=5)
     bars = chart.mark_rule(opacity=0.3).encode(
         y=alt.Y("right_low:Q", title=None),
         y2="right_high:Q",
-        color=alt.Color("group:N", scale=tones, title=None, legend=alt.Legend(columns=1)),
+        color=alt.Color("group:N", scale=tones, title=None, legend=named),
     )
     legend = alt.Legend(columns=1, symbolFillColor=style.RANDOM, symbolStrokeColor=style.RANDOM)
     points = chart.mark_point(filled=True, size=75, opacity=1, strokeWidth=1.75).encode(
