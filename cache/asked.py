@@ -6,6 +6,8 @@ from typing import Literal
 
 from analysis.records import Domain, Split
 
+ARROW = " → "  # from a base to what was tuned from it, in names
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -17,7 +19,7 @@ class Comparison:
     @property
     def name(self) -> str:
         """Short, for titles: the last parts of both names."""
-        return f"{Path(self.base).name} → {Path(self.tuned).name}"
+        return f"{Path(self.base).name}{ARROW}{Path(self.tuned).name}"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from analysis.errors import StoreError
 from analysis.folders import partial_folder
 from analysis.records import ResultKey
+from cache.asked import ARROW
 from cache.experiments.folder import PlanFolder
 from cache.keys import VERSIONS
 from cache.store import Entry, Store
@@ -192,7 +193,7 @@ class Housekeeping:
         return Holding(
             kind=entry.kind,
             digest=entry.digest,
-            pair=max(owners, key=len, default=NO_PAIR),  # a tuned model names its pair, a base alone only itself
+            pair=next((name for name in owners if ARROW in name), next(iter(owners), NO_PAIR)),  # a pair before a base
             bytes=entry.bytes,
             created=entry.created,
             used=max(entry.created, _accessed(folder / "document.json")),

@@ -139,13 +139,15 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
     def pair_names(self) -> dict[str, str]:
         """The content id of every listed model, as far as its weights were read, with the name it is shown under."""
         names: dict[str, str] = {}
-        for pair in self.recent():
+        demo = self.demo()
+        prepared = [Comparison(str(each.base), str(each.tuned)) for each in demo.pairs] if demo else []
+        for pair in dict.fromkeys([*self.recent(), *prepared]):
             try:
                 ids = self._ids(pair)
             except PalimpsestError:  # its folder is gone: what was computed for it belongs to no pair on the list
                 continue
             if ids is not None:
-                names.setdefault(ids[0], Path(pair.base).name)
+                names.setdefault(ids[0], f"{Path(pair.base).name} alone, or with a model not listed")
                 taken = pair.name in names.values()
                 names.setdefault(ids[1], f"{pair.name} ({pair.tuned})" if taken else pair.name)
         return names

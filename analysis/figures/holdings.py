@@ -7,6 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 MEGABYTE = 1e6
+SMALLEST = 10_000  # bytes of a folder that is listed
 KINDS = {
     "evaluation-part": "answers of evaluations cut short",
     "evaluation": "evaluations: every answer of a state",
@@ -63,9 +64,10 @@ def holdings_table(holdings: Iterable[Held], now: float | None = None) -> pd.Dat
 
 
 def folder_table(sizes: Mapping[str, int]) -> pd.DataFrame:
-    """One row a folder of the store, the largest first: its path, what it holds, megabytes."""
+    """One row a folder of the store, the largest first: its path, what it holds, megabytes; without the smallest."""
+    large = {name: size for name, size in sizes.items() if size >= SMALLEST}
     return pd.DataFrame(
-        [{"folder": name, "holds": _holds(name), "MB": size / MEGABYTE} for name, size in sizes.items()],
+        [{"folder": name, "holds": _holds(name), "MB": size / MEGABYTE} for name, size in large.items()],
         columns=["folder", "holds", "MB"],
     )
 

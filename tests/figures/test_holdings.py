@@ -1,0 +1,30 @@
+"""What a store holds, as tables."""
+
+from dataclasses import dataclass
+
+from analysis.figures import holdings
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stored result of a test."""
+
+    kind: str
+    pair: str
+    bytes: int
+    used: float
+
+
+def test_results_are_added_up_by_kind_and_pair_the_largest_first() -> None:
+    held = [Held("profile", "a → b", 4_000_000, 0), Held("evaluation", "a → b", 500_000, 86_400)]
+    held.append(Held("evaluation", "a → b", 1_500_000, 3 * 86_400))
+    table = holdings.holdings_table(held, now=4 * 86_400)
+    assert table["MB"].tolist() == [4.0, 2.0] and table["results"].tolist() == [1, 2]
+    assert table["unread for days"].tolist() == [4.0, 1.0]
+    assert list(holdings.holdings_table([])) == list(table)
+
+
+def test_folders_are_told_by_what_they_hold_and_the_smallest_left_out() -> None:
+    table = holdings.folder_table({"results/profile": 2_500_000, "demo": 1_000_000, "recent.json": 20})
+    assert table["MB"].tolist() == [2.5, 1.0]
+    assert table["holds"].tolist() == [holdings.KINDS["profile"], holdings.FOLDERS["demo"]]
