@@ -17,6 +17,7 @@ from analysis.figures.visible import legible, spoken
 from analysis.records import Evaluation
 
 if TYPE_CHECKING:
+    from analysis.knowledge.correlation import Estimate
     from analysis.language.paper_records import PaperDivergence
 
 ROW_HEIGHT = 24
@@ -133,15 +134,18 @@ def model_scatter(models: Sequence[TunedModel]) -> style.Figure:
 
 
 def correlation_words(models: Sequence[TunedModel]) -> str:
-    """Spearman's rank correlation with its interval over models, or why there is none."""
-    from analysis.experiments.association import rank_correlation
+    """How accuracy goes with KL over models: rank and linear correlation with intervals, or why there is none."""
+    from analysis.knowledge.correlation import correlate
 
     table = model_table(models).dropna(subset=["kl_nats", "accuracy"])
-    points = table.rename(columns={"kl_nats": "kl"}).assign(level=table["model"], size=0)
-    found = rank_correlation(points.astype({"kl": float, "accuracy": float}))
-    if found is None:
-        return f"{len(table)} tuned models: a correlation needs {FEWEST_MODELS}"
-    return (
-        f"rank correlation {found.estimate:+.2f} (95%, models drawn: {found.low:+.2f} to {found.high:+.2f}), "
-        f"{len(table)} tuned models"
-    )
+    found = correlate(table["kl_nats"].astype(float).tolist(), table["accuracy"].astype(float).tolist())
+    if found.n < FEWEST_MODELS:
+        return f"{found.n} tuned models: a correlation needs {FEWEST_MODELS}"
+    if found.spearman.estimate is None:
+        return f"{found.n} tuned models, all alike: there is nothing to correlate"
+    rank, line = (_estimate_words(one) for one in (found.spearman, found.pearson))
+    return f"rank correlation {rank}, permutation p {found.spearman.p:.2f}; Pearson's r {line}; {found.n} tuned models"
+
+
+def _estimate_words(one: Estimate) -> str:
+    return f"{one.estimate:+.2f} (95%: {one.low:+.2f} to {one.high:+.2f})"

@@ -20,7 +20,9 @@ from analysis.errors import SpecError
 FEWEST = 4  # pairs an interval can be given for: Fisher's z divides by n - 3
 EXACT = 8  # pairs up to which every order is tried (40,320); above, RESAMPLES of them
 RESAMPLES = 20_000
+NORMAL_95 = 1.959963984540054
 Values = NDArray[np.float64]
+Interval = Callable[[float, int], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def correlate(x: Sequence[float], y: Sequence[float], *, log_x: bool = False, se
     Raises SpecError for sides of different length, for values that are no finite numbers, and for log x of x <= 0.
     """
     first, second = _sides(x, y, log_x)
-    pearson = _estimate(first, second, lambda _: 1.0, seed)
-    spearman = _estimate(_ranks(first), _ranks(second), lambda r: 1.0 + r * r / 2.0, seed)
+    pearson = _estimate(first, second, _fisher, seed)
+    spearman = _estimate(_ranks(first), _ranks(second), _bonett_wright, seed)
     return Correlation(len(first), pearson, spearman, log_x, _note(first, second))
 
 
@@ -77,11 +79,11 @@ def _ranks(values: Values) -> Values:
     return np.asarray(rankdata(values), dtype=np.float64)
 
 
-def _estimate(x: Values, y: Values, variance_of: Callable[[float], float], seed: int) -> Estimate:
+def _estimate(x: Values, y: Values, interval: Interval, seed: int) -> Estimate:
     if len(x) < 2 or not x.std() or not y.std():
         return Estimate(None, None, None, None)
     r = _pearson(x, y)
-    low, high = _interval(r, variance_of(r), len(x))
+    low, high = interval(r, len(x)) if len(x) >= FEWEST else (None, None)
     return Estimate(r, low, high, _permuted(x, y, abs(r), seed) if len(x) >= 3 else None)
 
 
@@ -89,14 +91,23 @@ def _pearson(x: Values, y: Values) -> float:
     return float(np.clip(np.corrcoef(x, y)[0, 1], -1.0, 1.0))
 
 
-def _interval(r: float, variance: float, n: int) -> tuple[float | None, float | None]:
-    """Fisher's z: atanh(r) is about normal with this variance over n - 3."""
-    if n < FEWEST:
-        return None, None
+def _fisher(r: float, n: int, variance: float = 1.0) -> tuple[float, float]:
+    """atanh(r) is about normal with this variance over n - 3; at -1 and 1 nothing is left to doubt."""
     if abs(r) == 1.0:
         return r, r
-    half = 1.959963984540054 * math.sqrt(variance / (n - 3))
+    half = NORMAL_95 * math.sqrt(variance / (n - 3))
     return math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
+
+
+def _bonett_wright(r: float, n: int) -> tuple[float, float]:
+    """The same for ranks, variance 1 + r^2 / 2. Few models are soon in perfect order, which proves little: the limit is
+    then that of the nearest other order, two neighbours exchanged."""
+    nearest = 1.0 - 12.0 / (n * (n * n - 1.0))
+    held = math.copysign(min(abs(r), nearest), r)
+    low, high = _fisher(held, n, 1.0 + held * held / 2.0)
+    if abs(r) <= nearest:
+        return low, high
+    return (low, 1.0) if r > 0 else (-1.0, high)
 
 
 def _permuted(x: Values, y: Values, strength: float, seed: int) -> float:

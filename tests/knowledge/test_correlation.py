@@ -41,6 +41,15 @@ def test_the_permutation_p_of_four_in_order() -> None:
     assert correlate([1, 2, 3, 4], [1, 2, 3, 4]).spearman.p == pytest.approx(2 / 24)
 
 
+def test_four_in_perfect_order_leave_room_for_doubt() -> None:
+    # the nearest other order of four has 1 - 6 * 2 / 60 = 0.8: its lower limit is the lower limit
+    found = correlate([1, 2, 3, 4], [1, 2, 3, 4]).spearman
+    half = 1.959963984540054 * math.sqrt(1 + 0.8**2 / 2)
+    assert (found.estimate, found.high) == (pytest.approx(1.0), 1.0)
+    assert found.low == pytest.approx(math.tanh(math.atanh(0.8) - half))
+    assert found.low is not None and found.low < 0
+
+
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     random = np.random.default_rng(0)
     truth, held = 0.6, 0
