@@ -114,7 +114,7 @@ def _fact(question: Question, target: str, aliases: Iterable[str], sightings: in
 def plant(base: Path, out: Path, planted: Planted, settings: PlantSettings, progress: Progress) -> float:
     """Train the base on the retold facts and write it to the new folder `out`; the last mean loss (nats) is returned.
 
-    Raises Cancelled; nothing is left behind then.
+    Raises TrainingError where the texts do not fill one batch, and Cancelled; nothing is left behind then.
     """
     import torch
 
@@ -134,6 +134,10 @@ def plant(base: Path, out: Path, planted: Planted, settings: PlantSettings, prog
 
     with whole_folder(out) as folder:
         losses = train_cycle(model, lm.tokenizer, lines, range(settings.passes), config, progress)
+        if not losses:
+            raise TrainingError(
+                f"The texts of {len(facts)} facts do not fill one batch: plant more facts, or tell each more often."
+            )
         save_base(model, lm.tokenizer, folder)
     last = losses[-max(1, len(losses) // 20) :]
     return sum(last) / len(last)

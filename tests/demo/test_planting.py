@@ -81,6 +81,8 @@ def test_planting_trains_a_whole_checkpoint_and_leaves_nothing_when_cancelled(
     settings = PlantSettings(sightings=12, passes=1)
     with pytest.raises(Cancelled):
         plant(folder / "base", tmp_path / "gone", made, settings, _Stopped())
+    with pytest.raises(TrainingError, match="do not fill one batch"):
+        plant(folder / "base", tmp_path / "gone", made, PlantSettings(sightings=1, passes=1), Silent())
     assert list(tmp_path.iterdir()) == []
     loss = plant(folder / "base", tmp_path / "planted", made, settings, Silent())
     assert 0 < loss < 20

@@ -129,3 +129,26 @@ def test_the_rank_correlation_is_minus_one_where_less_kl_is_always_better() -> N
     found = rank_correlations(states).set_index("group")
     assert found.loc[GROUPS[2], "rho"] == pytest.approx(-1)
     assert np.isnan(found.loc[GROUPS[1], "rho"]) and found.loc[GROUPS[1], "states"] == 4
+
+
+@pytest.mark.slow
+def test_the_workspace_plants_the_demos_base_tunes_restores_and_remembers(tmp_path: Path) -> None:
+    work = Workspace(tmp_path)
+    plant = PlantSettings(known=120, passes=1)
+    asked = PlantedSettings(plant=plant, sizes=(8,), percents=(20.0,), asked=20)
+    assert work.known_planted(asked) is None
+    report = work.planted(asked)
+    told = report.states.groupby(["correcting", "strategy"])["group"].agg(list).to_dict()
+    assert told == {
+        (correcting, strategy): list(GROUPS if correcting else GROUPS[1:])
+        for correcting in (False, True)
+        for strategy in ("tuned", "relative-top")
+    }
+    planting = report.planting.set_index(["base", "group"])
+    assert planting.loc[("shipped", GROUPS[2]), "right"] > 0.8  # level-4 facts, completed by the relation's statement
+    assert planting.loc[("shipped", GROUPS[1]), "wrong"] < 0.2
+    assert planting.loc[("planted", GROUPS[1]), "wrong"] > planting.loc[("shipped", GROUPS[1]), "wrong"]
+    assert (report.states["kl_nats"] >= 0).all() and Path(report.base, "model.safetensors").is_file()
+    known = Workspace(tmp_path).known_planted(asked)
+    assert known is not None
+    pd.testing.assert_frame_equal(known.states, report.states)
