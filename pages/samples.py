@@ -186,6 +186,12 @@ with notices.shown_errors():
         notices.needs_profile(pair)
     asked = questions.bar()
     if asked is None:
+        notices.empty(
+            "No questions are chosen",
+            "Choose questions to see what each state of the model answers, one by one.",
+            page="compare.py",
+            label="Choose questions",
+        )
         st.stop()
     answered = answers.needs_answers(pair, asked)
     left, right = st.columns(2, gap="medium")

@@ -1,6 +1,7 @@
 """A view is in its address: what a copied link holds, what it does elsewhere, and what it says where things lack."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,21 @@ def test_a_cell_of_the_grid_is_chosen_by_keyboard_too_and_is_part_of_the_link(
     assert not app.exception
     assert "q, layer" in words_of(app)
     assert "0/q" in "".join(app.query_params["updates_cell"])
+
+
+def test_a_link_to_a_pair_whose_folder_is_gone_opens_and_says_so(
+    open_page: Open, shared: Workspace, tmp_path: Path
+) -> None:
+    gone = Comparison(str(tmp_path / "base"), str(tmp_path / "tuned"))
+    shared.remember(gone)
+    app = open_page("restore")
+    app.query_params["v"], app.query_params["pair"] = address.SCHEMA, selection.identity(gone)
+    app.run()
+    assert not app.exception
+    assert str(tmp_path / "tuned") in words_of(app).replace("\\", "")
+    assert shared.pair_names() == {}
+
+
+def test_samples_without_questions_say_what_to_do(open_page: Open, shared: Workspace, pair: Comparison) -> None:
+    shared.profile(pair)
+    assert "No questions are chosen" in words_of(open_page("samples", pair))
