@@ -11,13 +11,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from analysis.experiments import paper
 from analysis.figures import numbers, style
 from analysis.records import PAPER_PERCENTS, Arithmetic
 
 if TYPE_CHECKING:
     from analysis.weights.tables import Concentration
 
-PAPER_CONCENTRATION = dict(zip(PAPER_PERCENTS, (70.56, 78.50, 82.24, 86.92, 92.06, 96.26, 98.69), strict=True))
+PAPER_CONCENTRATION = {float(each.group): round(100 * each.value, 2) for each in paper.CONCENTRATION}
 CURVES = {
     "share_relative": ("relative change r", style.RESTORED),
     "share_null": ("r, changes shuffled (null)", style.RANDOM),

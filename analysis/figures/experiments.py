@@ -21,6 +21,8 @@ OTHER_COLOUR = style.RANDOM
 PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
 BETTER, WORSE = "#009E73", "#C43D52"
 SHOWN_FROM = 0.0005  # a change that shows in the digits written
+GRID_HEAD = 124  # pixels: title, two lines beneath it, the axis
+_GRID_AXIS = alt.Axis(labelAngle=0, orient="top", domain=False, labelOverlap=False)
 ROW_HEIGHT = 46  # pixels of a grid's row: two lines of text
 DODGE = 0.06  # of a step between sizes, so that levels do not hide each other
 
@@ -91,7 +93,7 @@ def grid(
     `cells` has row, column (both words), text and detail (two lines written in the cell), fill (a colour) and strength
     (0-1, how strongly it is filled).
     """
-    x = alt.X("column:N", sort=list(columns), title=x_title, axis=alt.Axis(labelAngle=0, orient="top", domain=False))
+    x = alt.X("column:N", sort=list(columns), title=x_title, axis=_GRID_AXIS)
     y = alt.Y("row:N", sort=list(rows), title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=190))
     chart = alt.Chart(cells).encode(x=x, y=y, tooltip=list(tooltip))
     chosen = click(*fields)
@@ -103,9 +105,7 @@ def grid(
     )
     words = chart.mark_text(fontSize=12.5, fontWeight=600, dy=-7).encode(text="text:N")
     details = chart.mark_text(fontSize=10.5, dy=9).encode(text="detail:N")
-    layered = alt.layer(
-        boxes.add_params(chosen), words, details, height=style.HEAD_HEIGHT + ROW_HEIGHT * max(1, len(rows))
-    )
+    layered = alt.layer(boxes.add_params(chosen), words, details, height=GRID_HEAD + ROW_HEIGHT * max(1, len(rows)))
     return style.finish(layered, title, subtitle)
 
 
@@ -116,6 +116,12 @@ def strength(value: float, most: float) -> float:
     """
     share = abs(value) / most if most and value == value else 0.0
     return 0.05 + 0.45 * math.sqrt(min(1.0, share))
+
+
+def runs_words(rows: pd.DataFrame) -> str:
+    """How many runs a mean is over: 'mean of up to 3 runs', or 'one run each'."""
+    most = int(rows["runs"].max()) if len(rows) else 0
+    return f"mean of up to {most} runs" if most > 1 else "one run each"
 
 
 def change_mark(change: float) -> str:

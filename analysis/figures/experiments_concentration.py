@@ -15,7 +15,7 @@ from analysis.figures import numbers, style
 from analysis.figures.experiments_restoration import trained_words
 
 WHAT = {"concentration": "relative change r", "concentration_null": "the same changes shuffled (null)"}
-PAPER_ROW = "the paper's: level 0 · 1,920"
+PAPER_ROW = "the paper's"
 
 
 def concentration_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -38,10 +38,11 @@ def concentration_grid(table: pd.DataFrame) -> style.Figure:
     cells += [_paper_cell(value) for value in paper.CONCENTRATION]
     return look.grid(
         pd.DataFrame(cells),
-        title="Share of all relative change held by the most changed x% (%)",
+        title="Relative change in the top x% (%)",
         subtitle=[
-            f"mean of up to {int(rows['runs'].max())} runs · below: the same changes shuffled (null)",
-            "last row: the paper's LLaMA-3-8B, which has no null",
+            f"share of all of it · {look.runs_words(rows)}",
+            "in brackets: the same changes shuffled (null)",
+            "last row: the paper's LLaMA-3-8B, level 0, 1,920; it has no null",
         ],
         x_title="Most changed, % of the region",
         columns=[f"{top:g}%" for top in sorted(set(wide["top"]))],
@@ -64,7 +65,7 @@ def _cell(row: Row) -> dict[str, Any]:
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['top']:g}%",
         "text": look.hundredths(share),
-        "detail": "" if null is None else f"null {look.hundredths(null)}",
+        "detail": "" if null is None else f"({look.hundredths(null)})",
         "fill": style.RESTORED,
         "strength": look.strength(share, 1.0),
     }
@@ -77,7 +78,7 @@ def _paper_cell(value: paper.PaperValue) -> dict[str, Any]:
         "row": PAPER_ROW,
         "column": f"{value.group}%",
         "text": look.hundredths(value.value, 2),
-        "detail": value.table,
+        "detail": "",
         "fill": style.RANDOM,
         "strength": 0.05,
     }
@@ -115,8 +116,15 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
         marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]),
         height=style.FIGURE_HEIGHT,
     )
-    title = f"Trained on {level_name(level)} · {size_name(size)}: share of all relative change (%)"
-    return style.finish(figure, title, f"{look.PAPER_NOTE}, level 0, 1,920 · {numbers.count(rows['runs'].max())} runs")
+    title = f"Relative change, {level_name(level)} · {size_name(size)} (%)"
+    return style.finish(
+        figure,
+        title,
+        [
+            f"share of all of it · {look.runs_words(rows)}",
+            f"{look.PAPER_NOTE}, level 0, 1,920",
+        ],
+    )
 
 
 def concentration_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -45,8 +45,8 @@ def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
     facts = f"n = {numbers.count(rows['n'].max())} level-4 facts a run" if rows["n"].max() > 0 else "level-4 facts"
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT),
-        "KL at the first answer token against samples (nats)",
-        [f"KL(tuned || base), {KINDS[measure]} · {facts}", spread_kind(rows)],
+        "KL at the first answer token (nats)",
+        [f"KL(tuned || base), {KINDS[measure]}", facts, spread_kind(rows)],
     )
 
 
@@ -78,7 +78,7 @@ def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str
         ],
     ).add_params(look.click("level", "size"))
     figure = figure.properties(height=style.FIGURE_HEIGHT)
-    return style.finish(figure, "Right answers against KL, in-domain: a mark a run (%)", correlation_words(points))
+    return style.finish(figure, "Right against KL, in-domain (%)", ["a mark a run", correlation_words(points)])
 
 
 def correlation_words(points: pd.DataFrame) -> str:

@@ -78,8 +78,8 @@ def place_bars(
     kind = f"grey: {spread_kind(rows)}" if len(rows) and rows["runs"].max() > 1 else "one run"
     return style.finish(
         alt.layer(*layers, height=style.HEAD_HEIGHT + BAR * max(1, len(rows))),
-        f"Where the restored {percent:g}% lie, by {MEASURES[measure]} (% of the restored)",
-        [f"all training sets, {int(rows['runs'].max()) if len(rows) else 0} runs · {kind}", *notes],
+        f"The restored {percent:g}% by {MEASURES[measure]} (%)",
+        [f"share of the restored · {int(rows['runs'].max()) if len(rows) else 0} runs · {kind}", *notes],
     )
 
 
@@ -108,10 +108,10 @@ def group_grid(table: pd.DataFrame, domain: str) -> style.Figure:
     groups = sorted(set(rows["group"]), key=lambda group: int(str(group).split("-")[0]))
     return look.grid(
         pd.DataFrame(cells),
-        title=f"Right answers with one group of layers restored, {DOMAIN_NAMES[domain]} (%)",
+        title=f"Right, layers restored, {DOMAIN_NAMES[domain]} (%)",
         subtitle=[
-            f"n = {numbers.count(rows['n'].max())} questions a run · mean of up to {int(rows['runs'].max())} runs · "
-            "below: change against tuned, in points",
+            f"n = {numbers.count(rows['n'].max())} questions a run · {look.runs_words(rows)}",
+            "below: change against the tuned model, in points",
         ],
         x_title="Layers given all their base values back",
         columns=[f"layers {group}" for group in groups],

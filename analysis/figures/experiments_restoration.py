@@ -24,7 +24,9 @@ from analysis.figures.experiments_sizes import DOMAIN_NAMES, MEAN
 from analysis.figures.strategies import strategy_name
 
 TOP, RANDOM = "relative-top", "random"
-SCOPES = DOMAIN_NAMES | {"train": "on the facts trained on"}
+GRID_TITLES = {TOP: "Right, top k% restored", RANDOM: "Control: random k% restored"}
+OTHER_TITLE = "Right after restoring k%"
+SCOPES = DOMAIN_NAMES | {"train": "facts trained on"}
 BY = ("level", "size", "strategy", "percent")
 CLICKED = ("level", "size", "strategy", "percent")
 
@@ -55,10 +57,10 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> s
     names = list(dict.fromkeys(cells["row"]))
     return look.grid(
         cells,
-        title=f"Right answers after restoring k%, {SCOPES[domain]} (%)",
+        title=f"{GRID_TITLES.get(strategy, OTHER_TITLE)}, {SCOPES[domain]} (%)",
         subtitle=[
-            f"{strategy_name(strategy)} · n = {numbers.count(rows['n'].max())} questions a run · "
-            f"{_runs_words(rows)} · below each: change against 0%, in points",
+            f"{strategy_name(strategy)} · below each: change against 0%, in points",
+            f"n = {numbers.count(rows['n'].max())} questions a run · {look.runs_words(rows)}",
         ],
         x_title="Restored, % of the region",
         columns=percents,
@@ -72,11 +74,6 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> s
             alt.Tooltip("paper:N", title="the paper's model"),
         ],
     )
-
-
-def _runs_words(rows: pd.DataFrame) -> str:
-    most = int(rows["runs"].max())
-    return f"mean of up to {most} runs" if most > 1 else "one run each"
 
 
 def _cell(row: dict[Any, Any], most: float) -> dict[str, Any]:
@@ -121,7 +118,10 @@ def paper_grid() -> style.Figure:
     return look.grid(
         pd.DataFrame(cells),
         title="The paper's own: LLaMA-3-8B, in-domain (%)",
-        subtitle="Ye et al., Table 4a, as far as its numbers are held here · one run each · below: change against 0%",
+        subtitle=[
+            "Ye et al., Table 4a, as far as it is held here · one run each",
+            "below each: change against 0%, in points",
+        ],
         x_title="Restored, % of the region",
         columns=[f"{percent:g}%" for percent in sorted({each.percent for each in paper.RESTORATION})],
         rows=list(dict.fromkeys(cell["row"] for cell in cells)),
@@ -171,8 +171,9 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -
     if held:
         paper_marks = alt.Chart(marks).mark_point(shape="diamond", filled=False, size=95, color=style.RESTORED)
         layers.append(paper_marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]))
-    subtitle = [f"bands: {spread_kind(rows)} · n = {numbers.count(rows['n'].max())} questions a run"]
-    title = f"Trained on {trained_words(level, size)} samples: right answers, {SCOPES[domain]} (%)"
+    asked = f"{SCOPES[domain]} · n = {numbers.count(rows['n'].max())} questions a run"
+    subtitle = [f"trained on {trained_words(level, size)} samples · {asked}", f"bands: {spread_kind(rows)}"]
+    title = f"Right at k%, {trained_words(level, size)} (%)"
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [*subtitle, *([look.PAPER_NOTE] * bool(held))]
     )

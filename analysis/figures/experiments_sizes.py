@@ -15,6 +15,7 @@ from analysis.figures import numbers, style
 
 DOMAIN_NAMES = {"in": "in-domain", "out": "out-of-domain"}
 MEAN = "macro"
+PAPER_COLUMN = "paper"
 
 
 def size_rows(table: pd.DataFrame, domain: str, *, variant: str = "sft") -> pd.DataFrame:
@@ -64,7 +65,7 @@ def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
     if placed["paper"].notna().any():
         layers.append(_paper_marks(placed, x, colour))
         note = f"{look.PAPER_NOTE} · {note}" if note else look.PAPER_NOTE
-    title = f"Right answers against training samples, {DOMAIN_NAMES[domain]} (%)"
+    title = f"Right by training size, {DOMAIN_NAMES[domain]} (%)"
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [_subtitle(rows), *([note] * bool(note))]
     )
@@ -117,10 +118,13 @@ def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
     columns = [*sorted(set(rows["group"]) - {MEAN}), "mean"]
     return look.grid(
         pd.DataFrame(cells).assign(size=size),
-        title=f"Right answers by level of the fact, {size_name(size)} samples, {DOMAIN_NAMES[domain]} (%)",
-        subtitle=f"n = {numbers.count(rows['n'].max())} questions a run · in brackets: {spread_kind(rows)}",
+        title=f"Right by level of the fact, {DOMAIN_NAMES[domain]} (%)",
+        subtitle=[
+            f"trained on {size_name(size)} samples · n = {numbers.count(rows['n'].max())} questions a run",
+            f"in brackets: {spread_kind(rows)}",
+        ],
         x_title="Mastery level of the fact asked about",
-        columns=[*columns, *(["the paper's mean"] * bool(held))],
+        columns=[*columns, *([PAPER_COLUMN] * bool(held))],
         rows=[level_name(level) for level in levels],
         fields=look.RUN_FIELDS,
         tooltip=[alt.Tooltip("row:N", title="trained on"), alt.Tooltip("words:N", title="right")],
@@ -136,7 +140,7 @@ def _level_cell(row: Row) -> dict[str, object]:
         "row": level_name(row["level"]),
         "column": column,
         "text": look.hundredths(mean),
-        "detail": "" if bounds == numbers.MISSING else f"[{bounds.rstrip('%')}]",
+        "detail": "" if bounds == numbers.MISSING else f"[{100 * row['low']:.0f}–{100 * row['high']:.0f}]",
         "fill": style.TUNED,
         "strength": look.strength(mean, 1.0),
         "words": f"{numbers.share(mean)}, {bounds}, {row['runs']} runs",
@@ -147,9 +151,9 @@ def _paper_cell(level: str, value: float) -> dict[str, object]:
     return {
         "level": level,
         "row": level_name(level),
-        "column": "the paper's mean",
+        "column": PAPER_COLUMN,
         "text": look.hundredths(value, 2),
-        "detail": "LLaMA-3-8B",
+        "detail": "mean",
         "fill": style.RANDOM,
         "strength": 0.05,
         "words": f"{numbers.share(value, 2)} ({paper.MEAN_OF_RUNS}; another model)",

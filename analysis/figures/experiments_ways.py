@@ -76,8 +76,11 @@ def way_dots(table: pd.DataFrame, level: str, size: int, percent: float, domain:
         layers.insert(0, line.encode(x="mean:Q"))
     return style.finish(
         alt.layer(*layers, height=style.HEAD_HEIGHT + LEGEND + ROW * max(1, len(rows))),
-        f"Ways to a model from {level_name(level)} · {size_name(size)}: right answers, {DOMAIN_NAMES[domain]} (%)",
-        [f"{spread_kind(rows)} · n = {numbers.count(rows['n'].max())} questions a run", "dashed: plain fine-tuning"],
+        f"Right by way, {level_name(level)} · {size_name(size)} (%)",
+        [
+            f"{DOMAIN_NAMES[domain]} · n = {numbers.count(rows['n'].max())} questions a run",
+            f"{spread_kind(rows)} · dashed: plain fine-tuning",
+        ],
     )
 
 

@@ -70,8 +70,8 @@ def test_accuracy_by_size_has_mean_spread_and_the_papers_value_where_it_is_held(
 def test_the_level_grid_writes_the_mean_the_interval_and_the_papers_mean_apart(table: pd.DataFrame) -> None:
     figure = sizes.level_grid(table, 1920, "in")
     assert cell_of(figure, "level 4", "4")["text"] == "80.0"
-    assert cell_of(figure, "level 0", "mean")["detail"] == "[4.0–6.0]"
-    paper_cell = cell_of(figure, "level 0", "the paper's mean")
+    assert cell_of(figure, "level 0", "mean")["detail"] == "[4–6]"
+    paper_cell = cell_of(figure, "level 0", sizes.PAPER_COLUMN)
     assert (paper_cell["text"], paper_cell["fill"]) == ("45.47", style.RANDOM)
 
 
@@ -113,7 +113,7 @@ def test_kl_is_in_nats_and_too_few_training_sets_make_no_correlation(table: pd.D
 
 def test_concentration_stands_over_its_null_and_over_the_papers_row(table: pd.DataFrame) -> None:
     figure = concentration.concentration_grid(table)
-    assert cell_of(figure, "level 0 · 1,920", "5%")["detail"] == "null 83.0"
+    assert cell_of(figure, "level 0 · 1,920", "5%")["detail"] == "(83.0)"
     assert cell_of(figure, concentration.PAPER_ROW, "5%")["text"] == "82.24"
     assert "84.0%, and 83.0%" in concentration.null_words(table)
     held = concentration.concentration_table(table).set_index("what")
