@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from torch.distributions import Categorical, kl_divergence
 
 from analysis.language.measures import Disagreement, compare_logits
+from cache.keys import VERSIONS
 
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
 KLS = ("kl_full", "kl_top", "kl_reverse", "js")
@@ -220,3 +221,22 @@ def test_rows_of_bfloat16_are_taken_at_their_value() -> None:
     random = torch.Generator().manual_seed(5)
     base, tuned = (torch.randn(3, 90, generator=random).bfloat16() for _ in range(2))
     Expected.of(base, tuned).check(compare(base, tuned), torch.zeros(3, dtype=torch.long))
+
+
+def test_a_result_known_today_stays_what_it_is() -> None:
+    # Golden values: a change here means that stored reports say something else, so "divergence" in VERSIONS must rise.
+    at = torch.arange(3 * 50, dtype=torch.float64).reshape(3, 50)
+    base, tuned = (3 * torch.sin(at * 0.7)).float(), (3 * torch.sin(at * 0.7 + 0.4)).float()
+    found = compare_logits(base, tuned, torch.tensor([4, 40, 17]), top=10, direction="tuned-base")
+    known = {
+        "kl_full": [0.191284498364, 0.19844054871, 0.186250824914],
+        "kl_top": [0.06329870219, 0.07893195491, 0.076153546481],
+        "kl_reverse": [0.191149397377, 0.198144308649, 0.186269011947],
+        "js": [0.046234155414, 0.047922101885, 0.045097920378],
+        "tuned_entropy": [3.129970614278, 3.020286745641, 3.091986158539],
+    }
+    for name, values in known.items():
+        np.testing.assert_allclose(getattr(found, name), values, rtol=0, atol=1e-7, err_msg=name)
+    assert found.tuned_rank is not None and found.tuned_rank.tolist() == [25, 12, 16]
+    assert found.tuned_top_ids is not None and found.tuned_top_ids[0].tolist() == [2, 11, 20, 29, 38]
+    assert VERSIONS["divergence"] == 4
