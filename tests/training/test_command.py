@@ -1,0 +1,61 @@
+"""palimpsest sft: one object on standard output, every setting an option, everything wrong told before it runs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def sft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_pair: Any) -> Any:
+    """Runs it on the tiny pair's base in this process; returns exit code and the object on standard output."""
+    from analysis import cli
+
+    def run(out: Path, *words: object) -> tuple[int, dict[str, Any]]:
+        monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
+        given = ["palimpsest", "sft", tiny_pair.base, out, "--questions", tiny_pair.questions, *words, "--json"]
+        monkeypatch.setattr(sys, "argv", list(map(str, given)))
+        cli._workspace.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_options_arrive_in_the_card(sft: Any, tmp_path: Path) -> None:
+    words = "--mix 0=0.5,4=0.5 --size 4 --relations P19,P26 --variant restoring --strength 10 --every 3 --layers 0-1"
+    code, told = sft(tmp_path / "out", *words.split(), "--modules", "q,down", "--threads", 1, "--seed", 2)
+    assert code == 0, told
+    restoring = {"name": "restoring", "strength": 10.0, "layers": [0, 1], "modules": ["down", "q"], "every": 3}
+    assert told["variant"] == restoring
+    assert (told["by_level"], set(told["by_relation"])) == ({"0": 2, "4": 2}, {"P19", "P26"})
+    assert (told["mix"], told["relations"]) == ({"0": 0.5, "4": 0.5}, ["P19", "P26"])
+    assert (told["seed"], told["threads"]) == (2, 1)
+    card = json.loads((tmp_path / "out" / "palimpsest.json").read_text())
+    assert card == {"kind": "sft"} | {name: value for name, value in told.items() if name != "out"}
+
+
+def test_everything_wrong_is_told_in_one_object(sft: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    code, told = sft(tmp_path / "out", "--mix", "0=0.5,4=0.6", "--relations", "P999", "--batch-size", 0, "--size", 4)
+    assert code == 2
+    assert told["error"]["code"] == "training"
+    assert len(told["error"]["items"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--mix", "half"], "mix is 'half'"),
+        (["--variant", "l2sp", "--lora"], "not combined"),
+        (["--variant", "dropout"], "dropout"),
+        (["--variant", "kl", "--strength", "-1"], "strength is -1"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(sft: Any, tmp_path: Path, words: list[str], told: str) -> None:
+    code, answer = sft(tmp_path / "out", *words)
+    assert code == 2
+    assert told in json.dumps(answer)
