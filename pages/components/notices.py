@@ -53,7 +53,7 @@ def needs_profile(pair: Comparison) -> None:
     """The active pair's weights have not been read (or changed since): offer to read them, show how far it is, end."""
     gone = [side for side in (pair.base, pair.tuned) if _is_gone(side)]
     if gone:
-        words = "This pair was loaded before, but files of it are not there any more. Bring them back, or load the pair "
+        words = "This pair was loaded before, but files of it are no longer there. Bring them back, or load the pair "
         words += "on Compare from where it lies now. Missing:"
         st.error("\n".join([words, *(f"- {plain(side)}" for side in gone)]), icon=":material/folder_off:")
     elif not progress.watch(st.session_state.get("profile_job"), key="needs-profile"):
