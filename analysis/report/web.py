@@ -34,7 +34,8 @@ def responsive(spec: dict[str, Any]) -> dict[str, Any]:
     config["title"] = {**config.get("title", {}), "color": "var(--text)", "subtitleColor": "var(--faint)"}
     config["text"] = {"color": "var(--text)"}
     config["background"] = "transparent"
-    if "facet" not in drawn and "hconcat" not in drawn and "vconcat" not in drawn:
+    several = any(kind in drawn for kind in ("facet", "hconcat", "vconcat"))
+    if not several and "width" not in drawn:  # a width of its own is kept: letters would lie on each other
         drawn["width"] = "container"
         drawn["autosize"] = {"type": "fit-x", "contains": "padding"}
     return {**drawn, "datasets": data} if data else drawn

@@ -26,9 +26,10 @@ def button(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    label: str = "Pin",
 ) -> None:
     """A small pin; pressed, it asks for a note and keeps what `draw` gives. See charts.show for the other words."""
-    if st.button("Pin", key=f"pin-{key}", type="tertiary", icon=":material/keep:", help="Keep this for the report"):
+    if st.button(label, key=f"pin-{key}", type="tertiary", icon=":material/keep:", help="Keep this for the report"):
         with notices.shown_errors():
             drawn = draw()
             _ask(_finding(drawn, key, finding or drawn.alt, made, command), drawn)

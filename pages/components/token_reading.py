@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-from analysis.figures import token_tables
+from analysis.figures import token_tables, token_text
 from analysis.figures.reading import reading, texts_within
-from pages.components import token_scale
+from analysis.figures.token_columns import TokenColumns
+from analysis.figures.token_measures import Measure
+from analysis.report import drawn
+from pages.components import pinning, token_scale
 from pages.components.token_reports import Compared
 from pages.components.token_view import pinned, token_view
 
@@ -20,12 +23,30 @@ def tab(found: Compared, titles: dict[str, str]) -> None:
     needed = (pinned() or [None])[0]
     limit = texts_within(columns, st.session_state.get("token_shown", SHOWN_TOKENS), needed)
     token_view(reading(columns, shown, titles=titles, limit=limit, beside=found.beside))
+    _pin_text(columns, shown.measure, titles, needed)
     total = len(columns.report.prompts)
     if limit < total:
         more = f"Show more: {limit:,} of {total:,} texts are on screen"
         st.button(
             more, on_click=show_more, args=(int(columns.starts[limit]) + SHOWN_TOKENS,), icon=":material/expand_more:"
         )
+
+
+def _pin_text(columns: TokenColumns, measure: Measure, titles: dict[str, str], text: str | None) -> None:
+    """Keep one text as a figure: that of the pinned token, else the first."""
+    names = [prompt.id for prompt in columns.report.prompts]
+    number = names.index(text) if text in names else 0
+    if not names:
+        return
+    words = token_text.text_words(columns, number, measure)
+    title = titles.get(names[number], names[number])
+    pinning.button(
+        lambda: drawn.of_figure(token_text.coloured_text(columns, number, measure, title), words),
+        key="reading",
+        finding=words,
+        made={"text": names[number], "measure": measure},
+        label="Pin this text" if text in names else "Pin the first text",
+    )
 
 
 def show_more(tokens: int) -> None:

@@ -1,0 +1,32 @@
+"""One text as a figure: lines that hold whole tokens, values only where a token counts."""
+
+from analysis.figures.token_columns import TokenColumns
+from analysis.figures.token_text import LINE_LETTERS, coloured_text, text_table, text_words
+from analysis.records import DivergenceReport, PromptDivergence, TokenDivergence
+from analysis.report.pictures import picture
+
+
+def report(count: int = 40) -> DivergenceReport:
+    """One text of words of eight letters; the first predicts nothing, the second is special."""
+    tokens = [
+        TokenDivergence(f" word{number:03d}", number, number, number == 1, None if number == 0 else number / 10, None)
+        for number in range(count)
+    ]
+    return DivergenceReport((PromptDivergence("t", tuple(tokens)),), 10, "tuned-base", 1.0, None, count - 2, 1, 0.1)
+
+
+def test_lines_hold_whole_tokens_and_only_counted_ones_have_a_value() -> None:
+    table = text_table(TokenColumns.of(report()), 0, "kl_full_nats")
+    assert len(table) == 40 and table["end"].max() <= LINE_LETTERS
+    assert (table["end"] - table["start"]).eq(8).all() and table["line"].max() == 3  # ten words of eight letters a line
+    assert table["value"].isna().tolist() == [True, True] + [False] * 38
+
+
+def test_the_sentence_names_the_largest_token_and_how_many_count() -> None:
+    words = text_words(TokenColumns.of(report()), 0, "kl_full_nats")
+    assert "word039” (3.9 nats)" in words and "over the 38 tokens of one text that count" in words
+
+
+def test_the_text_is_drawn_as_a_file() -> None:
+    svg = picture(coloured_text(TokenColumns.of(report()), 0, "kl_full_nats", "A text"), "svg").decode()
+    assert "word039" in svg and "A text" in svg
