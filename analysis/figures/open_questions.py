@@ -98,7 +98,7 @@ def norm_lines(found: Gathered, by: By) -> style.Figure:
     order = [*order, *sorted(set(table[by]) - set(order))]
     shared: dict[str, Any] = {
         "x": alt.X(f"{by}:O", sort=order, title=by, axis=alt.Axis(labelAngle=0, grid=False)),
-        "color": alt.Color("named:N", scale=level_colours(levels), title=None),
+        "color": alt.Color("named:N", scale=level_colours(levels), title=None, legend=alt.Legend(columns=3)),
         "xOffset": alt.XOffset("named:N", sort=[_level(level) for level in levels]),
         "tooltip": [
             alt.Tooltip("named:N", title="samples of"),
@@ -144,10 +144,11 @@ def overlap_dots(overlaps: Sequence[Overlap], percent: float) -> style.Figure:
         alt.Tooltip("picked:Q", title="parameters picked", format=","),
     ]
     chart = alt.Chart(table).encode(y=y, tooltip=tooltip)
+    legend = alt.Legend(columns=3)
     points = chart.mark_point(filled=True, size=80, opacity=1).encode(
         x=x,
-        color=alt.Color("named:N", scale=alt.Scale(domain=names, range=colours), title=None),
-        shape=alt.Shape("named:N", scale=alt.Scale(domain=names, range=shapes), title=None),
+        color=alt.Color("named:N", scale=alt.Scale(domain=names, range=colours), title=None, legend=legend),
+        shape=alt.Shape("named:N", scale=alt.Scale(domain=names, range=shapes), title=None, legend=legend),
         yOffset=alt.YOffset("slot:Q", scale=alt.Scale(domain=[-1, len(levels)])),
     )
     chance = chart.mark_tick(thickness=2.5, color="#C43D52", size=40).encode(x=alt.X("chance:Q"))

@@ -21,9 +21,9 @@ def skill_curves(table: pd.DataFrame, chance: float, training: str = "both") -> 
     drawn = drawn[drawn["training"] == training]
     tones = alt.Scale(domain=list(ORDERS.values()), range=[style.RESTORED, style.RANDOM])
     names = list(MEASURES.values())
-    x = alt.X("percent:Q", title="restored, %")
+    x = alt.X("percent:Q", title="restored, %", axis=alt.Axis(tickCount=6))
     y = alt.Y("value:Q", title=None, axis=alt.Axis(format=style.PERCENT_FORMAT), scale=alt.Scale(domain=[0, 1]))
-    colour = alt.Color("order:N", scale=tones, title=None, legend=alt.Legend(columns=2))
+    colour = alt.Color("order:N", scale=tones, title=None, legend=alt.Legend(columns=2, symbolOpacity=1))
     legend = alt.Legend(columns=2, symbolFillColor=style.RANDOM)
     shape = alt.Shape("asked:N", scale=alt.Scale(domain=names, range=["circle", "square"]), title=None, legend=legend)
     dash = alt.StrokeDash("asked:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4]]), title=None, legend=legend)
