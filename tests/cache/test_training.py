@@ -54,6 +54,7 @@ def test_a_tuned_model_is_listed_with_its_base_and_heads_the_recent_pairs(home: 
     assert home.check(tuned.pair.base, tuned.pair.tuned).comparable
 
 
+@pytest.mark.slow
 def test_one_that_was_cancelled_goes_on_where_it_was(home: Workspace, wanted: Training) -> None:
     with pytest.raises(Cancelled):
         home.fine_tune(wanted, progress=CancelledAtOnce())
@@ -61,6 +62,7 @@ def test_one_that_was_cancelled_goes_on_where_it_was(home: Workspace, wanted: Tr
     assert home.fine_tune(wanted).card.resumed
 
 
+@pytest.mark.slow
 def test_into_a_folder_of_ones_own_it_goes_there(home: Workspace, wanted: Training, tmp_path: Path) -> None:
     tuned = home.fine_tune(wanted, tmp_path / "mine")
     assert tuned.folder == tmp_path / "mine" and (tmp_path / "mine" / "model.safetensors").is_file()

@@ -104,6 +104,7 @@ def wait_for_checkpoint(out: Path, than: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_checkpoints_of_other_settings_are_refused_and_told_apart(base: Path, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         fine_tune(base, tmp_path / "cut", QUESTIONS, **SETTINGS, progress=CancelledAfter(2))

@@ -55,6 +55,7 @@ def test_what_a_variant_means_without_layers_is_the_papers() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_stronger_the_pull_the_nearer_the_base(base: Path, tmp_path: Path) -> None:
     before = weights(base)
     strengths = (0.0, 0.03, 0.3)
@@ -74,6 +75,7 @@ def test_one_pulled_step_is_the_plain_step_shortened(base: Path, tmp_path: Path)
         torch.testing.assert_close(pulled[name], start + 0.75 * (plain[name] - start), rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_stronger_the_divergence_counts_the_less_the_answers_are_learnt(base: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"size": 20, "epochs": 6, "learning_rate": 3e-3, "threads": 1}
     losses = [
@@ -114,6 +116,7 @@ def test_after_restoring_in_training_at_most_the_rest_differs_from_the_base(base
     assert 0 < differing <= total - math.floor(0.6 * total)
 
 
+@pytest.mark.slow
 def test_restoring_everything_every_step_leaves_the_layers_as_they_were(base: Path, tmp_path: Path) -> None:
     before, after = weights(base), tune(base, tmp_path / "tuned", Variant("restoring", 100, every=1))
     assert all(torch.equal(before[name], after[name]) for name in part_of(Variant("restoring"), list(before)))
