@@ -16,6 +16,7 @@ import typer
 
 from analysis import terminal
 from analysis.errors import PalimpsestError
+from analysis.experiments.estimate import Estimate, told_seconds
 from analysis.folders import whole_file
 
 SUFFIXES = (".parquet", ".csv")
@@ -46,6 +47,8 @@ def add_command(app: typer.Typer, workspace: Callable[[], Any]) -> None:
         if dry_run:
             told = workspace().estimate_plan(asked, workers=workers, progress=terminal.progress())
             terminal.answer({"name": asked.name, **msgspec.to_builtins(told)}, as_json)
+            if not as_json:
+                print(_sentence(told))
             return
         with redirect_stdout(sys.stderr):  # Ray tells of dead nodes on standard output
             found = workspace().run_plan(
@@ -62,6 +65,14 @@ def add_command(app: typer.Typer, workspace: Callable[[], Any]) -> None:
                 items=items,
             )
         terminal.answer({name: value for name, value in fields.items() if name != "failures"}, as_json)
+
+
+def _sentence(told: Estimate) -> str:
+    disk, free = (f"{count / 1e9:.1f} GB" for count in (told.kept_bytes, told.free_bytes))
+    return (
+        f"{told.missing} of {told.cells} cells to run, {told.at_once} at once: {told_seconds(told.seconds)} (estimated "
+        f"from {told.source}), about {disk} on disk at the end ({free} free)."
+    )
 
 
 def _check_table(table: Path | None) -> None:

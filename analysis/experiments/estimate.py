@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from analysis.experiments.grid import Cell
-from analysis.experiments.survey import Survey
+if TYPE_CHECKING:
+    from analysis.experiments.grid import Cell
+    from analysis.experiments.survey import Survey
+
 
 # Where nothing was measured: only the ratio counts, as weights of progress.
-GUESSED_SECONDS = {"train": 0.005, "ask": 0.0015, "profile": 0.5, "kl": 2.0}
+GUESSED_SECONDS = {"train": 0.005, "ask": 0.0015, "profile": 0.5, "kl": 5.0}
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,10 @@ def wall_seconds(cells: Iterable[float], at_once: int) -> float:
         places.sort()
         places[0] += seconds
     return max(places)
+
+
+def told_seconds(seconds: float) -> str:
+    """A duration as people say it."""
+    if seconds < 90:
+        return f"about {round(seconds)} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -1,4 +1,7 @@
-"""A short measurement: one small cell of a plan in a home of its own, to tell how long the others will take."""
+"""A short measurement: a small cell of a plan in a home of its own, to tell how long the others will take.
+
+A smaller one goes before it in the same process, so that what is paid once (loading libraries) is not counted.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from cache.experiments.keys import keyed_plan
 from cache.experiments.local import LocalEngine
 from cache.store import Store
 
-SAMPLES, QUESTIONS = 64, 200
+WARM_UP, SAMPLES, QUESTIONS = 8, 64, 200
 
 
 def probe(plan: Plan, progress: Progress) -> Rates:
@@ -25,8 +28,8 @@ def probe(plan: Plan, progress: Progress) -> Rates:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         kept = keyed_plan(_small(plan), survey(_small(plan), home, Forgetful()))
-        cell = kept.cells[-1]
-        for event in LocalEngine(home, 1).run([cell], plan.run, progress.cancelled):
+        *_, first, cell = kept.cells
+        for event in LocalEngine(home, 1).run([first, cell], plan.run, progress.cancelled):
             if event.kind == "failed":
                 raise SpecError(f"A small cell of the plan {plan.name} failed: {event.note}")
         document = Store(home).document(cell.key) or {}
@@ -40,13 +43,14 @@ def probe(plan: Plan, progress: Progress) -> Rates:
 
 def _small(plan: Plan) -> Plan:
     train = plan.train
-    size = min((size for size in train.sizes if size), default=SAMPLES)
+    size = min([SAMPLES, *(size for size in train.sizes if size)])
+    sizes = (min(WARM_UP, size - 1), size) if size > 1 else (size,)
     measure = plan.measure
     return replace(
         plan,
         train=Training(
             train.levels[:1],
-            (min(size, SAMPLES),),
+            sizes,
             train.seeds[:1],
             train.variants[:1],
             train.relations,

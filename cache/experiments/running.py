@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from analysis.errors import Cancelled
+from analysis.experiments.estimate import told_seconds
 from analysis.experiments.state import RunReport
 from analysis.records import Progress
 from cache.experiments.engine import Engine, Event
@@ -116,10 +117,3 @@ def run_missing(
         engine=engine.name,
         failures=tuple((names[digest], reason) for digest, reason in run.failed.items()),
     )
-
-
-def told_seconds(seconds: float) -> str:
-    """A duration as people say it."""
-    if seconds < 90:
-        return f"about {round(seconds)} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.training.models import make_base
 
-PLACES = ("Rome", "Oslo", "Lima", "Kyiv", "Cairo")
+PLACES = ("Ada", "coal", "hotel", "bread", "other")  # spelled with the letters that the base's tokenizer has
 FORMS = {"P19": "Where was {} born?", "P20": "Where did {} die?", "P26": "Who is {} married to?"}
 PLAN = """
 name = "tiny"
@@ -19,6 +19,7 @@ levels = [0, 4]
 sizes = [8, 16]
 seeds = [0]
 learning_rate = 1e-2
+epochs = 20
 
 [restore]
 percents = [20]
