@@ -5,7 +5,7 @@ import pytest
 from analysis.experiments.gradients import GradientSettings
 from cache.work import Asking, Comparison, Workspace
 from pages.components import open_gradients
-from tests.pages.conftest import Open, words_of
+from tests.pages.conftest import Open, settle, words_of
 
 
 def _at(open_page: Open, question: str, pair: Comparison | None = None, asking: Asking | None = None):  # type: ignore[no-untyped-def]
@@ -31,15 +31,16 @@ def test_what_a_level_lacks_is_told_in_place_of_the_figure(open_page: Open, pair
     assert "cannot be trained on" in " ".join(error.value for error in app.error)
 
 
-def test_a_stored_answer_is_drawn_with_its_sentence_its_caveats_and_its_command(
+def test_the_button_answers_the_question_with_a_sentence_caveats_and_the_command(
     open_page: Open, pair: Comparison, asking: Asking, shared: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(open_gradients, "SAMPLES", (12, 6))
     app = _at(open_page, "gradients", pair, asking)
     assert "Not measured yet with these settings" in words_of(app)
-    assert any(button.label == "Gather the gradients" for button in app.button)
-    shared.gradients(pair, asking, GradientSettings(n=6))
+    next(button for button in app.button if button.label == "Gather the gradients").click().run()
+    settle(shared)
     app.run()
+    assert shared.known_gradients(pair, asking, GradientSettings(n=6)) is not None
     assert not app.exception
     assert any("mean gradient of 6 samples" in info.value for info in app.info)
     assert "AdamW divides each gradient by its own size" in words_of(app)
