@@ -11,14 +11,24 @@ function element(tag, className, text) {
   return made;
 }
 
+// Each column is unpacked when it is first read: most are for the card alone.
 function unpack(columns) {
   const found = {};
-  for (const [name, { kind, data }] of Object.entries(columns)) {
-    const letters = atob(data), bytes = new Uint8Array(letters.length);
-    for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
-    found[name] = new ARRAYS[kind](bytes.buffer);
+  for (const [name, packed] of Object.entries(columns)) {
+    const read = () => {
+      const value = unpacked(packed);
+      Object.defineProperty(found, name, { value });
+      return value;
+    };
+    Object.defineProperty(found, name, { get: read, configurable: true });
   }
   return found;
+}
+
+function unpacked({ kind, data }) {
+  const letters = atob(data), bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
+  return new ARRAYS[kind](bytes.buffer);
 }
 
 function amount(value) {

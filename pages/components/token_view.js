@@ -38,6 +38,7 @@ class View {
       this.drawTexts();
     } else applyTheme(this.root, this.data);
     const wanted = data.pinned ?? null;
+    this.root.dataset.known = JSON.stringify(wanted); // the pin as the server knows it
     if (this.sent === undefined || JSON.stringify(wanted) === JSON.stringify(this.sent)) {
       const asked = this.sent === undefined && JSON.stringify(wanted) !== JSON.stringify(this.pinned);
       this.sent = undefined;
