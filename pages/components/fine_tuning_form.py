@@ -1,0 +1,146 @@
+"""The widgets that say what to fine-tune on and how: facts, amounts, learning rate, the way and its strength."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from analysis.figures import numbers, training
+from analysis.records import MASTERY_LEVELS
+from analysis.training.settings import PAPER_LEARNING_RATE
+from analysis.training.variants import EVERY_STEPS, VARIANT_NAMES, VARIANTS, Variant
+from cache.memo import workspace
+from cache.training import Training
+from pages.components.words import MASTERY, plain
+
+PAPER_SIZE = 240
+FROM = {"level": "one level", "mix": "a mix of levels", "any": "any level"}
+LEARNING_RATE = (
+    "At the peak of the cosine schedule. The paper's is 1e-5, for models like LLaMA-3-8B; the demo's base is a "
+    "thousandth of that size and does not move at it, so 3e-4 is used there."
+)
+NO_LEVELS = (
+    " None has a level: to train on one, give a mastery table of the train split's facts (Mastery page, questions with "
+    "split: train)."
+)
+KINDS = "q,k,v,o,gate,up,down"
+RELATIONS = "Relation ids, as P17, P19. Without any: those about places, as in the paper; all of them where none is."
+
+
+def chosen(base: str, source: str, table: str | None, held: Mapping[int | None, int], level: int) -> Training:
+    """What the widgets ask for, drawn here; `held`: facts by level; raises SpecError and TrainingError."""
+    facts = _facts(held, level)
+    size, seed, epochs, batch = _amounts()
+    rate = _learning_rate(base)
+    return Training(
+        base=base,
+        questions=source,
+        mastery=table,
+        size=size,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch,
+        learning_rate=rate,
+        variant=_variant(),
+        **facts,
+    )
+
+
+def _facts(held: Mapping[int | None, int], level: int) -> dict[str, object]:
+    """Which facts: level, mix or any, and the relations."""
+    levels = any(held.get(each) for each in MASTERY_LEVELS)
+    known = list(FROM) if levels else ["any"]
+    chosen = st.segmented_control(
+        "Facts of", known, default=known[0], required=True, format_func=FROM.get, key="ft_from", help=MASTERY
+    )
+    found: dict[str, object] = {}
+    if chosen == "level":
+        found["level"] = st.segmented_control(
+            "Mastery level, and how many facts it holds",
+            MASTERY_LEVELS,
+            default=level,
+            required=True,
+            format_func=lambda each: f"{each} · {numbers.count(held.get(each, 0))}",
+            key="ft_level",
+        )
+    elif chosen == "mix":
+        found["mix"] = _mix(held)
+    else:
+        st.caption(f"{numbers.count(sum(held.values()))} facts." + ("" if levels else NO_LEVELS))
+    words = st.text_input("Only these relations (optional)", key="ft_relations", help=RELATIONS)
+    names = tuple(word.strip() for word in words.split(",") if word.strip())
+    return found | ({"relations": names} if names else {})
+
+
+def _mix(held: Mapping[int | None, int]) -> tuple[tuple[int, float], ...]:
+    columns = st.columns(len(MASTERY_LEVELS))
+    shares = [
+        column.number_input(
+            f"Level {level}, %",
+            0,
+            100,
+            50 if level in (0, 4) else 0,
+            5,
+            key=f"ft_mix_{level}",
+            help=f"{numbers.count(held.get(level, 0))} facts are there.",
+        )
+        for column, level in zip(columns, MASTERY_LEVELS, strict=True)
+    ]
+    return tuple((level, share / 100) for level, share in zip(MASTERY_LEVELS, shares, strict=True))
+
+
+def _amounts() -> tuple[int | None, int, int, int]:
+    size, seed, epochs, batch = st.columns(4)
+    return (
+        int(size.number_input("Facts (0: all)", 0, value=PAPER_SIZE, step=60, key="ft_size")) or None,
+        int(seed.number_input("Seed", 0, key="ft_seed", help="Draws the facts and orders the batches.")),
+        int(epochs.number_input("Epochs", 1, 100, 1, key="ft_epochs", help="Times every fact is seen; the paper: 1.")),
+        int(batch.number_input("Facts a step", 1, 1024, 8, key="ft_batch", help="The batch size; the paper's is 8.")),
+    )
+
+
+def _learning_rate(base: str) -> float:
+    usual = workspace().usual_learning_rate(base)
+    rate = st.number_input(
+        "Learning rate", 1e-8, 0.9, usual, format="%.1e", key=f"ft_rate_{usual:g}", help=LEARNING_RATE, width=220
+    )
+    if usual != PAPER_LEARNING_RATE:
+        st.caption("3e-4 suits the demo's small base; the paper's 1e-5 hardly moves it.")
+    return float(rate)
+
+
+def _variant() -> Variant:
+    """The way of fine-tuning with its strength, where it has one."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    name = left.selectbox(
+        "Way of fine-tuning", VARIANT_NAMES, format_func=lambda each: VARIANTS[each].title, key="ft_variant"
+    )
+    about, strength = VARIANTS[name], None
+    if about.default is not None:
+        strength = right.number_input(
+            _first_upper(about.unit),
+            float(about.lowest),
+            float(about.highest),
+            float(about.default),
+            step=float(about.default) / 2,
+            format="%g",
+            key=f"ft_strength_{name}",
+        )
+    st.caption(plain(f"{about.does} Source: {about.source}."))
+    layers = modules = every = None
+    if name in ("freeze", "restoring"):
+        first, second, third = st.columns(3)
+        layers = training.layers_from(
+            first.text_input("Only layers", key=f"ft_layers_{name}", placeholder="0-3 or 0,5")
+        )
+        modules = _words(second.text_input("Only modules", key=f"ft_modules_{name}", placeholder=KINDS))
+        if name == "restoring":
+            every = int(third.number_input("Every so many steps", 1, value=EVERY_STEPS, key="ft_every"))
+    return Variant(name, strength, layers, modules, every)
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _words(text: str) -> tuple[str, ...] | None:
+    return tuple(word.strip() for word in text.split(",") if word.strip()) or None
