@@ -42,7 +42,7 @@ def running_job() -> str | None:
 
 def _state(name: str, drawn: int) -> None:
     now = workspace().plan_state(name)
-    if now.done != drawn:
+    if now.done != drawn or st.session_state.get(WANTED) in workspace().plan_names():
         st.rerun()
     with st.container(border=True, key="plan-state"):
         with st.container(horizontal=True, vertical_alignment="center"):
