@@ -70,7 +70,8 @@ def parting_words(told: PromptContinuations, state: str) -> str:
     """Where the two part and how each saw the other's choice there; nothing of it is Markdown but what is escaped."""
     at = told.parted_at
     if at is None:
-        return f"Both tell the same {numbers.count(len(told.base))} tokens."
+        n = len(told.base)
+        return f"Both tell the same {numbers.count(n)} token{'' if n == 1 else 's'}."
     sides = [_choice("base", told.base, at, state), _choice(state, told.tuned, at, "base")]
     kl = "" if told.kl_nats is None else f" KL({state} ‖ base) there: {numbers.significant(told.kl_nats)} nats."
     return f"They part at token {at + 1}: {'; '.join(side for side in sides if side)}.{kl}"

@@ -68,7 +68,7 @@ def test_the_parting_place_is_said_with_both_models_views(found: GenerationCompa
         "They part at token 2: base tells “ Rome” (40.0%; tuned: <0.1%, rank 7); tuned tells “ Paris” (40.0%; base: "
         "<0.1%, rank 7). KL(tuned ‖ base) there: 1.25 nats."
     )
-    assert generation.parting_words(found.prompts[1], "tuned") == "Both tell the same 1 tokens."
+    assert generation.parting_words(found.prompts[1], "tuned") == "Both tell the same 1 token."
     ended = told("ended", (" a",), (" a", " b"), 1)
     assert "base had ended" in generation.parting_words(ended, "tuned")
 
