@@ -247,8 +247,8 @@ def _long_model() -> _Drifting:
 
 
 def _touch(model: _Drifting) -> None:
-    """Compile and load what both ways need, on a text of a few tokens."""
-    diverge(model, [Text("short", text="w1 w2 w3")])
+    """Compile and load what both ways need, on a text of a few chunks."""
+    diverge(model, [Text("short", text=" ".join(f"w{n}" for n in range(2 * LEAST_POSITIONS)))])
 
 
 def _ours(model: _Drifting, ids: Any) -> float:
