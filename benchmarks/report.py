@@ -190,9 +190,9 @@ def preview(page: Page, stop: str) -> float:
 
 def slid(page: Page) -> list[float]:
     """Seconds from an arrow key on the first pinned slider to other numbers beneath it."""
-    card = page.locator("[class*='st-key-finding-']").filter(has=page.locator("[role=slider]")).first
+    card = page.locator("[class*='st-key-finding-']").filter(has=page.get_by_role("slider")).first
     table, found = card.locator("table").first, []
-    card.locator("[role=slider]").first.focus()
+    card.get_by_role("slider").first.focus()
     for key in ("ArrowLeft", "ArrowRight", "ArrowLeft"):
         time.sleep(1)
         before = table.inner_text()
