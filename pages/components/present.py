@@ -8,7 +8,10 @@ import streamlit as st
 
 PRESENTING = "presenting"
 _CSS = """
-iframe { position: fixed; inset: 0; width: 100vw; height: 100vh; border: 0; z-index: 1000000; background: var(--st-background-color); }
+iframe {
+  position: fixed; inset: 0; width: 100vw; height: 100vh; border: 0; z-index: 1000000;
+  background: var(--st-background-color);
+}
 """
 _JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
