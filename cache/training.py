@@ -225,8 +225,9 @@ class TrainingWork(PairWork):
 
 def _read(folder: Path) -> FineTuned | None:
     from analysis.training.card import read_card
+    from analysis.weights.difference import INDEX
 
-    card = read_card(folder)
+    card = None if (folder / INDEX).is_file() else read_card(folder)  # a plan's difference is no checkpoint yet
     return FineTuned(folder, card) if card is not None else None
 
 

@@ -77,12 +77,19 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         return prepared(self.home)
 
     def prepare_demo(self, progress: Progress | None = None) -> DemoWorld:
-        """Make the demo's fine-tuned models from the shipped base and profile them; quick when they are there."""
-        from analysis.demo.world import prepare
+        """Make the demo's fine-tuned models from the shipped base and profile them; quick when they are there.
 
+        Compiles the kernels on the way, of the weights and of the tokens, so that the first page need not.
+        """
+        from analysis.demo.world import prepare
+        from analysis.language.measures import compile_kernels
+
+        known = self.demo() is not None
         world = prepare(self.home, progress=progress or Silent())
-        for pair in world.pairs:  # also compiles the kernels, so that the first page need not
+        for pair in world.pairs:
             self.profile(Comparison(str(pair.base), str(pair.tuned)), progress=progress)
+        if not known:
+            compile_kernels()
         return world
 
     def demo_finding(self, progress: Progress | None = None) -> None:

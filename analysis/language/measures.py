@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -100,6 +100,15 @@ def compare_logits(
     first, second = (base, tuned) if swapped else (tuned, base)
     compare = _on_the_processor if _suits_kernels(base, tuned) else _in_torch
     return _named(compare(first, second, actual, top, measures), swapped)
+
+
+def compile_kernels() -> None:
+    """Have the compiled loops made, some seconds once a machine, so that the first person to compare need not wait."""
+    import torch
+
+    logits, actual = torch.zeros(1, 2 * ALTERNATIVES), torch.zeros(1, dtype=torch.int64)
+    for measures in get_args(Measures):
+        compare_logits(logits, logits, actual, top=1, direction="tuned-base", measures=measures)
 
 
 def _suits_kernels(*sides: Tensor) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from analysis.errors import Cancelled, TrainingError
 from analysis.records import Silent
 from analysis.training.variants import Variant
+from analysis.weights.difference import pack
 from cache.asked import Comparison
 from cache.training import Training
 from cache.work import Workspace
@@ -52,6 +53,8 @@ def test_a_tuned_model_is_listed_with_its_base_and_heads_the_recent_pairs(home: 
     assert home.fine_tuned("/another/base") == ()
     assert home.recent()[0] == tuned.pair == Comparison(wanted.base, str(tuned.folder))
     assert home.check(tuned.pair.base, tuned.pair.tuned).comparable
+    pack(wanted.base, tuned.folder, tuned.folder.with_name("another.difference"), ids=("base", "tuned"))
+    assert home.fine_tuned() == (tuned,)  # what a plan keeps as a difference is no model to open
 
 
 @pytest.mark.slow
