@@ -51,6 +51,7 @@ def start(home: Path, *words: object, limit_bytes: int | None = None) -> subproc
     """A palimpsest process on this store; `limit_bytes` is the largest file it may write."""
 
     def limited() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         if limit_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 

@@ -163,19 +163,24 @@ def _missing(parameter: str) -> str:
 
 
 def _follow_question() -> None:
-    """An id is only ever compared with ids, so any short text may be taken over; an address with a view may name none.
+    """An id is only ever compared with ids, so any short text may be taken over.
 
     Where the session has just chosen another, the address is the older one.
     """
     wanted = st.query_params.get("question") or None
     written = st.session_state.get("written-question") or None
-    if "v" in st.query_params and wanted != written and len(wanted or "") <= LONGEST_ID:
+    if _says(wanted) and wanted != written and len(wanted or "") <= LONGEST_ID:
         st.session_state[QUESTION] = wanted
+
+
+def _says(wanted: str | None) -> bool:
+    """Whether the address says this: it names something, or it holds a whole view and names nothing there."""
+    return wanted is not None or "v" in st.query_params
 
 
 def _follow_slice() -> None:
     wanted = st.query_params.get("slice") or None
-    if "v" not in st.query_params or wanted == (st.session_state.get("written-slice") or None):
+    if not _says(wanted) or wanted == (st.session_state.get("written-slice") or None):
         return
     if wanted is None or workspace().slices.get(wanted) is not None:
         st.session_state[SLICE] = wanted

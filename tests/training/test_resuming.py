@@ -64,13 +64,16 @@ def test_a_cancelled_training_goes_on_to_the_same_weights_and_the_same_curve(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
 
+LONGER = SETTINGS | {"epochs": 12}  # so that it is still under way when it is killed for the third time
+
+
 def _train(base: Path, out: Path) -> None:
-    fine_tune(base, out, QUESTIONS, **SETTINGS, checkpoint_seconds=0)
+    fine_tune(base, out, QUESTIONS, **LONGER, checkpoint_seconds=0)
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_weights(base: Path, tmp_path: Path) -> None:
-    fine_tune(base, tmp_path / "whole", QUESTIONS, **SETTINGS)
+    fine_tune(base, tmp_path / "whole", QUESTIONS, **LONGER)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["transformers", "peft", "analysis.training.losses", "analysis.training.sft"])
     lots = random.Random(0)
@@ -79,13 +82,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(base: Path, tmp_
         process = context.Process(target=_train, args=(base, tmp_path / "cut"))
         process.start()
         begun = wait_for_checkpoint(tmp_path / "cut", than=killed_at(tmp_path / "cut"))
-        time.sleep(lots.uniform(0, 0.15))
+        time.sleep(lots.uniform(0, 0.05))
         if begun and process.is_alive() and process.pid is not None:
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
         process.join()
     assert killed == 3
-    report = fine_tune(base, tmp_path / "cut", QUESTIONS, **SETTINGS)
+    report = fine_tune(base, tmp_path / "cut", QUESTIONS, **LONGER)
     assert report.resumed
     assert stored(tmp_path / "cut") == stored(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
