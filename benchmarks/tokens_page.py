@@ -105,6 +105,8 @@ def measure(page: Page, lines: list[str]) -> list[tuple[str, list[float], float 
     )
     page.wait_for_function(f"() => ({SHADOWED})('.texts')?.childElementCount === {len(lines)}")
     settle(page)
+    page.locator(".st-key-token_grain").get_by_text("token", exact=True).click()  # as it was before an earlier size
+    settle(page)
     shown = f"{len(lines) * TOKENS_A_TEXT:,} tokens"
     first = [opened(page, "Reading", ".texts .token", leave="Distribution") for _ in range(REPEATS)]
     recoloured = [measure_changed(page, word) for word in ("word", "token", "word", "token", "word")]
