@@ -128,7 +128,8 @@ def test_no_page_jumps_once_it_stands(newcomer: Page, opened: str) -> None:
         page.wait_for_timeout(1500)
         page.evaluate("window.shifted = 0")
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        assert name in heading(page)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(name, timeout=PATIENCE)
+        settle(page)
         page.wait_for_timeout(1500)  # charts are drawn after the script's end
         shifted[name] = round(page.evaluate("window.shifted"), 3)
     assert {name: value for name, value in shifted.items() if value > MOST_SHIFT} == {}
