@@ -42,11 +42,10 @@ def newcomer(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def heading(page: Page) -> str:
-    """The page's title, once it stands."""
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE)
+def stands(page: Page, title: str) -> None:
+    """Wait until the page of this title stands."""
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=PATIENCE)
     settle(page)
-    return page.get_by_role("heading", level=1).inner_text()
 
 
 def test_a_newcomer_lands_on_a_finding_is_led_through_it_once_and_can_have_it_again(
@@ -62,10 +61,10 @@ def test_a_newcomer_lands_on_a_finding_is_led_through_it_once_and_can_have_it_ag
         guide.get_by_role("button", name="Next").click()
         expect(guide).to_contain_text(words, timeout=PATIENCE)
         expect(guide).to_contain_text(f"{step + 2} of ")
-        assert title in heading(page)
+        stands(page, title)
     guide.get_by_role("button", name="Close").click()
     page.reload()
-    assert heading(page) == "Samples"
+    stands(page, "Samples")
     page.wait_for_timeout(500)
     expect(guide).to_be_hidden()
     page.get_by_role("button", name="Guide", exact=True).click()
@@ -91,7 +90,7 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     keys.press("g")
     keys.press("r")
     page.wait_for_url("**/restore*")
-    assert heading(page) == "Restore"
+    stands(page, "Restore")
     slider = page.locator(".st-key-k").get_by_role("slider")
     expect(slider).to_be_visible(timeout=PATIENCE)
     keys.press("k")
@@ -114,7 +113,6 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     keys.press("g")
     keys.press("p")
     page.wait_for_url("**/report*")
-    assert heading(page)
     expect(page.get_by_text(re.compile("pinned finding")).first).to_be_visible(timeout=PATIENCE)
 
 
@@ -128,8 +126,7 @@ def test_no_page_jumps_once_it_stands(newcomer: Page, opened: str) -> None:
         page.wait_for_timeout(1500)
         page.evaluate("window.shifted = 0")
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(name, timeout=PATIENCE)
-        settle(page)
+        stands(page, name)
         page.wait_for_timeout(1500)  # charts are drawn after the script's end
         shifted[name] = round(page.evaluate("window.shifted"), 3)
     assert {name: value for name, value in shifted.items() if value > MOST_SHIFT} == {}
