@@ -16,43 +16,12 @@ from pages.components.words import PAPER_LINK
 
 DOING = {"plans": "Plans: many models", "one": "Fine-tune one model", "questions": "Open questions"}
 
-
-def doing_control() -> str:
-    """Plans, one fine-tuning, or the open questions: in the address too."""
-    address.hold(address.one_of("doing", DOING, "plans"))
-    chosen = st.segmented_control(
-        "What to do",
-        list(DOING),
-        required=True,
-        format_func=DOING.get,
-        key="doing",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return str(chosen or "plans")
-
-
-def section_control() -> str:
-    """Which part of the results is shown, in the address too."""
-    address.hold(address.one_of("section", SECTIONS, "paper"))
-    chosen = st.segmented_control(
-        "Show",
-        list(SECTIONS),
-        required=True,
-        format_func=SECTIONS.get,
-        key="section",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return str(chosen or "paper")
-
-
 st.title("Experiments")
 st.markdown(
     "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
     f"measures it. Here are its results for your model, each beside the numbers of {PAPER_LINK} (LLaMA-3-8B)."
 )
-doing = doing_control()
+doing = address.view("doing", "What to do", DOING, "plans")
 if doing == "one":
     fine_tuning.section()
     st.stop()
@@ -69,4 +38,4 @@ with notices.shown_errors():
     with st.expander("Run another plan", icon=":material/add:"):
         plan_start.begin()
     table = workspace().plan_results(name)
-    DRAWN[section_control()](table, name)
+    DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)

@@ -29,13 +29,6 @@ TABS = {
 }
 
 
-def tab_chooser() -> str:
-    """Which view; only that one is computed."""
-    address.hold(address.one_of(TAB, TABS, "reading"))
-    view = {"label": "View", "options": list(TABS), "format_func": TABS.get, "label_visibility": "collapsed"}
-    return st.segmented_control(**view, required=True, key=TAB) or "reading"
-
-
 def compared_texts(pair: Comparison, tab: str) -> None:
     """The views of texts both models read: which texts, which states, then the view."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -72,7 +65,7 @@ pair = notices.needs_pair()
 with notices.shown_errors():
     if workspace().known_profile(pair) is None:
         notices.needs_profile(pair)
-    tab = tab_chooser()
+    tab = address.view(TAB, "View", TABS, "reading")  # only that one is computed
     if tab == "paper":
         token_paper.tab(pair)
     else:

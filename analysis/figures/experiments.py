@@ -22,6 +22,7 @@ PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
 BETTER, WORSE = "#009E73", "#C43D52"
 SHOWN_FROM = 0.0005  # a change that shows in the digits written
 GRID_HEAD = 124  # pixels: title, two lines beneath it, the axis
+_LEVEL_LEGEND = alt.Legend(orient="top", columns=3, symbolSize=90)
 _GRID_AXIS = alt.Axis(labelAngle=0, orient="top", domain=False, labelOverlap=False)
 ROW_HEIGHT = 46  # pixels of a grid's row: two lines of text
 DODGE = 0.06  # of a step between sizes, so that levels do not hide each other
@@ -70,6 +71,25 @@ def size_axis(sizes: Sequence[int]) -> alt.X:
             tickCount=len(ordered),
         ),
     )
+
+
+def level_colour(levels: Sequence[str]) -> alt.Color:
+    """Marks of `placed` coloured by training level."""
+    return alt.Color("trained:N", scale=level_scale(levels), title=None, legend=_LEVEL_LEGEND)
+
+
+def size_layers(placed: pd.DataFrame, levels: Sequence[str], y: alt.Y, tooltip: Sequence[alt.Tooltip]) -> list[Any]:
+    """A line a level through `mean`, its `low` to `high`, and a clickable point a training set, over sizes."""
+    x, colour = size_axis(list(placed["size"])), level_colour(levels)
+    shape = alt.Shape("trained:N", scale=shape_scale(levels), title=None, legend=_LEVEL_LEGEND)
+    chart = alt.Chart(placed)
+    return [
+        chart.mark_line(opacity=0.75).encode(x=x, y=y, color=colour),
+        chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
+        .encode(x=x, y=y, color=colour, shape=shape, tooltip=list(tooltip))
+        .add_params(click(*RUN_FIELDS)),
+    ]
 
 
 def click(*fields: str) -> alt.Parameter:

@@ -25,23 +25,13 @@ def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
     rows = kl_rows(table, measure)
     levels, sizes = look.levels_of(rows), size_order(rows["size"])
     placed = look.placed(rows, sizes, levels)
-    x, legend = look.size_axis(sizes), alt.Legend(orient="top", columns=3, symbolSize=90)
     y = alt.Y("mean:Q", title=None, axis=alt.Axis(format="~g"), scale=alt.Scale(zero=True))
-    colour = alt.Color("trained:N", scale=look.level_scale(levels), title=None, legend=legend)
-    shape = alt.Shape("trained:N", scale=look.shape_scale(levels), title=None, legend=legend)
     tooltip = look.run_tooltip(
         alt.Tooltip("mean:Q", title="KL, nats", format=".3f"),
         alt.Tooltip("low:Q", title="from", format=".3f"),
         alt.Tooltip("high:Q", title="to", format=".3f"),
     )
-    chart = alt.Chart(placed)
-    layers = [
-        chart.mark_line(opacity=0.75).encode(x=x, y=y, color=colour),
-        chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
-        chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
-        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
-        .add_params(look.click(*look.RUN_FIELDS)),
-    ]
+    layers = look.size_layers(placed, levels, y, tooltip)
     facts = f"n = {numbers.count(rows['n'].max())} level-4 facts a run" if rows["n"].max() > 0 else "level-4 facts"
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT),

@@ -43,27 +43,16 @@ def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
     highs = [*rows["high"].fillna(rows["mean"]), *rows["paper"].dropna()]
     percent = alt.Axis(format=style.PERCENT_FORMAT, title=None)
     y = alt.Y("mean:Q", axis=percent, scale=style.accuracy_scale(highs))
-    x = look.size_axis(sizes)
-    legend = alt.Legend(orient="top", columns=3, symbolSize=90)
-    colour = alt.Color("trained:N", scale=look.level_scale(levels), title=None, legend=legend)
-    shape = alt.Shape("trained:N", scale=look.shape_scale(levels), title=None, legend=legend)
     tooltip = look.run_tooltip(
         alt.Tooltip("mean:Q", title="right, mean", format=".1%"),
         alt.Tooltip("low:Q", title="from", format=".1%"),
         alt.Tooltip("high:Q", title="to", format=".1%"),
         alt.Tooltip("paper:Q", title="the paper's model", format=".1%"),
     )
-    chart = alt.Chart(placed)
-    layers = [
-        chart.mark_line(opacity=0.75).encode(x=x, y=y, color=colour),
-        chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
-        chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
-        .encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
-        .add_params(look.click(*look.RUN_FIELDS)),
-    ]
+    layers = look.size_layers(placed, levels, y, tooltip)
     note = _base_note(table, domain)
     if placed["paper"].notna().any():
-        layers.append(_paper_marks(placed, x, colour))
+        layers.append(_paper_marks(placed, look.size_axis(sizes), look.level_colour(levels)))
         note = f"{look.PAPER_NOTE} · {note}" if note else look.PAPER_NOTE
     title = f"Right by training size, {DOMAIN_NAMES[domain]} (%)"
     return style.finish(

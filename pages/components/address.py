@@ -126,6 +126,21 @@ def one_of(key: str, options: Collection[Any], default: Any) -> Field:
     return Field(key, {str(option): option for option in options}.get, default)
 
 
+def view(key: str, label: str, options: dict[str, str], default: str) -> str:
+    """One of a page's views (name in the address: words on the page), kept in the address; the label is for readers."""
+    hold(one_of(key, options, default))
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        required=True,
+        format_func=options.get,
+        key=key,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return str(chosen or default)
+
+
 def some_of(key: str, options: Collection[Any], default: Collection[Any] = ()) -> Field:
     """Several choices among options, separated by commas; none is an empty text."""
     known = {str(option): option for option in options}

@@ -28,15 +28,6 @@ def section() -> None:
         f"What {PAPER_LINK} leaves open, asked here of your pair or of the demo world. Each answer says what it was "
         "measured on; none of them is the paper's."
     )
-    address.hold(address.one_of("open_question", QUESTIONS, "gradients"))
-    chosen = st.segmented_control(
-        "Open question",
-        list(QUESTIONS),
-        required=True,
-        format_func=QUESTIONS.get,
-        key="open_question",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    chosen = address.view("open_question", "Open question", QUESTIONS, "gradients")
     with notices.shown_errors():
-        DRAWN[str(chosen or "gradients")]()
+        DRAWN[chosen]()
