@@ -21,6 +21,7 @@ from cache.choices import ChoiceWork
 from cache.experiments.work import ExperimentWork
 from cache.housekeeping import Freed, Holding, Housekeeping
 from cache.jobs import JobManager, Lane
+from cache.kept_texts import TextShelf
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
 from cache.making import FindingWork
@@ -67,6 +68,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self._recent = Recent(self.home)
         self._askings = Recent(self.home, "questions.json")
         self.slices = Slices(self.home)
+        self.texts = TextShelf(self.home)
         self.named = NamedComparisons(self.home)
         self.housekeeping = Housekeeping(self.store)
 

@@ -11,6 +11,7 @@ from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK
 GRID = "grid"
 GLANCE = "glance"
 CELL = "updates_cell"  # "3/q": in the session and in the address
+LASSO = "updates_tensors"  # numbers of the tensors selected in the figure: likewise
 FIELDS = (
     address.one_of("measure", updates.MEASURES, "mean_relative"),
     address.one_of("updates_region", REGIONS, REGIONS[0]),
@@ -45,6 +46,17 @@ def follow_cell() -> None:
     """Look at the cell that was clicked; a callback."""
     picked = (st.session_state.get(GRID) or {}).get("selection", {}).get(updates.CELL_CLICK) or [{}]
     st.session_state[CELL] = "/".join(str(picked[0][part]) for part in ("layer", "module")) if picked[0] else ""
+
+
+def follow_lasso(names: list[str]) -> None:
+    """List the tensors that were selected in the figure; a callback."""
+    chosen = tensors.picked((st.session_state.get(GLANCE) or {}).get("selection", {}).get("points", []))
+    st.session_state[LASSO] = [number for number, name in enumerate(names) if name in chosen]
+
+
+def let_go() -> None:
+    """List every tensor again; a callback."""
+    st.session_state[LASSO] = []
 
 
 def cell_words(cell: str) -> str:
@@ -130,20 +142,24 @@ with notices.shown_errors():
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     st.subheader("Tensors")
-    event = charts.show_zoomable(
+    names = [row.name for row in rows]
+    address.hold(address.some_numbers(LASSO, len(names)))
+    charts.show_zoomable(
         tensors.tensor_scatter(rows, measure, arithmetic=arithmetic),
         key=GLANCE,
         alt=tensors.scatter_words(rows),
         twin=lambda: tensors_printed.tensor_points(rows, measure, arithmetic=arithmetic),
-        on_select="rerun",
+        on_select=lambda: follow_lasso(names),
         selection_mode=("box", "lasso"),
     )
-    chosen = tensors.picked(event["selection"]["points"])
+    chosen = frozenset(names[number] for number in st.session_state[LASSO])
     layer, module = clicked_cell()
     with st.container(horizontal=True, vertical_alignment="center"):
         menu = ["", *sorted(cells_here)]
         st.selectbox("Cell", menu, format_func=cell_words, key=CELL, width=260, label_visibility="collapsed")
         st.text(listed(chosen, layer, module), width="content")
+        if chosen:
+            st.button("List all", on_click=let_go, type="tertiary", icon=":material/deselect:")
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
     charts.table(listing, key="tensors", columns=TENSOR_COLUMNS | {"arithmetic": None}, width="stretch")

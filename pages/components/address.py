@@ -4,7 +4,8 @@ A copied link holds every value, the default too, so that it means the same when
 address are a stranger's: each is read by its own reader, which makes None of what it does not allow. Knows no pair.
 """
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -150,6 +151,28 @@ def some_of(key: str, options: Collection[Any], default: Collection[Any] = ()) -
         return [known[name] for name in names] if all(name in known for name in names) else None
 
     return Field(key, read, list(default), lambda chosen: SEPARATOR.join(map(str, chosen or ())))
+
+
+def some_numbers(key: str, below: int) -> Field:
+    """Several whole numbers from 0 on, all `below` this one, as ranges: '0-3,17'; none is an empty text."""
+
+    def read(text: str) -> list[int] | None:
+        parts = [part for part in text.split(SEPARATOR) if part]
+        if not all(re.fullmatch(r"\d{1,9}(-\d{1,9})?", part, re.ASCII) for part in parts):
+            return None
+        ends = [(int(part.split("-")[0]), int(part.split("-")[-1])) for part in parts]
+        if any(not first <= last < below for first, last in ends):
+            return None
+        return sorted({number for first, last in ends for number in range(first, last + 1)})
+
+    return Field(key, read, [], _ranges)
+
+
+def _ranges(chosen: Sequence[int]) -> str:
+    """Sorted numbers, neighbours joined: [0, 1, 2, 5] is '0-2,5'."""
+    starts = [number for number in chosen if number - 1 not in chosen]
+    ends = [number for number in chosen if number + 1 not in chosen]
+    return SEPARATOR.join(f"{a}-{b}" if a < b else f"{a}" for a, b in zip(starts, ends, strict=True))
 
 
 def words(key: str, default: str = "") -> Field:

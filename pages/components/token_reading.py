@@ -8,8 +8,9 @@ from analysis.figures.token_columns import TokenColumns
 from analysis.figures.token_measures import Measure
 from analysis.report import drawn
 from pages.components import pinning, token_scale
+from pages.components import token_view as view
 from pages.components.token_reports import Compared
-from pages.components.token_view import pinned, token_view
+from pages.components.words import plain
 
 SHOWN_TOKENS = 20_000  # sent at once; more come on request
 
@@ -18,11 +19,12 @@ SHOWN_TOKENS = 20_000  # sent at once; more come on request
 def tab(found: Compared, titles: dict[str, str]) -> None:
     """The texts; runs alone when a token is pinned or the scale changes."""
     columns = found.columns
+    view.hold()
     shown = token_scale.controls(columns)
     st.markdown(token_tables.report_words(columns, shown.measure))
-    needed = (pinned() or [None])[0]
+    needed = _pinned_text(columns)
     limit = texts_within(columns, st.session_state.get("token_shown", SHOWN_TOKENS), needed)
-    token_view(reading(columns, shown, titles=titles, limit=limit, beside=found.beside))
+    view.token_view(reading(columns, shown, titles=titles, limit=limit, beside=found.beside))
     _pin_text(columns, shown.measure, titles, needed)
     total = len(columns.report.prompts)
     if limit < total:
@@ -30,6 +32,14 @@ def tab(found: Compared, titles: dict[str, str]) -> None:
         st.button(
             more, on_click=show_more, args=(int(columns.starts[limit]) + SHOWN_TOKENS,), icon=":material/expand_more:"
         )
+
+
+def _pinned_text(columns: TokenColumns) -> str | None:
+    """The id of the pinned token's text, or None; a token of other texts than these stays pinned, and that is said."""
+    text, position = view.pinned() or (None, 0)
+    if text is not None and all(prompt.id != text for prompt in columns.report.prompts):
+        st.caption(plain(f"The pinned token (text “{text}”, position {position}) is not in these texts."))
+    return text
 
 
 def _pin_text(columns: TokenColumns, measure: Measure, titles: dict[str, str], text: str | None) -> None:

@@ -10,10 +10,11 @@ from analysis.records import RestoreSpec, Text
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Comparison, State
-from pages.components import selection
+from pages.components import address, selection
 from pages.components.token_work import awaited
 
 TUNED = "tuned ‖ base"
+TUNED_STATE = "tuned"  # in the address; a restored state is its stop as addresses write it
 AGAINST = {"base": "restored ‖ base", "tuned": "restored ‖ tuned"}
 
 
@@ -30,20 +31,33 @@ class _NotYetError(Exception):
 
 
 def chosen_state(pair: Comparison) -> State:
-    """Which state is compared: tuned, or a stop of the slider."""
+    """Which state is compared: tuned, or a stop of the slider; in the address too."""
+    address.hold(address.Field("token_state", _state_text, TUNED_STATE))
     asking, current = selection.asking(), selection.restored_spec()
     known = [stop.spec for stop in workspace().known_stops(pair, asking)] if asking else []
-    specs = list(dict.fromkeys([*([current] if current else []), *known]))
-    options: dict[str, State] = {"tuned": "tuned", **{f"restored, {stops.spec_words(spec)}": spec for spec in specs}}
+    specs = [*([current] if current else []), *known]
+    options = dict.fromkeys([TUNED_STATE, *map(address.spec_text, specs), st.session_state["token_state"]])
     name = st.selectbox(
         ":orange[●] tuned or :green[●] restored",
         list(options),
+        format_func=_state_name,
         key="token_state",
         persist_state="session",
         help="Restored states are the stops of the slider on Restore; each is shown against the base, against tuned, "
         "and beside tuned against the base.",
     )
-    return options.get(name or "tuned", "tuned")
+    return address.spec_of(name or "") or "tuned"
+
+
+def _state_text(text: str) -> str | None:
+    """A state as the address names it, written the one way; None where it names none."""
+    spec = address.spec_of(text)
+    return TUNED_STATE if text == TUNED_STATE else address.spec_text(spec) if spec else None
+
+
+def _state_name(text: str) -> str:
+    spec = address.spec_of(text)
+    return f"restored, {stops.spec_words(spec)}" if spec else text
 
 
 def chosen_states(pair: Comparison, *, sides: bool = True) -> tuple[State, str]:
@@ -53,7 +67,8 @@ def chosen_states(pair: Comparison, *, sides: bool = True) -> tuple[State, str]:
             state = chosen_state(pair)
         if not (sides and isinstance(state, RestoreSpec)):
             return state, "base"
-        options = {"label": "against", "options": list(AGAINST), "format_func": _side_name, "default": "base"}
+        address.hold(address.one_of("token_against", AGAINST, "base"))
+        options = {"label": "against", "options": list(AGAINST), "format_func": _side_name}
         side = st.segmented_control(**options, required=True, key="token_against", persist_state="session")
         return state, side or "base"
 

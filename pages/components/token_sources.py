@@ -1,18 +1,26 @@
-"""Where the texts of the Tokens page come from: questions, one's own prompt, many pasted, a file."""
+"""Where the texts of the Tokens page come from: questions, one's own prompt, many pasted, a file.
+
+Texts of one's own are kept by the store, and the address names them: a link opens on the same texts, and an uploaded
+file outlives its widget.
+"""
 
 from dataclasses import dataclass, field
 
 import streamlit as st
 
+from analysis.errors import StoreError
 from analysis.figures import token_tables
 from analysis.knowledge.pasted import pasted_texts
 from analysis.records import Question, Text
+from cache.kept_texts import KeptTexts
 from cache.memo import workspace
 from cache.work import Comparison
-from pages.components import questions, selection
+from pages.components import address, notices, questions, selection
+from pages.components.words import plain
 
 SOURCES = {"questions": "Test questions", "own": "My own prompt", "paste": "Paste many", "file": "JSON lines"}
 MOST_QUESTIONS = 10_000
+KEPT, FILLED = "texts", "texts_filled"  # the id of texts of one's own: in the address too; already in its widgets
 FILE_HELP = 'An object a line: {"text": "..."} or {"prompt": "...", "answer": "..."}, and "id" where you have one.'
 PASTE_HELP = "One prompt a line, given to the models as it stands; or JSON lines as in a file."
 
@@ -28,7 +36,7 @@ class Chosen:
 
 def chooser() -> str:
     """Which source; drawn in the page's first row."""
-    st.session_state.setdefault("token_source", "questions")  # no default: other pages choose it too
+    address.hold(address.one_of("token_source", SOURCES, "questions"))
     options = {"label": "Texts", "options": list(SOURCES), "required": True, "format_func": SOURCES.get}
     return st.segmented_control(**options, key="token_source", persist_state="session") or "questions"
 
@@ -37,7 +45,43 @@ def chosen(pair: Comparison, source: str) -> Chosen:
     """The texts this source gives; none where nothing was typed or uploaded yet."""
     if source == "questions":
         return _questions(pair)
+    _follow_kept()
     return {"own": _own, "paste": _pasted, "file": _file}[source]()
+
+
+def _follow_kept() -> None:
+    """Put the texts that the address names into the widgets they came from."""
+    address.hold(address.Field(KEPT, _known, ""))
+    named = st.session_state[KEPT]
+    found = workspace().texts.get(named) if named and named != st.session_state.get(FILLED) else None
+    if found is None:
+        return
+    st.session_state[FILLED] = named
+    if found.kind == "own":
+        st.session_state.update(token_prompt=found.content, token_answer=found.answer)
+    elif found.kind == "paste":
+        st.session_state["token_pasted"] = found.content
+
+
+def _known(text_id: str) -> str | None:
+    """The id where its texts are kept here; else None, and what to do is said."""
+    if not text_id or workspace().texts.get(text_id) is not None:
+        return text_id
+    address.notice(
+        "This link shows texts of somebody's own, which this store does not have: type or upload them again, or open "
+        "the link where it was made."
+    )
+    return ""
+
+
+def _keep(texts: KeptTexts) -> None:
+    """Let the address name these texts; where the disk refuses, say so and show them all the same."""
+    try:
+        st.session_state[KEPT] = st.session_state[FILLED] = workspace().texts.keep(texts)
+    except StoreError as error:
+        notices.show_error(error)
+    else:
+        address.to_addresses({KEPT: st.session_state[KEPT]})
 
 
 def _questions(pair: Comparison) -> Chosen:
@@ -48,11 +92,11 @@ def _questions(pair: Comparison) -> Chosen:
     asking = selection.asking()
     if asking is None:
         return Chosen()
+    address.hold(address.whole_number("token_questions", 1, MOST_QUESTIONS, 8))
     count = right.number_input(
         "How many",
         min_value=1,
         max_value=MOST_QUESTIONS,
-        value=8,
         key="token_questions",
         persist_state="session",
         help="Drawn from the active questions, balanced over relations and mastery levels; the question chosen on "
@@ -73,6 +117,7 @@ def _own() -> Chosen:
         st.form_submit_button("Compare", type="primary", icon=":material/compare_arrows:")
     if not (prompt or answer):
         return Chosen()
+    _keep(KeptTexts("own", prompt or "", answer or ""))
     return Chosen((Text("yours", prompt=prompt, answer=answer),), {"yours": "Your text"})
 
 
@@ -82,10 +127,23 @@ def _pasted() -> Chosen:
         pasted = st.text_area("Prompts, one a line", key="token_pasted", height=140, persist_state="session")
         st.caption(PASTE_HELP)
         st.form_submit_button("Compare", type="primary", icon=":material/compare_arrows:")
-    return Chosen(pasted_texts(pasted or ""))
+    texts = pasted_texts(pasted or "")
+    if texts:
+        _keep(KeptTexts("paste", pasted))
+    return Chosen(texts)
 
 
 def _file() -> Chosen:
-    """The texts of an uploaded file."""
+    """The texts of an uploaded file; without one, of the file that the address names."""
     file = st.file_uploader("JSON lines", type=["jsonl", "json", "txt"], key="token_file", help=FILE_HELP)
-    return Chosen() if file is None else Chosen(workspace().uploaded_texts(file.getvalue(), file.name))
+    if file is not None:
+        content = file.getvalue()
+        texts = workspace().uploaded_texts(content, file.name)
+        _keep(KeptTexts("file", content.decode(), name=file.name))
+        return Chosen(texts)
+    kept = workspace().texts.get(st.session_state[KEPT])
+    if kept is None or kept.kind != "file":
+        return Chosen()
+    texts = workspace().uploaded_texts(kept.content.encode(), kept.name)
+    st.caption(plain(f"{len(texts):,} texts of {kept.name}, uploaded earlier. Upload another to look at that instead."))
+    return Chosen(texts)

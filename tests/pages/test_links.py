@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.records import RestoreSpec
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import address, selection
-from tests.pages.conftest import Open, words_of
+from tests.pages.conftest import Open, settle, words_of
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,73 @@ def test_a_link_to_a_pair_whose_folder_is_gone_opens_and_says_so(
 def test_samples_without_questions_say_what_to_do(open_page: Open, shared: Workspace, pair: Comparison) -> None:
     shared.profile(pair)
     assert "No questions are chosen" in words_of(open_page("samples", pair))
+
+
+@pytest.mark.parametrize("text", ["x", "3-1", "0-", "9999", "1,,a", "0-999999999999"])
+def test_numbers_an_address_cannot_mean_are_left_out(text: str) -> None:
+    assert address.some_numbers("n", 100).read(text) is None
+
+
+def test_numbers_come_back_from_their_ranges() -> None:
+    field = address.some_numbers("n", 100)
+    for chosen in ([], [0], [0, 1, 2, 5, 98, 99]):
+        assert field.read(field.text(chosen)) == chosen
+
+
+def elsewhere(open_page: Open, page: str, first: AppTest) -> AppTest:
+    """The page opened by the address alone, in a session that knows nothing else."""
+    second = open_page(page)
+    for name, values in first.query_params.items():
+        second.query_params[name] = values
+    second.run()
+    assert not second.exception
+    return second
+
+
+def test_a_link_to_a_text_of_ones_own_holds_the_text_the_stop_and_the_pinned_token(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    shared.profile(pair)
+    first = open_page("tokens", pair)
+    first.session_state["token_source"] = "own"
+    first.session_state["restored_spec"] = RestoreSpec(20)
+    first.run()
+    first.text_area(key="token_prompt").set_value("Ann Lee was born in")
+    first.text_input(key="token_answer").set_value(" a b")
+    first.button(key="FormSubmitter:own_text-Compare").click().run()
+    first.selectbox(key="token_state").set_value("relative-top:20").run()
+    settle(shared)
+    first.session_state["token"] = ["yours", 3]
+    first.run()
+    second = elsewhere(open_page, "tokens", first)
+    assert second.text_area(key="token_prompt").value == "Ann Lee was born in"
+    assert second.text_input(key="token_answer").value == " a b"
+    assert second.selectbox(key="token_state").value == "relative-top:20"
+    assert second.session_state["token"] == ["yours", 3]
+    assert address.NOTICES not in second.session_state
+
+
+def test_an_uploaded_file_is_in_the_link_and_outlives_its_widget(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    shared.profile(pair)
+    first = open_page("tokens", pair)
+    first.session_state["token_source"] = "file"
+    first.run()
+    lines = '{"id": "one", "text": "Ann Lee was"}\n{"id": "two", "text": "Bo Cray was"}\n'
+    first.file_uploader(key="token_file").set_value(("mine.jsonl", lines.encode(), "application/json"))
+    first.run()
+    settle(shared)
+    first.run()
+    second = elsewhere(open_page, "tokens", first)
+    assert "2 texts of mine.jsonl, uploaded earlier" in words_of(second).replace("\\", "")
+
+
+def test_a_link_to_texts_this_store_does_not_have_says_so(open_page: Open, shared: Workspace, pair: Comparison) -> None:
+    shared.profile(pair)
+    app = open_page("tokens", pair)
+    app.query_params["v"], app.query_params["token_source"] = address.SCHEMA, "paste"
+    app.query_params["texts"] = "0" * 32
+    app.run().run()
+    assert "texts of somebody's own, which this store does not have" in words_of(app)
+    assert not app.exception

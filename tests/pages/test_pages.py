@@ -130,12 +130,16 @@ def test_updates_draw_every_tensor_and_a_lasso_narrows_the_table(open_page: Open
     assert points == {name: pytest.approx(100 * row.changed_fraction) for name, row in rows.items()}
     assert json.loads(figure.proto.config)["toImageButtonOptions"]["format"] == "svg"
     assert figure.proto.alt.startswith(f"{len(rows)} tensors")
-    name = min(rows)
-    app.session_state["glance"] = {"selection": {"points": [{"customdata": [name]}]}}
+    names = [row.name for row in answered.known_profile(pair).tensor_rows("transformer", ())]
+    app.session_state["updates_tensors"] = [1, 2, 3, 5]
     app.run()
     assert not app.exception
     listed = next(frame.value for frame in app.dataframe if "tensor" in frame.value.columns)
-    assert listed["tensor"].tolist() == [name]
+    assert set(listed["tensor"]) == {names[number] for number in (1, 2, 3, 5)}
+    assert app.query_params["updates_tensors"] in ("1-3,5", ["1-3,5"])  # part of the link
+    next(button for button in app.button if button.label == "List all").click().run()
+    listed = next(frame.value for frame in app.dataframe if "tensor" in frame.value.columns)
+    assert len(listed) == len(rows)
 
 
 def test_the_slider_previews_at_once_what_a_stop_restores(open_page: Open, answered, pair: Comparison) -> None:

@@ -112,7 +112,7 @@ def test_a_restored_stop_can_stand_in_for_tuned(
 def test_a_pin_outlives_a_change_of_stop(open_page: Open, loaded: Workspace, pair: Comparison, asking: Asking) -> None:
     app = open_page("tokens", pair, asking)
     place = [view_of(finish(app, loaded))["texts"][1]["id"], 5]
-    app.session_state["token_view-pinned"] = place
+    app.session_state["token"] = place
     app.session_state["restored_spec"] = RestoreSpec(20)
     app.run()
     assert view_of(app)["pinned"] == place
@@ -174,7 +174,7 @@ def test_a_chosen_cell_opens_its_token_in_the_text(
     app = finish(open_page("tokens", pair, asking), loaded)
     place = [view_of(app)["texts"][2]["id"], 4]
     app.session_state["token_tab"] = "reading"
-    app.session_state["token_view-pinned"] = place
+    app.session_state["token"] = place
     app.session_state["token_shown"] = 1  # too few for the third text: the pinned one is sent all the same
     data = view_of(app.run())
     assert data["pinned"] == place
