@@ -53,7 +53,7 @@ def _navigation() -> dict[str, list[st.Page]]:
     return {"": [home], **sections}
 
 
-def _sidebar() -> None:
+def _sidebar(page: str) -> None:
     pair = selection.comparison()
     with st.sidebar:
         if pair is None:
@@ -62,7 +62,7 @@ def _sidebar() -> None:
             st.markdown(f":blue[●] base  \n**{plain(Path(pair.base).name)}**", help=plain(pair.base))
             st.markdown(f":orange[●] tuned  \n**{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
         looked_at.lines()
-        progress.sidebar_indicator()
+        progress.sidebar_indicator(page)
 
 
 def _say_what_the_link_lacks() -> int:
@@ -82,7 +82,7 @@ if st.context.theme.type == "dark":
     st.html(DARK_STYLE)
 selection.follow_address()
 page = st.navigation(_navigation())
-_sidebar()
+_sidebar(page.url_path)
 paths = [(Path(file).stem, name) for pages in PAGES.values() for file, name, _ in pages]
 frame.tools(paths, page.url_path, guided=guide.opens_by_itself(page.url_path))
 wanted = frame.asked_page(paths)

@@ -84,9 +84,7 @@ def prepare_demo() -> None:
 
 
 def start_demo() -> None:
-    watcher = selection.watcher("demo")
-    job = workspace().start("Prepare the demo", "demo_finding", watcher=watcher, page="compare")
-    st.session_state["demo_job"] = selection.announced(job)
+    st.session_state["demo_job"] = selection.start("Prepare the demo", "demo_finding", purpose="demo", page="compare")
 
 
 def own_pair() -> None:

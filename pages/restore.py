@@ -48,8 +48,8 @@ def evaluate(comparison: Comparison, spec: RestoreSpec, asking: Asking) -> None:
     """Queue this stop, measured against the tuned model; a newer request of this session takes its place."""
     st.session_state["stop_tried"] = (comparison, spec, asking)
     title = f"Ask: {stops.spec_words(spec)}"
-    st.session_state["stop_job"] = workspace().start(
-        title, "stop", comparison, spec, asking, watcher=selection.watcher("stop"), page="restore"
+    st.session_state["stop_job"] = selection.start(
+        title, "stop", comparison, spec, asking, purpose="stop", page="restore", quiet=True
     )
 
 

@@ -52,6 +52,4 @@ def _packed() -> None:
 
 
 def _pack() -> None:
-    st.session_state[JOB] = workspace().start(
-        "Pack the report", "pack_report", watcher=selection.watcher("packing"), page="report"
-    )
+    st.session_state[JOB] = selection.start("Pack the report", "pack_report", purpose="packing", page="report")

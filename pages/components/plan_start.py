@@ -110,13 +110,14 @@ def count(plan: Plan) -> None:
     """Estimate in the background; a callback."""
     space = workspace()
     st.session_state[COUNTED] = digest(plan)
-    st.session_state[COUNT_JOB] = space.jobs.submit(
+    job_id = space.jobs.submit(
         f"Count the plan {plan.name}",
         digest(["estimate", plan]),
         lambda job: estimated(space, plan, job),
         watcher=selection.watcher("plan-count"),
         page="experiments",
     )
+    st.session_state[COUNT_JOB] = selection.announced(job_id, quiet=True)
 
 
 def estimated(space: Workspace, plan: Plan, job: Progress) -> None:

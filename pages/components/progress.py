@@ -11,6 +11,8 @@ from pages.components.words import plain
 
 POLL_SECONDS = 0.2
 SIDEBAR_SECONDS = 1.0
+AT_ONCE_SECONDS = 1.0
+UNREAD = "jobs_unread"  # in the session: the endings told since the Jobs page was looked at, each with its state
 
 
 def watch(job_id: str | None, *, key: str) -> bool:
@@ -73,17 +75,19 @@ def state_words(job: JobView) -> str:
     return " · ".join(part for part in (job.note, left) if part)
 
 
-def sidebar_indicator() -> None:
-    """The running jobs, small, on every page; polls only while there are some, and says when one has ended."""
+def sidebar_indicator(page: str) -> None:
+    """The running jobs, small, on every page; polls only while there are some. Says which have ended since the last run
+    of this session, each once, and counts them until the Jobs page is looked at. `page` is the one drawn."""
+    _tell_endings(page)
     active = [job for job in workspace().jobs.all() if job.active]
     st.fragment(_indicator, run_every=SIDEBAR_SECONDS if active else None)(frozenset(job.id for job in active))
+    _unread_line()
 
 
 def _indicator(drawn: frozenset[str]) -> None:
     active = [job for job in workspace().jobs.all() if job.active]
     if {job.id for job in active} != drawn:
-        _toast_endings(drawn - {job.id for job in active})
-        st.rerun()
+        st.rerun()  # that run tells what has ended
     for job in active[:2]:
         left = f" · {numbers.duration(job.eta_seconds)} left" if job.eta_seconds else ""
         st.progress(job.fraction, text=f"{plain(job.title)}{left}")
@@ -91,10 +95,44 @@ def _indicator(drawn: frozenset[str]) -> None:
         st.caption(f"and {len(active) - 2} more")
 
 
-def _toast_endings(ended: frozenset[str]) -> None:
-    icons = {"done": ":material/check:", "failed": ":material/error:", "cancelled": ":material/block:"}
-    for job_id in ended & st.session_state.get(selection.ANNOUNCED, set()):  # not what other sessions asked for
+def _tell_endings(page: str) -> None:
+    """Toast every ending this session was promised and has not been told; told on any run, whatever caused it."""
+    awaited: dict[str, selection.Awaited] = st.session_state.get(selection.ANNOUNCED, {})
+    for job_id in list(awaited):
         job = workspace().jobs.view(job_id)
-        if job is not None:
-            where = f" See {job.page.capitalize()}." if job.state == "done" and job.page != "jobs" else ""
-            st.toast(f"{plain(job.title)}: {job.state}.{where}", icon=icons[job.state], duration="long")
+        if job is not None and job.active:
+            continue
+        asked = awaited.pop(job_id)
+        if job is not None and not _seen(job, asked, page):
+            _toast(job)
+            if job.state != "cancelled":  # whoever cancels knows
+                st.session_state.setdefault(UNREAD, {})[job.id] = job.state
+    if page == "jobs":
+        st.session_state.pop(UNREAD, None)
+
+
+def _seen(job: JobView, asked: selection.Awaited, page: str) -> bool:
+    """Whether a quiet job's ending needs no words: its own page is looked at, a newer request took its place, or it
+    was over (known, say) before anybody could look away."""
+    if not asked.quiet:
+        return False
+    ended = (job.started or asked.asked) + job.seconds
+    at_once = job.state == "done" and ended - asked.asked < AT_ONCE_SECONDS
+    return job.page == page or job.state == "cancelled" or at_once
+
+
+def _toast(job: JobView) -> None:
+    icons = {"done": ":material/check:", "failed": ":material/error:", "cancelled": ":material/block:"}
+    where = f" See {job.page.capitalize()}." if job.state == "done" and job.page != "jobs" else ""
+    st.toast(f"{plain(job.title)}: {job.state}.{where}", icon=icons[job.state], duration="long")
+
+
+def _unread_line() -> None:
+    """How many jobs ended since the Jobs page was last looked at, as a link to it."""
+    states = list(st.session_state.get(UNREAD, {}).values())
+    if states:
+        failed = states.count("failed")
+        words = f"{numbers.count(len(states))} {'job has' if len(states) == 1 else 'jobs have'} ended"
+        words += f", {numbers.count(failed)} failed" if failed else ""
+        with st.container(key="jobs-unread"):
+            st.page_link("jobs.py", label=words, icon=":material/notifications_unread:")

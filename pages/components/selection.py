@@ -3,8 +3,11 @@
 The address holds digests only, looked up among what this store has seen: a link never makes the server open a path.
 """
 
+import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -20,7 +23,7 @@ from pages.components.address import from_address, to_address
 __all__ = ["from_address", "to_address"]  # what holds a page's widgets to the address: pages.components.address
 
 ID_LENGTH = 16
-ANNOUNCED = "jobs_announced"
+ANNOUNCED = "jobs_announced"  # the jobs whose ending this session is still to be told, by id
 ASKED = "references_asked"  # what this session has queued by itself, each once
 QUESTION, SLICE = "chosen_question", "chosen_slice"  # in the session; "question" and "slice" in the address
 LONGEST_ID = 200  # of a question's id in an address
@@ -109,21 +112,43 @@ def ask(questions: Asking) -> None:
 
 def start_profile(pair: Comparison) -> None:
     """Read the pair's weights in the background; a callback."""
-    st.session_state["profile_job"] = announced(
-        workspace().start(f"Profile {pair.name}", "profile", pair, watcher=watcher("profile"), page="overview")
+    st.session_state["profile_job"] = start(
+        f"Profile {pair.name}", "profile", pair, purpose="profile", page="overview", quiet=True
     )
 
 
-def announced(job_id: str) -> str:
+@dataclass(frozen=True)
+class Awaited:
+    """A job whose ending this session is to be told; `asked` in seconds since the epoch.
+
+    A quiet one is work of a moment that its own page waits for and shows: it is told to who has gone elsewhere.
+    """
+
+    asked: float
+    quiet: bool
+
+
+def start(
+    title: str, method: str, /, *args: Any, purpose: str, page: str = "jobs", quiet: bool = False, **kwargs: Any
+) -> str:
+    """Run a method of the workspace in the background for this session, which is told its ending; returns the job's id.
+
+    The latest request of one `purpose` wins; `page` is where the result is looked at; `quiet` as `Awaited` has it.
+    """
+    job_id = workspace().start(title, method, *args, watcher=watcher(purpose), page=page, **kwargs)
+    return announced(job_id, quiet=quiet)
+
+
+def announced(job_id: str, *, quiet: bool = False) -> str:
     """Let this session be told, on whatever page it is, when this job has ended; returns the job's id."""
-    st.session_state.setdefault(ANNOUNCED, set()).add(job_id)
+    st.session_state.setdefault(ANNOUNCED, {})[job_id] = Awaited(time.time(), quiet)
     return job_id
 
 
 def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page: str) -> str:
     """Ask one state of the pair these questions in the background; returns the job's id."""
-    purpose = watcher(f"evaluate {state}")
-    return workspace().start(f"Ask {state}", "evaluation", pair, state, questions, watcher=purpose, page=page)
+    purpose = f"evaluate {state}"
+    return start(f"Ask {state}", "evaluation", pair, state, questions, purpose=purpose, page=page, quiet=True)
 
 
 def follow_address() -> None:

@@ -120,8 +120,8 @@ def _threshold_stop(comparison: Comparison, spec: RestoreSpec) -> None:
 
 
 def _find_threshold(comparison: Comparison) -> None:
-    st.session_state["spectrum_job"] = workspace().start(
-        "Singular values", "spectrum", comparison, watcher=selection.watcher("spectrum"), page="restore"
+    st.session_state["spectrum_job"] = selection.start(
+        "Singular values", "spectrum", comparison, purpose="spectrum", page="restore", quiet=True
     )
 
 

@@ -35,8 +35,8 @@ def is_read(comparison: Comparison, spec: RestoreSpec) -> bool:
 
 def _read(comparison: Comparison, spec: RestoreSpec) -> None:
     title = f"Profile {comparison.name}, {spec.arithmetic} arithmetic"
-    st.session_state["arithmetic_job"] = workspace().start(
-        title, "profile", comparison, spec.arithmetic, watcher=selection.watcher("arithmetic"), page="restore"
+    st.session_state["arithmetic_job"] = selection.start(
+        title, "profile", comparison, spec.arithmetic, purpose="arithmetic", page="restore", quiet=True
     )
 
 
@@ -56,8 +56,8 @@ def counted(comparison: Comparison, spec: RestoreSpec) -> RestoreCount | None:
 def _count(comparison: Comparison, spec: RestoreSpec) -> None:
     st.session_state["count_tried"] = (comparison, spec)
     title = f"Look at: {stops.spec_words(spec)}"
-    st.session_state["count_job"] = workspace().start(
-        title, "count", comparison, spec, watcher=selection.watcher("count"), page="restore"
+    st.session_state["count_job"] = selection.start(
+        title, "count", comparison, spec, purpose="count", page="restore", quiet=True
     )
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from cache.memo import workspace
 from pages.components import progress, selection
 
 
@@ -21,6 +20,6 @@ def awaited(slot: str, wanted: str, title: str, method: str, *args: Any, **kwarg
 def queue(slot: str, wanted: str, title: str, method: str, *args: Any, **kwargs: Any) -> None:
     """Queue it now; a callback."""
     st.session_state[f"{slot}_tried"] = wanted
-    st.session_state[f"{slot}_job"] = workspace().start(
-        title, method, *args, **kwargs, watcher=selection.watcher(slot), page="tokens"
+    st.session_state[f"{slot}_job"] = selection.start(
+        title, method, *args, **kwargs, purpose=slot, page="tokens", quiet=True
     )

@@ -1,0 +1,127 @@
+"""Endings are told once, on whatever page, and counted until Jobs is opened; a job is left, or stopped for everybody."""
+
+import time
+from pathlib import Path
+from threading import Event
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analysis.errors import StoreError
+from analysis.records import Progress
+from cache.asked import Asking, Comparison
+from cache.work import Workspace
+from pages.components import progress, selection
+from tests.pages.conftest import WAIT_SECONDS, Open, settle, words_of
+
+
+class Held:
+    """Work that goes on until the test lets it end; real work of the real queue."""
+
+    def __init__(self, error: str = "") -> None:
+        self.may_end = Event()
+        self.error = error
+
+    def __call__(self, job: Progress) -> None:
+        self.may_end.wait(WAIT_SECONDS)
+        if self.error:
+            raise StoreError(self.error)
+
+
+def awaiting(app: AppTest, job: str, *, quiet: bool = False, asked: float | None = None) -> None:
+    """The session asked for this job."""
+    app.session_state[selection.ANNOUNCED] = {job: selection.Awaited(time.time() if asked is None else asked, quiet)}
+
+
+def ends(shared: Workspace, job: str, work: Held) -> None:
+    work.may_end.set()
+    shared.jobs.wait(job, WAIT_SECONDS)
+
+
+def test_a_job_that_ends_between_two_runs_is_told_exactly_once_on_another_page(
+    shared: Workspace, open_page: Open
+) -> None:
+    work, app = Held(), open_page("compare")
+    job = shared.jobs.submit("Count stars", "stars", work, watcher="me:stars", page="restore")
+    awaiting(app, job)
+    assert not app.run().toast
+    ends(shared, job, work)
+    told = app.run()
+    assert [toast.value for toast in told.toast] == ["Count stars: done. See Restore."]
+    assert not app.run().toast
+
+
+def test_a_job_that_fails_between_two_runs_is_told_as_failed(shared: Workspace, open_page: Open) -> None:
+    work, app = Held(error="No stars."), open_page("compare")
+    job = shared.jobs.submit("Count stars", "stars", work, watcher="me:stars", page="restore")
+    awaiting(app, job)
+    ends(shared, job, work)
+    assert [toast.value for toast in app.run().toast] == ["Count stars: failed."]
+
+
+def test_what_another_session_asked_for_is_not_told(shared: Workspace, open_page: Open) -> None:
+    work, app = Held(), open_page("compare")
+    job = shared.jobs.submit("Count stars", "stars", work, watcher="another:stars")
+    app.run()
+    ends(shared, job, work)
+    assert not app.run().toast
+
+
+@pytest.mark.parametrize(("page", "told"), [("restore", 0), ("compare", 1)])
+def test_a_quiet_job_is_told_only_to_who_has_left_its_page(
+    shared: Workspace, open_page: Open, page: str, told: int
+) -> None:
+    work, app = Held(), open_page(page)
+    job = shared.jobs.submit("A stop", "stop", work, watcher="me:stop", page="restore")
+    awaiting(app, job, quiet=True, asked=time.time() - 5)
+    ends(shared, job, work)
+    assert len(app.run().toast) == told
+    assert not app.run().toast
+
+
+def test_a_quiet_job_that_ended_well_at_once_is_not_told(shared: Workspace, open_page: Open) -> None:
+    app = open_page("compare")
+    job = shared.jobs.submit("A stop", "stop", lambda job: None, watcher="me:stop", page="restore")
+    awaiting(app, job, quiet=True)
+    shared.jobs.wait(job, WAIT_SECONDS)
+    assert not app.run().toast
+
+
+def test_endings_are_counted_beside_the_jobs_until_the_jobs_page_is_opened(shared: Workspace, open_page: Open) -> None:
+    app = open_page("compare")
+    for title, work in (("One", Held()), ("Two", Held(error="No."))):
+        job = shared.jobs.submit(title, title, work, watcher=f"me:{title}", page="restore")
+        awaiting(app, job)
+        ends(shared, job, work)
+        app.run()
+    assert unread(app) == ["2 jobs have ended, 1 failed"]
+    assert not unread(app.switch_page("jobs.py").run())
+    assert not unread(app.switch_page("compare.py").run())
+
+
+def unread(app: AppTest) -> list[str]:
+    links = (link.proto.label for link in app.sidebar.get("page_link"))
+    return [label for label in links if "ended" in label]
+
+
+def test_every_way_to_begin_work_promises_its_ending(
+    shared: Workspace, open_page: Open, pair: Comparison, asking: Asking
+) -> None:
+    shared.profile(pair)
+    app = open_page("restore", pair, asking)
+    titles = {shared.jobs.view(job).title for job in app.session_state[selection.ANNOUNCED]}  # type: ignore[union-attr]
+    assert {"Ask base", "Ask tuned"} < titles
+    assert any(title.startswith("Ask: ") for title in titles)  # the stop
+    settle(shared)
+
+
+def test_no_page_starts_work_without_promising_its_ending() -> None:
+    pages = Path(progress.__file__).resolve().parents[1]
+    silent = [
+        f"{path.name}: {line.strip()}"
+        for path in pages.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if "workspace().start(" in line and path.name != "selection.py"
+        if "selection.announced(" not in path.read_text("utf-8")
+    ]
+    assert not silent
