@@ -33,6 +33,7 @@ def chosen_table(pair: Comparison, asking: Asking | None) -> Path | None:
     if asking is not None and asking.mastery:
         known.setdefault(asking.mastery, f"the session's, {Path(asking.mastery).name}")
     if not known:
+        address.named_in_vain("mastery_table", measuring.NO_TABLE)
         return None
     if measuring.just_done():
         st.session_state["mastery_table"] = next(iter(known))  # the newest

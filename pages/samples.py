@@ -35,6 +35,7 @@ def restored_stop(comparison: Comparison, asking: Asking) -> RestoreSpec | None:
         key=lambda spec: spec.strategy != "relative-top",
     )
     if not known:
+        address.named_in_vain(STOP, answers.NO_STOP)
         return None
     slider = selection.restored_spec()
     written = {address.spec_text(spec): spec for spec in known}

@@ -98,6 +98,19 @@ def notice(words: str) -> None:
         told.append(words)
 
 
+def named_in_vain(key: str, words: str) -> None:
+    """Where there is nothing to choose from yet: say these words of what the address names, if it names something.
+
+    What this session wrote itself is no news. The address keeps it, so that it is taken over once it is there. Runs the
+    page again to say it, because one without anything to choose from often ends early.
+    """
+    said = len(st.session_state.get(NOTICES, ()))
+    if st.query_params.get(key) and st.query_params[key] != st.session_state.get(f"written-{key}"):
+        notice(words)
+    if len(st.session_state.get(NOTICES, ())) > said:
+        st.rerun()
+
+
 def dismiss() -> None:
     """Say none of the present notices again in this session; a callback."""
     st.session_state[DISMISSED] = (*st.session_state.get(DISMISSED, ()), *st.session_state.pop(NOTICES, ()))

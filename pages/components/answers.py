@@ -11,6 +11,10 @@ from cache.work import Asking, Comparison
 from pages.components import progress, selection
 
 JOBS = "answer_jobs"
+NO_STOP = (
+    "This link shows a restored model, and no stop of this pair has been asked these questions here: base and tuned "
+    "alone are shown. Evaluate the stop on Restore, or open the link where it was made."
+)
 
 
 def needs_answers(

@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from analysis.errors import PalimpsestError
 from analysis.figures.visible import legible
-from cache.memo import workspace
 from pages.components import selection
 from pages.components.words import plain
 
@@ -28,10 +26,7 @@ def _line(icon: str, what: str, words: str, choose: Callable[[str | None], None]
 
 
 def _asks(question_id: str) -> str:
-    """The question's text where it is one of the active ones, else its id."""
-    asking = selection.asking()
-    try:
-        every = workspace().question_set(asking).questions if asking is not None else ()
-    except PalimpsestError:  # the page itself tells what is wrong with the questions
-        every = ()
-    return next((each.question for each in every if each.id == question_id), question_id)
+    """The question's text where it is one of the active ones; else its id, and that it is none of them."""
+    every = selection.active_questions()
+    other = f"{question_id}, {'not among the questions chosen' if every else 'of questions not chosen here'}"
+    return next((each.question for each in every if each.id == question_id), other)

@@ -15,6 +15,10 @@ from pages.components import charts, notices, progress, selection
 
 JOB = "mastery_job"
 POPOVER = "measure-popover"
+NO_TABLE = (
+    "This link shows a measurement of what the base knows, and none of this base is here: measure it on Mastery, or "
+    "open the link where it was made."
+)
 POLL_SECONDS = 1.0
 METHODS = {
     "auto": "statements, as in the paper; the question form where no fact has any",

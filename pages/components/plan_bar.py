@@ -11,6 +11,10 @@ from pages.components.words import plain
 
 POLL_SECONDS = 2.0
 FAILURES_SHOWN = 8
+NO_PLAN = (
+    "This link shows a plan, and none was run here yet: run the plan it names on Experiments, or open the link where "
+    "it was made."
+)
 WANTED = "plan_wanted"  # in the session: the plan to look at once it is begun
 
 
@@ -18,6 +22,7 @@ def choose() -> str | None:
     """The plan looked at, in the address too; None where no plan was ever run here."""
     names = workspace().plan_names()
     if not names:
+        address.named_in_vain("plan", NO_PLAN)
         return None
     wanted = st.session_state.get(WANTED)
     if wanted in names:  # the plan begun just now, once it is there

@@ -7,10 +7,11 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from analysis.errors import PalimpsestError
 from analysis.records import Question, RestoreSpec
 from cache.keys import digest
 from cache.memo import workspace
@@ -25,6 +26,7 @@ __all__ = ["from_address", "to_address"]  # what holds a page's widgets to the a
 ID_LENGTH = 16
 ANNOUNCED = "jobs_announced"  # the jobs whose ending this session is still to be told, by id
 ASKED = "references_asked"  # what this session has queued by itself, each once
+Chosen = TypeVar("Chosen", Comparison, Asking)
 QUESTION, SLICE = "chosen_question", "chosen_slice"  # in the session; "question" and "slice" in the address
 LONGEST_ID = 200  # of a question's id in an address
 ABOUT_QUESTIONS = ", "  # between the names of pair and questions
@@ -95,12 +97,17 @@ def session() -> str:
 def choose(pair: Comparison, questions: Asking | None = None) -> None:
     """Make a pair (and, if given, its questions) the active ones."""
     workspace().remember(pair)
-    st.session_state["comparison"] = pair
-    for name in ("restored_spec", "stop_tried", ASKED):
-        st.session_state.pop(name, None)
+    _look_at(pair)
     if questions is not None:
         ask(questions)
     _write_address()
+
+
+def _look_at(pair: Comparison) -> None:
+    """Put a pair in the session; the stop looked at and what was tried before are of another time."""
+    st.session_state["comparison"] = pair
+    for name in ("restored_spec", "stop_tried", ASKED):
+        st.session_state.pop(name, None)
 
 
 def ask(questions: Asking) -> None:
@@ -156,22 +163,26 @@ def follow_address() -> None:
     old = address.version_words(st.query_params.get("v"))
     if old:
         address.notice(old)
-    _follow("pair", "comparison", workspace().recent())
-    _follow("questions", "asking", workspace().askings())
+    pair = _named("pair", comparison(), workspace().recent())
+    if pair is not None:
+        _look_at(pair)
+    asked = _named("questions", asking(), workspace().askings())
+    if asked is not None:
+        st.session_state["asking"] = asked
     _follow_slice()
     _follow_question()
     _write_address()
 
 
-def _follow(parameter: str, name: str, known: tuple[Comparison | Asking, ...]) -> None:
+def _named(parameter: str, current: Chosen | None, known: tuple[Chosen, ...]) -> Chosen | None:
+    """What the address names and the session does not look at already; None, and said so, where it is not known."""
     wanted = st.query_params.get(parameter)
-    if not wanted or wanted == identity(st.session_state.get(name)):
-        return
+    if not wanted or wanted == identity(current):
+        return None
     found = next((candidate for candidate in known if identity(candidate) == wanted), None)
-    if found is not None:
-        st.session_state[name] = found
-    else:
+    if found is None:
         address.notice(_missing(parameter))
+    return found
 
 
 def _missing(parameter: str) -> str:
@@ -188,14 +199,38 @@ def _missing(parameter: str) -> str:
 
 
 def _follow_question() -> None:
-    """An id is only ever compared with ids, so any short text may be taken over.
+    """An id is only ever compared with ids, so any short text may be taken over: its questions may be chosen later.
 
     Where the session has just chosen another, the address is the older one.
     """
     wanted = st.query_params.get("question") or None
     written = st.session_state.get("written-question") or None
-    if _says(wanted) and wanted != written and len(wanted or "") <= LONGEST_ID:
-        st.session_state[QUESTION] = wanted
+    if not _says(wanted) or wanted == written:
+        return
+    if wanted is not None and len(wanted) > LONGEST_ID:
+        address.notice(f"This link looks at a question, whose id is longer than {LONGEST_ID} characters: left out.")
+        return
+    st.session_state[QUESTION] = wanted
+    if wanted is not None and lacks(wanted):
+        address.notice(
+            f"This link looks at the question “{wanted}”, which is not among the questions chosen here: choose those "
+            "it was made with under Questions, or open the link where it was made."
+        )
+
+
+def active_questions() -> tuple[Question, ...]:
+    """The active questions; none where none are chosen, or where they cannot be read."""
+    asked = asking()
+    try:
+        return workspace().question_set(asked).questions if asked is not None else ()
+    except PalimpsestError:  # the page itself tells what is wrong with the questions
+        return ()
+
+
+def lacks(question_id: str) -> bool:
+    """Whether questions are chosen and this is none of them."""
+    every = active_questions()
+    return bool(every) and all(each.id != question_id for each in every)
 
 
 def _says(wanted: str | None) -> bool:
@@ -219,9 +254,9 @@ def _follow_slice() -> None:
 def _write_address() -> None:
     """Pair, questions, question and slice, with the schema version and names for a reader elsewhere; in one step."""
     pair, asked = comparison(), asking()
-    if pair is None:
-        return
-    texts = {"v": address.SCHEMA, "pair": identity(pair), "about": about(pair, asked)}
+    texts = {"v": address.SCHEMA}
+    if pair is not None:
+        texts |= {"pair": identity(pair), "about": about(pair, asked)}
     if asked is not None:
         texts["questions"] = identity(asked)
     texts |= {"question": question() or "", "slice": st.session_state.get(SLICE) or ""}
