@@ -31,8 +31,23 @@ from cache.store import Entry, Store
 
 DAY_SECONDS = 86_400.0
 NO_PAIR = "no pair on the list"
-# Every kind a person may free, in the order shown; what else lies in the store stays.
-FREEABLE = ("evaluation-part", "evaluation", "divergence", "blend", "spectrum", "profile")
+MODEL_PARTS = ("base", "tuned", "checkpoint")  # under which names a key tells the models it is of
+ALONE, UNLISTED = " alone", " with a model not listed"  # what follows a base's name where a result is of no listed pair
+# Every kind a person may free, in the order shown; what else lies in the store stays. The last take trainings, or many
+# passes, to get back.
+QUICK = (
+    "evaluation-part",
+    "evaluation",
+    "divergence",
+    "paper_divergence",
+    "generation",
+    "task",
+    "blend",
+    "spectrum",
+    "profile",
+)
+SLOW = ("gradients", "skill", "planted")
+FREEABLE = (*QUICK, *SLOW)
 
 
 @dataclass(frozen=True)
@@ -188,12 +203,11 @@ class Housekeeping:
                     yield from (str(digest) for digest in table["evaluation"].dropna().unique() if digest)
 
     def _holding(self, entry: Entry, names: Mapping[str, str], needed_by: str) -> Holding:
-        owners = [names[text] for text in _texts(entry.parts) if text in names]
         folder = self._store.home / "results" / entry.kind / entry.digest
         return Holding(
             kind=entry.kind,
             digest=entry.digest,
-            pair=next((name for name in owners if ARROW in name), next(iter(owners), NO_PAIR)),  # a pair before a base
+            pair=_owner(entry.parts, names),
             bytes=entry.bytes,
             created=entry.created,
             used=max(entry.created, _accessed(folder / "document.json")),
@@ -202,16 +216,25 @@ class Housekeeping:
         )
 
 
-def _texts(parts: Any) -> Iterator[str]:
-    """Every text anywhere in a key's parts."""
-    if isinstance(parts, str):
-        yield parts
-    elif isinstance(parts, Mapping):
-        for value in parts.values():
-            yield from _texts(value)
-    elif isinstance(parts, list | tuple):
-        for value in parts:
-            yield from _texts(value)
+def _owner(parts: Any, names: Mapping[str, str]) -> str:
+    """The pair a result is listed under; else its base, by itself or with a model that is on no list."""
+    models = list(dict.fromkeys(_models(parts)))
+    owners = [names[model] for model in models if model in names]
+    if not owners:
+        return NO_PAIR
+    pair = next((name for name in owners if ARROW in name), "")
+    return pair or owners[0] + (ALONE if len(models) == 1 else UNLISTED)
+
+
+def _models(parts: Any) -> Iterator[str]:
+    """Every model anywhere in a key's parts, by its content id."""
+    if not isinstance(parts, Mapping):
+        return
+    for name, value in parts.items():
+        if name in MODEL_PARTS and isinstance(value, str):
+            yield value
+        else:
+            yield from _models(value)
 
 
 def _accessed(path: Path) -> float:

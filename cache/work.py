@@ -19,7 +19,7 @@ from analysis.records import Progress, Silent
 from cache.asked import Asking, Comparison
 from cache.choices import ChoiceWork
 from cache.experiments.work import ExperimentWork
-from cache.housekeeping import Freed, Holding, Housekeeping
+from cache.housekeeping import ALONE, Choice, Freed, Holding, Housekeeping, Preview
 from cache.jobs import JobManager, Lane
 from cache.kept_texts import TextShelf
 from cache.keys import digest
@@ -71,6 +71,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self.texts = TextShelf(self.home)
         self.named = NamedComparisons(self.home)
         self.housekeeping = Housekeeping(self.store)
+        self.times_freed = 0
 
     def demo(self) -> DemoWorld | None:
         """The prepared demo world, or None before `prepare_demo`."""
@@ -135,8 +136,12 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self._recent.add(asdict(comparison))
 
     def free(self, goes: Collection[Holding]) -> Freed:
-        """Remove these results from the store and from this process's memory; StoreError while work is under way."""
+        """Remove these results from the store and from this process's memory; StoreError while work is under way.
+
+        `times_freed` then counts one more: what pages remember of results is named by it.
+        """
         freed = self.housekeeping.free(goes)
+        self.times_freed += 1
         for held in (self._evaluations, self._summaries, self._profiles):
             held.clear()
         return freed
@@ -155,11 +160,23 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
                 ids = self._ids(pair)
             except PalimpsestError:  # its folder is gone: what was computed for it belongs to no pair on the list
                 continue
-            if ids is not None:
-                names.setdefault(ids[0], f"{Path(pair.base).name} alone, or with a model not listed")
-                taken = pair.name in names.values()
-                names.setdefault(ids[1], f"{pair.name} ({pair.tuned})" if taken else pair.name)
+            if ids is None:
+                continue
+            sides = ((Path(pair.base).name, pair.base), (pair.name, pair.tuned))
+            for identity, (name, place) in zip(ids, sides, strict=True):
+                names.setdefault(identity, f"{name} ({place})" if name in names.values() else name)
         return names
+
+    def results_of(self, comparison: Comparison, *, with_base: bool = False) -> Preview:
+        """What would go with this pair, of every kind; `with_base` adds what its base answered by itself."""
+        names, ids = self.pair_names(), self._ids(comparison)
+        if ids is None or not names.keys() >= set(ids):
+            return Preview((), ())
+        pair = self.housekeeping.preview(Choice(pairs=(names[ids[1]],)), names)
+        if not with_base:
+            return pair
+        base = self.housekeeping.preview(Choice(("evaluation",), (names[ids[0]] + ALONE,)), names)
+        return Preview((*pair.goes, *base.goes), (*pair.stays, *base.stays))
 
     def askings(self) -> tuple[Asking, ...]:
         """Questions and prompts used before, newest first."""

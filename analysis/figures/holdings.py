@@ -12,17 +12,29 @@ KINDS = {
     "evaluation-part": "answers of evaluations cut short",
     "evaluation": "evaluations: every answer of a state",
     "divergence": "token comparisons",
+    "paper_divergence": "token comparisons on the paper's statements",
+    "generation": "texts both models wrote",
+    "task": "tasks: answers and scores",
     "blend": "counts of blends",
     "spectrum": "singular values",
     "profile": "profiles: the pass over a pair's weights",
+    "gradients": "open question: gradients by level",
+    "skill": "open question: a skill beside recall",
+    "planted": "open question: planted wrong facts",
 }
 BACK = {
     "evaluation-part": "the evaluation begins anew",
     "evaluation": "asked again: seconds to minutes a stop",
     "divergence": "compared again: seconds to minutes",
+    "paper_divergence": "compared again: seconds to minutes",
+    "generation": "written again: seconds to minutes",
+    "task": "asked again: minutes",
     "blend": "looked at again: seconds",
     "spectrum": "decomposed again: minutes",
     "profile": "read again: seconds to minutes",
+    "gradients": "measured again: minutes",
+    "skill": "trained and asked again: minutes to hours",
+    "planted": "trained and asked again: minutes to hours",
 }
 FOLDERS = {
     "demo": "the demo's fine-tuned models",
@@ -61,6 +73,16 @@ def holdings_table(holdings: Iterable[Held], now: float | None = None) -> pd.Dat
     return found.sort_values("MB", ascending=False, ignore_index=True)[
         ["what", "pair", "results", "MB", "unread for days", "to get it back"]
     ]
+
+
+def by_kind(holdings: Iterable[Held]) -> tuple[tuple[str, int, int], ...]:
+    """What they are in words, how many and how many bytes; the most bytes first."""
+    counts: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for each in holdings:
+        counts[each.kind] = counts.get(each.kind, 0) + 1
+        sizes[each.kind] = sizes.get(each.kind, 0) + each.bytes
+    return tuple((KINDS.get(kind, kind), counts[kind], sizes[kind]) for kind in sorted(sizes, key=lambda k: -sizes[k]))
 
 
 def folder_table(sizes: Mapping[str, int]) -> pd.DataFrame:

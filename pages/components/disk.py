@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.figures import holdings, numbers
-from cache.housekeeping import FREEABLE, Choice, Freed, Preview
+from cache.housekeeping import FREEABLE, QUICK, Choice, Freed, Preview
 from cache.memo import workspace
 from pages.components import charts, notices
 from pages.components.words import plain
@@ -50,9 +50,7 @@ def _use() -> None:
 def _choice() -> Choice:
     held = workspace().housekeeping.holdings(workspace().pair_names())
     left, right = st.columns(2)
-    kinds = left.multiselect(
-        "Kinds", FREEABLE, default=list(FREEABLE), format_func=holdings.KINDS.get, key="disk_kinds"
-    )
+    kinds = left.multiselect("Kinds", FREEABLE, default=list(QUICK), format_func=holdings.KINDS.get, key="disk_kinds")
     pairs = right.multiselect("Pairs (none picked: all)", sorted({each.pair for each in held}), key="disk_pairs")
     days = left.number_input("Not read for at least, days", 0, 3650, 0, key="disk_days")
     right.markdown("&nbsp;")

@@ -6,8 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.errors import PalimpsestError
-from analysis.figures import numbers
-from cache.housekeeping import Choice, Preview
+from analysis.figures import holdings, numbers
+from cache.housekeeping import Preview
 from cache.memo import workspace
 from cache.named import LONGEST_NAME, NamedComparison
 from cache.work import Asking, Comparison
@@ -78,10 +78,12 @@ def recent(load: Load) -> None:
 def _menu(pair: Comparison, name: str, load: Load) -> None:
     """What can be done with a recent pair, with what each would remove."""
     preview, busy = _of(pair), disk.busy_words()
+    anew = _of(pair, with_base=True)
     st.markdown(f"**{plain(pair.name)}**")
     st.caption(
         f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.short_count(preview.bytes)}B."
     )
+    _goes(preview)
     if busy:
         st.caption(f"Nothing can be deleted now: {plain(busy)}.")
     off = bool(busy) or not preview.goes
@@ -89,8 +91,14 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
         "Delete its results", key=f"delete-{name}", on_click=delete, args=(preview,), disabled=off,
         icon=":material/delete:", width="stretch",
     )  # fmt: skip
+    if len(anew.goes) > len(preview.goes):
+        count, freed = len(anew.goes) - len(preview.goes), anew.bytes - preview.bytes
+        st.caption(
+            f"To run again, what the base answered by itself goes too: {numbers.count(count)} evaluations, "
+            f"{numbers.short_count(freed)}B. Other pairs of this base share them."
+        )
     st.button(
-        "Delete and run again", key=f"again-{name}", on_click=again, args=(pair, preview, load), disabled=bool(busy),
+        "Delete and run again", key=f"again-{name}", on_click=again, args=(pair, anew, load), disabled=bool(busy),
         icon=":material/replay:", width="stretch",
         help="Its weights are read and base and tuned are asked anew; stops are evaluated when you look at them.",
     )  # fmt: skip
@@ -100,11 +108,25 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
     )  # fmt: skip
 
 
-def _of(pair: Comparison) -> Preview:
-    """Every freeable result of this pair, whatever its kind."""
-    names = workspace().pair_names()
-    labels = {f"{pair.name} ({pair.tuned})", pair.name} & set(names.values())
-    return workspace().housekeeping.preview(Choice(pairs=(max(labels, key=len, default="-"),)), names)
+def _goes(preview: Preview) -> None:
+    """What a press would remove, kind by kind; and what stays because something needs it."""
+    lines = [
+        f"- {plain(what)}: {numbers.count(count)}, {numbers.short_count(size)}B"
+        for what, count, size in holdings.by_kind(preview.goes)
+    ]
+    if lines:
+        st.markdown("\n".join(lines))
+    if preview.stays:
+        needed = ", ".join(sorted({each.needed_by for each in preview.stays}))
+        st.caption(f"{numbers.count(len(preview.stays))} more stay, needed by {plain(needed)}.")
+
+
+def _of(pair: Comparison, *, with_base: bool = False) -> Preview:
+    """Every freeable result of this pair; nothing where its files are gone, which the page of the pair tells."""
+    try:
+        return workspace().results_of(pair, with_base=with_base)
+    except PalimpsestError:
+        return Preview((), ())
 
 
 def delete(preview: Preview) -> None:

@@ -79,7 +79,7 @@ def _side_name(side: str) -> str:
 
 def compared(pair: Comparison, texts: tuple[Text, ...], state: State, side: str) -> Compared | None:
     """The comparison, else None while (or after) a job makes it; a failed or cancelled try is repeated on request."""
-    name = digest([str(workspace().home), _weights(pair), texts, state])
+    name = digest([str(workspace().home), workspace().times_freed, _weights(pair), texts, state])
     try:
         found = _remembered(name, pair, texts, state)
     except _NotYetError:

@@ -53,7 +53,7 @@ def test_a_preview_tells_what_goes_by_kind_pair_and_age_and_removes_nothing(stor
     keeper = Housekeeping(store)
     every = keeper.preview(Choice(), NAMES)
     assert sorted((each.kind, each.pair) for each in every.goes) == [
-        ("evaluation", "base"),  # its tuned model is on no list any more
+        ("evaluation", "base with a model not listed"),
         ("evaluation", "base → one"),
         ("evaluation", "base → one"),
         ("evaluation", "base → two"),
@@ -65,6 +65,22 @@ def test_a_preview_tells_what_goes_by_kind_pair_and_age_and_removes_nothing(stor
     assert keeper.preview(Choice(unread_days=1), NAMES).goes == ()
     assert {each.pair for each in keeper.preview(Choice(pairs=(NO_PAIR,)), {}).goes} == {NO_PAIR}
     assert len(keeper.holdings(NAMES)) == 5
+
+
+def test_what_a_base_answered_by_itself_is_told_from_what_it_did_beside_a_model_not_listed(store: Store) -> None:
+    store.put(make_key("evaluation", weights={"checkpoint": "base-1"}, questions="q"), Stored({"n": 1}))
+    store.put(make_key("divergence", base={"checkpoint": "base-1"}, weights={"checkpoint": "gone"}), Stored({"n": 1}))
+    store.put(make_key("divergence", base={"checkpoint": "base-1"}, weights={"checkpoint": "tuned-2"}), Stored({}))
+    found = {(each.kind, each.pair) for each in Housekeeping(store).preview(Choice(), NAMES).goes}
+    assert {("evaluation", "base alone"), ("divergence", "base with a model not listed")} < found
+    assert ("divergence", "base → two") in found
+
+
+@pytest.mark.parametrize("kind", ["paper_divergence", "generation", "task", "gradients", "skill", "planted"])
+def test_every_kind_that_is_computed_again_can_be_freed(store: Store, kind: str) -> None:
+    store.put(make_key(kind, checkpoint="base-1"), Stored({"n": 1}))
+    keeper = Housekeeping(store)
+    assert keeper.free(keeper.preview(Choice(kinds=(kind,)), NAMES).goes).results == 1
 
 
 def test_freeing_removes_what_was_previewed_and_nothing_else(store: Store) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.figures import holdings
+from cache.housekeeping import FREEABLE
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,15 @@ def test_results_are_added_up_by_kind_and_pair_the_largest_first() -> None:
     assert table["MB"].tolist() == [4.0, 2.0] and table["results"].tolist() == [1, 2]
     assert table["unread for days"].tolist() == [4.0, 1.0]
     assert list(holdings.holdings_table([])) == list(table)
+
+
+def test_a_preview_by_kind_counts_results_and_bytes_the_largest_first() -> None:
+    held = [Held("evaluation", "a → b", 5, 0), Held("profile", "a → b", 40, 0), Held("evaluation", "a alone", 6, 0)]
+    assert holdings.by_kind(held) == ((holdings.KINDS["profile"], 1, 40), (holdings.KINDS["evaluation"], 2, 11))
+
+
+def test_every_kind_that_can_be_freed_is_told_in_words_with_what_it_takes_to_get_back() -> None:
+    assert set(FREEABLE) <= set(holdings.KINDS) and set(FREEABLE) <= set(holdings.BACK)
 
 
 def test_folders_are_told_by_what_they_hold_and_the_smallest_left_out() -> None:

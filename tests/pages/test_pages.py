@@ -364,6 +364,22 @@ def test_a_pair_is_kept_under_a_name_and_its_results_are_deleted_after_a_preview
     assert answered.known_profile(pair) is None and answered.known_stops(pair, asking) == ()
 
 
+def test_delete_and_run_again_asks_the_base_anew_too_and_says_what_goes(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    first = answered.known_evaluation(pair, "base", asking)
+    app = open_page("compare", pair, asking)
+    app.session_state[f"more-{selection.identity(pair)}"] = True
+    app.run()
+    assert "evaluations: every answer of a state: " in words_of(app).replace("\\", "")
+    assert "what the base answered by itself goes too" in words_of(app)
+    next(button for button in app.button if button.label == "Delete and run again").click().run()
+    assert not app.exception
+    settle(answered)
+    again = answered.known_evaluation(pair, "base", asking)
+    assert first is not None and again is not None and again is not first and again.seconds != first.seconds
+
+
 def test_the_disk_panel_tells_what_would_go_and_frees_it(
     open_page: Open, answered: Workspace, pair: Comparison
 ) -> None:
