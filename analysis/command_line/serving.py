@@ -8,10 +8,10 @@ import time
 import webbrowser
 from pathlib import Path
 
+from analysis.command_line.terminal import say
 from analysis.errors import PalimpsestError
-from analysis.terminal import say
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PORTS_TRIED = 20
 
 
