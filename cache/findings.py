@@ -1,8 +1,9 @@
 """Pinned findings: each stored whole or not at all, and the order, sections and notes a person gave them.
 
 A finding's content never changes: it lies in a results store of its own under `findings/`, so that freeing the other
-results leaves it alone. What a person changes is one small file, replaced whole under a lock. A deleted finding can
-come back; its content is removed a week later.
+results leaves it alone. What is pinned again, with the same content, is told by a file beside it: when, and what made
+it then. What a person changes is one small file, replaced whole under a lock. A deleted finding can come back; its
+content is removed a week later.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Findings:
     def __init__(self, home: Path) -> None:
         self._store = Store(home / "findings")
         self._file = home / "findings" / "arrangement.json"
+        self._again = home / "findings" / "again"
         self._held: dict[str, Finding] = {}
 
     def all(self) -> tuple[Placed, ...]:
@@ -67,9 +69,24 @@ class Findings:
         self._change(lambda now: now.rename(title))
 
     def pin(self, finding: Finding, tables: dict[str, pd.DataFrame], *, note: str = "", section: str = "") -> None:
-        """Keep a finding at the end of its section; one that is pinned already gets the new note and section."""
+        """Keep a finding at the end of its section; what is pinned already gets new note, section, making."""
+        if self._store.document(_key(finding.id)) is not None:
+            self._renew(finding)
         self._store.put(_key(finding.id), Stored(msgspec.to_builtins(finding), tables))
+        self._held.pop(finding.id, None)
         self._change(lambda now: now.add(finding.id, section, note))
+
+    def _renew(self, finding: Finding) -> None:
+        """The same content, made anew: nothing that came before is news about it any more."""
+        try:
+            self._again.mkdir(parents=True, exist_ok=True)
+            with whole_file(self._again / f"{finding.id}.json") as partial:
+                partial.write_bytes(msgspec.json.encode(finding))
+        except OSError as error:
+            raise StoreError(
+                f"The pin could not be written under {self._again}: {error.strerror or error}. Free space there, or "
+                "set PALIMPSEST_HOME to another folder."
+            ) from error
 
     def edit(self, finding_id: str, *, note: str | None = None, section: str | None = None) -> None:
         """Give a finding another note or section; None leaves it as it is."""
@@ -105,6 +122,7 @@ class Findings:
         old = [place for place in now.deleted if time.time() - place.deleted > KEPT_SECONDS]
         for place in old:
             self._store.delete(_key(place.id))
+            (self._again / f"{place.id}.json").unlink(missing_ok=True)
         return replace(now, deleted=tuple(place for place in now.deleted if place not in old))
 
     def _finding(self, finding_id: str) -> Finding | None:
@@ -112,8 +130,14 @@ class Findings:
             document = self._store.document(_key(finding_id))
             if document is None:
                 return None
-            self._held[finding_id] = msgspec.convert(document, Finding)
+            self._held[finding_id] = self._pinned_again(finding_id) or msgspec.convert(document, Finding)
         return self._held[finding_id]
+
+    def _pinned_again(self, finding_id: str) -> Finding | None:
+        try:
+            return msgspec.json.decode((self._again / f"{finding_id}.json").read_bytes(), type=Finding)
+        except (OSError, msgspec.MsgspecError):  # never pinned again, or damaged: what was pinned first stands
+            return None
 
     def _read(self) -> Arrangement:
         try:

@@ -1,25 +1,26 @@
-"""What made a finding, gathered while everything is at hand; and what has changed since it was pinned."""
+"""What made a finding, gathered while everything is at hand."""
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import PalimpsestError
-from analysis.records import Progress, RestoreSpec
-from analysis.report.records import Asked, Making, Placed, Restoration, Side
+from analysis.errors import StoreError
+from analysis.folders import whole_file
+from analysis.records import Progress, RestoreSpec, Text
+from analysis.report.records import Asked, Grows, Making, Placed, Restoration, Side
+from cache import commands
 from cache.asked import Asking, Comparison
-from cache.commands import command as command_for
 from cache.findings import Findings
 from cache.keys import VERSIONS, digest
-from cache.knowledge import KnowledgeWork
-from cache.store import Entry
+from cache.models import State
+from cache.news import NewsWork, Seen
 
 PACKAGES = ("palimpsest", "torch", "transformers", "safetensors", "numpy", "scipy", "pandas", "altair")
 ALGORITHMS: dict[str, tuple[str, ...]] = {  # what stands behind a page's figures
@@ -30,12 +31,43 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {  # what stands behind a page's figure
     "restore": ("profile", "evaluation", "blend"),
     "samples": ("evaluation",),
 }
-ASKING_PAGES = ("overview", "tokens", "mastery", "restore", "samples")  # whose figures hang on the questions
+ASKING_PAGES = ("overview", "restore", "samples")  # whose figures hang on the questions, unless they say otherwise
 STOP_PAGES = ("restore", "samples")  # and on the stop looked at
-CURVE_PAGES = ("overview", "restore")  # whose figures grow with every stop evaluated
 
 
-class FindingWork(KnowledgeWork):
+@dataclass(frozen=True)
+class Compared:
+    """Texts that two states were compared over; `source` says where they came from, in words.
+
+    `generate`: so many tokens were told by both instead.
+    """
+
+    texts: tuple[Text, ...]
+    source: str
+    state: State = "tuned"
+    against: str = "base"
+    generate: int | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What one figure hangs on, of all that its page looks at: what is not given does not bear on it.
+
+    `n`: how many of the questions, where not all of them. `drawn`: its stops, where it shows more than `spec`; `grows`:
+    which stops evaluated later belong in it too. `further` goes under the figure beside what the page says itself.
+    """
+
+    spec: RestoreSpec | None = None
+    asking: Asking | None = None
+    n: int | None = None
+    drawn: tuple[RestoreSpec, ...] = ()
+    grows: Grows | None = None
+    compared: Compared | None = None
+    command: str | None = None
+    further: dict[str, Any] = field(default_factory=dict)
+
+
+class FindingWork(NewsWork):
     """Pinned findings and what is known of their making, over one store."""
 
     def __init__(self, home: Path) -> None:
@@ -51,14 +83,21 @@ class FindingWork(KnowledgeWork):
         comparison: Comparison | None = None,
         asking: Asking | None = None,
         spec: RestoreSpec | None = None,
+        about: About | None = None,
         further: Mapping[str, Any] | None = None,
         command: str | None = None,
     ) -> Making:
-        """Everything that made the figure called `figure` of this page; what does not bear on the page is left out."""
-        asking = asking if page in ASKING_PAGES else None
-        spec = spec if page in STOP_PAGES else None
+        """Everything that made the figure called `figure` of this page; what does not bear on the page is left out.
+
+        `about` is the figure's own word on questions and stop, and stands in for the page's.
+        """
+        if about is None:
+            kept_spec = spec if page in STOP_PAGES else None
+            about = About(spec=kept_spec, asking=asking if page in ASKING_PAGES else None)
+        told = {**_further(about), **(further or {})}
+        spec, asking = about.spec, about.asking
         ids = self._ids(comparison) if comparison else None
-        identity = digest([page, figure, view, comparison, asking, spec, dict(further or {})])
+        identity = digest([page, figure, view, comparison, asking, spec, told])
         return Making(
             page=page,
             figure=figure,
@@ -67,21 +106,47 @@ class FindingWork(KnowledgeWork):
             view=view,
             base=_side(comparison.base, ids[0] if ids else "") if comparison else None,
             tuned=_side(comparison.tuned, ids[1] if ids else "") if comparison else None,
-            asked=self._asked(comparison, asking) if asking else None,
+            asked=self._asked(comparison, asking, about.n) if asking else None,
             restoration=self._restoration(comparison, spec) if comparison and spec else None,
-            further=dict(further or {}),
+            further=told,
             algorithms={name: VERSIONS[name] for name in ALGORITHMS.get(page, ())},
             versions=package_versions(),
-            command=command_for(page, comparison, asking, spec) if command is None else command,
+            command=self._command(page, comparison, about) if command is None else command,
+            grows=about.grows,
         )
 
-    def _asked(self, comparison: Comparison | None, asking: Asking) -> Asked:
+    def _command(self, page: str, comparison: Comparison | None, about: About) -> str:
+        """What to type; the texts of a comparison are written to a file that it names."""
+        from analysis.report.pack import text_lines
+
+        found = about.compared
+        if about.command is not None or comparison is None:
+            return about.command or ""
+        if found is None:
+            return commands.command(page, comparison, about.asking, about.spec, about.drawn)
+        if not all(text.text or text.prompt for text in found.texts):  # an answer alone: no file may hold it
+            return ""
+        file = self.home / "findings" / "texts" / f"{digest(found.texts)[:16]}.jsonl"
+        if not file.exists():
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with whole_file(file) as partial:
+                    partial.write_bytes(text_lines(map(asdict, found.texts)))
+            except OSError as error:
+                raise StoreError(
+                    f"The texts could not be written to {file}: {error.strerror or error}. Free space there, or set "
+                    "PALIMPSEST_HOME to another folder."
+                ) from error
+        return commands.divergence(comparison, file, found.state, found.against, found.generate)
+
+    def _asked(self, comparison: Comparison | None, asking: Asking, n: int | None) -> Asked:
         found = self.question_set(asking)
         profile = self.known_profile(comparison) if comparison else None
         dtype = self._known_dtype(profile.tuned_id, asking.dtype) if profile else None
         fields = asdict(asking)
         source, prompt = fields.pop("questions"), fields.pop("prompt")
-        return Asked(source, found.id, len(found.questions), prompt, fields, dtype or fields["dtype"])
+        asked = len(found.questions) if n is None else n
+        return Asked(source, found.id, asked, prompt, fields, dtype or fields["dtype"])
 
     def _restoration(self, comparison: Comparison, spec: RestoreSpec) -> Restoration:
         known = self.known_profile(comparison, spec.arithmetic) is not None
@@ -115,79 +180,27 @@ class FindingWork(KnowledgeWork):
     def report_findings(self) -> tuple[Placed, ...]:
         """The report's findings in order, each with what has changed since it was pinned; without their data."""
         placed = self.findings.all()
-        seen = _Seen(placed)
-        return tuple(replace(each, news=self._news(each.finding.making, seen)) for each in placed)
-
-    def _news(self, made: Making, seen: _Seen) -> tuple[str, ...]:
-        found = [
-            *self._changed_sides(made, seen),
-            *_revised(made),
-            *self._changed_questions(made),
-            *self._more_stops(made, seen),
-        ]
-        if seen.newest[made.identity] > made.created:
-            found.append("a newer pin of the same figure is in this report")
-        return tuple(found)
-
-    def _changed_sides(self, made: Making, seen: _Seen) -> list[str]:
-        if made.base is None or made.tuned is None or not (made.base.content and made.tuned.content):
-            return []
-        pair = Comparison(made.base.source, made.tuned.source)
-        if pair not in seen.ids:
-            seen.ids[pair] = self._ids(pair)
-        ids = seen.ids[pair]
-        if ids is None:
-            return []
-        sides = (("base", made.base.content, ids[0]), ("tuned", made.tuned.content, ids[1]))
-        return [f"the {name} model's weights have changed" for name, then, now in sides if then != now]
-
-    def _changed_questions(self, made: Making) -> list[str]:
-        if made.asked is None:
-            return []
-        try:
-            now = self.question_set(Asking(made.asked.source, made.asked.prompt, **made.asked.settings)).id
-        except (PalimpsestError, OSError, TypeError):  # gone, or asked in a way this version does not know
-            return []
-        return [] if now == made.asked.id else ["the questions have changed"]
-
-    def _more_stops(self, made: Making, seen: _Seen) -> list[str]:
-        """Stops of the same pair and questions evaluated after a curve was pinned."""
-        if made.page not in CURVE_PAGES or made.asked is None or made.base is None or made.tuned is None:
-            return []
-        if seen.evaluated is None:
-            seen.evaluated = self.store.entries("evaluation")
-        pair, count = (made.base.content, made.tuned.content), 0
-        for entry in reversed(seen.evaluated):  # oldest first in the store
-            if entry.created <= made.created:
-                break
-            weights = entry.parts["weights"]
-            same = (weights.get("base"), weights.get("tuned")) == pair
-            count += same and entry.parts.get("questions") == made.asked.id
-        return [f"{count} more {'stop was' if count == 1 else 'stops were'} evaluated"] if count else []
+        seen = Seen(placed)
+        return tuple(replace(each, news=self.news(each.finding.making, seen)) for each in placed)
 
 
-class _Seen:
-    """What the findings of one report are held against, looked up once for all of them."""
-
-    def __init__(self, placed: Sequence[Placed]) -> None:
-        self.newest: dict[str, float] = {}
-        for each in placed:
-            made = each.finding.making
-            self.newest[made.identity] = max(made.created, self.newest.get(made.identity, 0.0))
-        self.ids: dict[Comparison, tuple[str, str] | None] = {}
-        self.evaluated: list[Entry] | None = None
+def _further(about: About) -> dict[str, Any]:
+    """What of it has no place of its own in a making."""
+    found = about.compared
+    if found is None:
+        return about.further
+    restored = isinstance(found.state, RestoreSpec)
+    told: dict[str, Any] = {"texts": f"{len(found.texts):,} {found.source}"}
+    told["compared"] = f"{'restored' if restored else 'tuned'} ‖ {found.against}"
+    if about.asking is None:  # no hash of questions stands for them
+        told["texts' hash"] = digest(found.texts)
+    if found.generate:
+        told["new tokens, at most"] = found.generate
+    return told | about.further
 
 
 def _side(source: str, content: str) -> Side:
     return Side(Path(source).name or source, source, content)
-
-
-def _revised(made: Making) -> list[str]:
-    return [
-        f"the {name} algorithm was revised (version {version} to {VERSIONS[name]})"
-        for name, version in made.algorithms.items()
-        if VERSIONS.get(name, version) > version
-    ]
 
 
 @lru_cache(maxsize=1)

@@ -21,13 +21,18 @@ from analysis.figures import (
 from analysis.figures.headlines import scopes
 from analysis.figures.token_columns import TokenColumns
 from analysis.records import Evaluation, Question, RestoreSpec, Stop, Strategy
+from analysis.report.records import Grows
+from cache.making import About, Compared
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, questions, sweeps
+from pages.components import answers, charts, notices, questions, stop_tests, sweeps
 from pages.components.words import PAPER_LINK, plain
 
 SHOWN = ("relative-top", "random")  # the paper's order and its control; Restore shows them all
 TOKEN_TEXTS = 8  # as many as Tokens opens with, so that both pages share one result
+PAPER_STOPS = RestoreSpec(0).identity()  # over the paper's region, ranked as the paper does
+GROWS = Grows(PAPER_STOPS, SHOWN, "all")
+WEIGHTS = About(further={"region": "transformer", "arithmetic": "exact"})  # no question bears on where it was written
 
 
 @contextmanager
@@ -54,6 +59,7 @@ def story(told: finding.Story) -> None:
 
 def what_it_knows(
     pair: Comparison,
+    asking: Asking,
     base: Evaluation,
     tuned: Evaluation,
     restored: dict[float, Evaluation],
@@ -64,13 +70,16 @@ def what_it_knows(
     """Accuracy of each state, and the curve over k."""
     states = {"base": base, "tuned": tuned}
     best = finding.best_percent(restored)
+    at = RestoreSpec(best) if best is not None else None
     if best is not None:
         states["restored"] = restored[best]
     left, right = st.columns(2)
     with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
         words = verdicts.states_words(states, every, chosen="The restored k was chosen on half of these questions.")
         st.caption(plain(words))
-        charts.show(accuracy.accuracy_bars(states), key="bars", alt=words, finding=words)
+        grows = Grows(PAPER_STOPS, SHOWN[:1], "all")  # another stop may be the best one
+        about = About(spec=at, asking=asking, grows=grows)
+        charts.show(accuracy.accuracy_bars(states), key="bars", alt=words, finding=words, about=about)
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
         ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
@@ -79,10 +88,14 @@ def what_it_knows(
         curve = restoration.accuracy_curve(
             shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
         )
-        words = stops.curve_words(shown, scope, base, tuned)
+        told_here = stop_tests.judged(pair, asking, shown, scope, tuned)
+        words = stops.curve_words(shown, scope, base, tuned, told_here)
         st.caption(plain(words))
         sliding = stop_slider.readings(shown, scope)
-        charts.show(curve, key="curve", alt=words, finding=f"{told.restoring} {told.caveat}", stops=sliding)
+        drawn = tuple(stop.spec for stop in shown)
+        about = About(spec=at, asking=asking, drawn=drawn, grows=GROWS)
+        sentence = f"{told.restoring} {told.caveat}"
+        charts.show(curve, key="curve", alt=words, finding=sentence, stops=sliding, about=about)
 
 
 def what_changed(pair: Comparison) -> None:
@@ -91,14 +104,14 @@ def what_changed(pair: Comparison) -> None:
     rows, curve = profile.tensor_rows("transformer", ()), profile.concentration("transformer")
     left, right = st.columns(2)
     with left, card("Updates", "updates.py", "every layer, module and tensor"):
-        charts.show(
-            updates.layer_module_grid(rows, "mean_relative"), key="grid", alt=updates.grid_words(rows, "mean_relative")
-        )
+        words = updates.grid_words(rows, "mean_relative")
+        charts.show(updates.layer_module_grid(rows, "mean_relative"), key="grid", alt=words, about=WEIGHTS)
     with right, card("Updates", "updates.py", "the curve against its null, in numbers"):
         charts.show(
             concentration.concentration_curve(curve, changed_percent=100 * profile.changed_fraction("transformer")),
             key="concentration",
             alt=concentration.concentration_words(curve),
+            about=WEIGHTS,
         )
 
 
@@ -115,7 +128,9 @@ def where_they_differ(pair: Comparison, asking: Asking) -> None:
             return
         columns = TokenColumns.of(report)
         words = token_tables.report_words(columns, "kl_full_nats")
-        charts.show(tokens.by_position(columns, "kl_full_nats"), key="tokens", alt=words)
+        compared = Compared(texts, "of the questions, each with its gold answer")
+        about = About(asking=asking, n=len(texts), compared=compared, further={"measure": "kl_full_nats"})
+        charts.show(tokens.by_position(columns, "kl_full_nats"), key="tokens", alt=words, about=about)
 
 
 st.title("Overview")
@@ -142,7 +157,7 @@ with notices.shown_errors():
     story(told)
     if not restored_by_percent:
         sweeps.offer_sweep(pair, asked, key="overview")
-    what_it_knows(pair, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
+    what_it_knows(pair, asked, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
     what_changed(pair)
     where_they_differ(pair, asked)
     st.caption(f"Method and terms: {PAPER_LINK}.")

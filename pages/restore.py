@@ -6,9 +6,11 @@ the latest request of this session wins.
 
 import streamlit as st
 
-from analysis.figures import numbers, repairs, restoration, stop_slider, stops
+from analysis.figures import numbers, repairs, restoration, stop_slider, stop_verdicts, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
+from analysis.report.records import Grows
+from cache.making import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import (
@@ -21,6 +23,7 @@ from pages.components import (
     selection,
     stop_controls,
     stop_preview,
+    stop_tests,
     sweeps,
 )
 from pages.components.stop_preview import number
@@ -64,19 +67,26 @@ def ensure_references(comparison: Comparison, asking: Asking) -> tuple[Evaluatio
     return found["base"], found["tuned"]
 
 
-def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop | None) -> None:
-    """The answer in numbers: accuracy with its interval per domain, and the questions that changed side."""
+def accuracy_metrics(asking: Asking, restored: Evaluation, tuned: Evaluation | None, stop: Stop | None) -> None:
+    """The answer in numbers: accuracy with its interval per domain, and the questions that changed side.
+
+    A change is coloured where its test carries one, and grey where it is no better than chance.
+    """
+    every = workspace().question_set(asking).questions
+    against = stop_verdicts.against_tuned(stop, restored, tuned, every) if stop and tuned else {}
     with st.container(horizontal=True, key="accuracy"):
-        for scope, metric in zip(scopes(restored), stops.accuracy_metrics(restored, tuned), strict=True):
+        for scope, metric in zip(scopes(restored), stops.accuracy_metrics(restored, tuned, against), strict=True):
             change = repairs.change_words(stop, scope) if stop else ""
+            told = metric.direction != "unclear"
+            doubt = "" if told or scope not in against else "not distinguishable from tuned"
             number(
                 metric.label,
                 metric.value,
-                "  \n".join(filter(None, (f"95%: {metric.interval}", change))),
+                "  \n".join(filter(None, (f"95%: {metric.interval}", change, doubt))),
                 help=f"{HEADLINE} Here: {metric.interval}.",
                 delta=metric.delta,
-                delta_color="normal" if metric.moved else "off",
-                delta_arrow="auto" if metric.moved else "off",
+                delta_color="normal" if told else "off",
+                delta_arrow="auto" if told else "off",
             )
         if stop:
             flips = stop.versus_tuned
@@ -87,6 +97,7 @@ def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None, stop: Stop 
 
 def curves(
     comparison: Comparison,
+    asking: Asking,
     known: tuple[Stop, ...],
     base: Evaluation | None,
     tuned: Evaluation | None,
@@ -111,6 +122,8 @@ def curves(
     here = {"effective_percent": count.effective_percent, "moved_percent": count.effective_l2_percent} if count else {}
     current = spec.percent if axis == "percent" else here.get(axis)
     shown = scopes(reference)
+    drawn = tuple(stop.spec for stop in known)
+    about = About(spec=spec, asking=asking, drawn=drawn, grows=Grows(spec.identity()))
     for column, scope in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             figure = restoration.accuracy_curve(
@@ -123,13 +136,15 @@ def curves(
                 current_percent=current,
                 changed_percent=workspace().changed_percent(comparison, spec),
             )
-            words = stops.curve_words(known, scope, base, tuned)
+            told = stop_tests.judged(comparison, asking, known, scope, tuned) if tuned else None
+            words = stops.curve_words(known, scope, base, tuned, told)
             st.caption(plain(words))
             charts.show(
                 figure,
                 key=f"curve-{scope}",
                 alt=words,
-                finding=stops.curve_finding(known, scope, tuned),
+                finding=stops.curve_finding(known, scope, tuned, told),
+                about=about,
                 stops=stop_slider.readings(known, scope) if axis == "percent" else (),
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
@@ -151,12 +166,15 @@ def levels(base: Evaluation | None, tuned: Evaluation | None, restored: Evaluati
                 charts.table(table, key=f"levels-{scope}", columns=percent, finding=words, width="stretch")
 
 
-def stops_table(known: tuple[Stop, ...], tuned: Evaluation | None) -> None:
+def stops_table(asking: Asking, known: tuple[Stop, ...], spec: RestoreSpec, tuned: Evaluation | None) -> None:
     """Every stop behind the curve, as a table."""
     if known and tuned is not None:
         with st.expander(f"All {len(known)} evaluated stops"):
             words = stops.table_words(known, scopes(tuned)[0])
-            charts.table(stops.sweep_table(known, scopes(tuned)), key="stops", finding=words, width="stretch")
+            drawn = tuple(stop.spec for stop in known)
+            about = About(asking=asking, drawn=drawn, grows=Grows(spec.identity()))
+            table = stops.sweep_table(known, scopes(tuned))
+            charts.table(table, key="stops", finding=words, about=about, width="stretch")
 
 
 @st.fragment
@@ -185,15 +203,15 @@ def answered(comparison: Comparison, asking: Asking, spec: RestoreSpec, count: R
     known = stops.beside(workspace().known_stops(comparison, asking), spec)
     if restored is not None:
         stop = next((stop for stop in known if stop.spec == spec), None)
-        accuracy_metrics(restored, tuned, stop)
+        accuracy_metrics(asking, restored, tuned, stop)
         if stop is not None:
             repair.metrics(stop)
         repair.looked_at(asking, {"base": base, "tuned": tuned, "restored": restored})
-    curves(comparison, known, base, tuned, spec, count)
+    curves(comparison, asking, known, base, tuned, spec, count)
     repair.choice(comparison, asking, spec)
     sweeps.offer_sweep(comparison, asking, key="restore", spec=spec)
     levels(base, tuned, restored)
-    stops_table(known, tuned)
+    stops_table(asking, known, spec, tuned)
 
 
 st.title("Restore")

@@ -1,12 +1,16 @@
 """Updates: which weights did fine-tuning change, and how unevenly?"""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from analysis.figures import concentration, numbers, strategies, tensors, tensors_printed, updates
 from analysis.records import PAPER_PERCENTS, REGIONS, RestoreSpec
+from cache import commands
+from cache.making import About
 from cache.memo import workspace
 from pages.components import address, charts, notices, stop_preview
-from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE
+from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE, plain
 
 GRID = "grid"
 GLANCE = "glance"
@@ -108,6 +112,10 @@ with notices.shown_errors():
     cells_here = {f"{updates.layer_name(row.layer)}/{row.module}" for row in rows}
     address.hold(address.one_of(CELL, ["", *sorted(cells_here)], ""))
 
+    further = {"region": region, "arithmetic": arithmetic}
+    about = About(command=commands.profile(pair, region, arithmetic), further=further)
+    measured = replace(about, further=further | {"measure": measure})
+
     cells = st.columns(4)
     cells[0].metric("Parameters in the region", numbers.short_count(profile.region_parameters(region)))
     cells[1].metric("Changed by fine-tuning", numbers.share(changed), help=CLIFF)
@@ -115,12 +123,13 @@ with notices.shown_errors():
     cells[3].metric("In", numbers.duration(profile.seconds), help="One streaming pass; stored, never repeated.")
     for finding in profile.findings:
         if finding.level != "info":
-            st.warning(finding.message, icon=":material/warning:")
+            st.warning(plain(finding.message), icon=":material/warning:")
 
     charts.show(
         updates.layer_module_grid(rows, measure, arithmetic=arithmetic),
         key=GRID,
         alt=updates.grid_words(rows, measure),
+        about=measured,
         on_select=follow_cell,
         selection_mode=updates.CELL_CLICK,
     )
@@ -132,13 +141,16 @@ with notices.shown_errors():
             concentration.concentration_curve(curve, changed_percent=100 * changed, arithmetic=arithmetic),
             key="concentration",
             alt=concentration.concentration_words(curve),
+            about=about,
         )
     with right:
         st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
         st.markdown(concentration.concentration_words(curve).replace("|", "\\|"))
         shares = concentration.concentration_table(curve, changed_percent=100 * changed, arithmetic=arithmetic)
         hidden = {"arithmetic": None} | ({"effective_percent": None} if 100 * changed >= max(PAPER_PERCENTS) else {})
-        charts.table(shares, key="shares", columns=SHARE_COLUMNS | hidden, width="stretch")
+        words = concentration.concentration_words(curve)
+        columns = SHARE_COLUMNS | hidden
+        charts.table(shares, key="shares", columns=columns, finding=words, about=about, width="stretch")
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     st.subheader("Tensors")
@@ -149,6 +161,7 @@ with notices.shown_errors():
         key=GLANCE,
         alt=tensors.scatter_words(rows),
         twin=lambda: tensors_printed.tensor_points(rows, measure, arithmetic=arithmetic),
+        about=measured,
         on_select=lambda: follow_lasso(names),
         selection_mode=("box", "lasso"),
     )
@@ -162,4 +175,7 @@ with notices.shown_errors():
             st.button("List all", on_click=let_go, type="tertiary", icon=":material/deselect:")
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
-    charts.table(listing, key="tensors", columns=TENSOR_COLUMNS | {"arithmetic": None}, width="stretch")
+    inside = [row for row in shown if layer in (None, updates.layer_name(row.layer)) and module in (None, row.module)]
+    words = f"{len(listing):,} tensors, {listed(chosen, layer, module)}. {updates.grid_words(inside, measure)}"
+    columns = TENSOR_COLUMNS | {"arithmetic": None}
+    charts.table(listing, key="tensors", columns=columns, finding=words, about=about, width="stretch")

@@ -191,9 +191,19 @@ def level_words(table: MasteryTable) -> str:
 
 
 def template_words(rates: pd.DataFrame) -> str:
-    """Best and worst template of one relation, in a sentence; `rates` are that relation's rows, best first."""
-    best, worst = rates.iloc[0], rates.iloc[-1]
-    return (
-        f"{best['name']}: best “{best['template']}” ({numbers.share(best['rate'])}), "
-        f"worst “{worst['template']}” ({numbers.share(worst['rate'])})."
-    )
+    """Highest and lowest template of one relation, in a sentence; `rates` are that relation's rows, best first.
+
+    "Best" is said only where the intervals (facts drawn) leave it above the lowest.
+    """
+    first, last = rates.iloc[0], rates.iloc[-1]
+    if len(rates) == 1:
+        return f"{first['name']}: one alone, {_template(first)}."
+    told = f"{first['name']}: highest {_template(first)}, lowest {_template(last)}, over {first['facts']} facts."
+    if last["high"] >= first["low"]:
+        return f"{told} Their 95% intervals overlap: neither is shown to elicit more than the other."
+    several = f" of {len(rates)} they are the extremes, and" if len(rates) > 2 else " they"
+    return f"{told} Their 95% intervals do not meet;{several} would look a little closer on other facts."
+
+
+def _template(row: pd.Series) -> str:
+    return f"“{row['template']}” ({numbers.share(row['rate'])} [{numbers.interval((row['low'], row['high']))}])"

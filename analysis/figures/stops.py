@@ -1,7 +1,7 @@
 """Slider stops as tables, metrics and words. Knows stops, counts and evaluations; draws nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +9,9 @@ import pandas as pd
 from analysis.figures import numbers, verdicts
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
 from analysis.figures.repairs import repair_columns
+from analysis.figures.stop_verdicts import Judged, best_ranked, known_verdict, ranked
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
+from analysis.figures.verdicts import Verdict
 from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop, Tally
 
 __all__ = ["STRATEGY_NAMES", "spec_words", "strategy_name"]
@@ -30,16 +32,18 @@ class Metric:
     label: str
     value: str
     delta: str | None
-    moved: bool  # whether the change shows at all in the digits written
+    direction: verdicts.Direction  # what the change's test carries: "unclear" where it is no better than chance
     interval: str
 
 
-def accuracy_metrics(restored: Evaluation, tuned: Evaluation | None) -> tuple[Metric, ...]:
-    """The headline of each domain, with its change against the tuned model."""
-    return tuple(_metric(restored, tuned, scope) for scope in scopes(restored))
+def accuracy_metrics(
+    restored: Evaluation, tuned: Evaluation | None, against: Mapping[Scope, Verdict] | None = None
+) -> tuple[Metric, ...]:
+    """The headline of each domain, with its change against the tuned model; `against` says what that change carries."""
+    return tuple(_metric(restored, tuned, scope, (against or {}).get(scope)) for scope in scopes(restored))
 
 
-def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope) -> Metric:
+def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope, verdict: Verdict | None) -> Metric:
     number = headline(restored, scope)
     change = number.value - headline(tuned, scope).value if tuned else None
     name = SCOPE_NAMES[scope].capitalize()
@@ -47,7 +51,7 @@ def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope) -> Met
         label=f"{name} (n = {number.n})",
         value=numbers.share(number.value),
         delta=numbers.points(change) if change is not None else None,
-        moved=change is not None and abs(change) >= 0.0005,
+        direction=verdict.direction if verdict is not None else "unclear",
         interval=numbers.interval(number.interval95),
     )
 
@@ -81,7 +85,12 @@ def rounding_words(count: RestoreCount) -> str:
 
 def beside(stops: Sequence[Stop], spec: RestoreSpec) -> tuple[Stop, ...]:
     """The stops that can be compared with a spec: the same parameters, ranked in the same way where they are ranked."""
-    return tuple(stop for stop in stops if _place(stop.spec) == _place(spec) and _same_ranking(stop.spec, spec))
+    return tuple(stop for stop in stops if is_beside(stop.spec, spec))
+
+
+def is_beside(one: RestoreSpec, other: RestoreSpec) -> bool:
+    """Whether two stops can be compared: over the same parameters, ranked alike where both are ranked."""
+    return _place(one) == _place(other) and _same_ranking(one, other)
 
 
 def _place(spec: RestoreSpec) -> tuple[object, ...]:
@@ -177,33 +186,29 @@ def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def curve_words(stops: Sequence[Stop], scope: Scope, base: Evaluation | None, tuned: Evaluation | None) -> str:
-    """The accuracy curve's message in a sentence or two, for those who do not see it."""
+def curve_words(
+    stops: Sequence[Stop],
+    scope: Scope,
+    base: Evaluation | None,
+    tuned: Evaluation | None,
+    told: Judged | None = None,
+) -> str:
+    """The accuracy curve's message in a few sentences, for those who do not see it; `told` is what its tests carry."""
     parts = [f"Right answers, {SCOPE_NAMES[scope]}, against the share of parameters restored."]
     for name, evaluation in (("Base in this prompt", base), ("Tuned", tuned)):
         if evaluation is not None:
-            number = headline(evaluation, scope)
-            parts.append(f"{name}: {numbers.share(number.value)} [{numbers.interval(number.interval95)}].")
-    ranked = [stop for stop in stops if stop.spec.strategy == "relative-top" and stop.spec.percent > 0]
-    if ranked:
-        parts.append(best_words(ranked, scope))
+            parts.append(f"{name}: {_written(evaluation, scope)}.")
+    if ranked(stops):
+        parts.append(best_words(stops, scope, told))
     return " ".join(parts)
 
 
-def curve_finding(stops: Sequence[Stop], scope: Scope, tuned: Evaluation | None) -> str:
-    """What the curve shows in one or two sentences: its best stop against tuned and against as many at random."""
-    ranked = [stop for stop in stops if stop.spec.strategy == "relative-top" and stop.spec.percent > 0]
-    if not ranked:
+def curve_finding(stops: Sequence[Stop], scope: Scope, tuned: Evaluation | None, told: Judged | None = None) -> str:
+    """What the curve shows in a few sentences: its best stop against tuned and against as many at random."""
+    if not ranked(stops):
         return curve_words(stops, scope, None, tuned)
-    best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
-    same = [
-        stop
-        for stop in stops
-        if stop.spec.strategy == "random" and stop.spec.among == "all" and stop.spec.percent == best.spec.percent
-    ]
-    control = f" As many parameters at random give {_written(same[0].evaluation, scope)}, one draw." if same else ""
     there = f" Tuned: {_written(tuned, scope)}." if tuned else ""
-    return f"{best_words(ranked, scope)}{there}{control} Right answers, {SCOPE_NAMES[scope]}."
+    return f"{best_words(stops, scope, told)}{there} Right answers, {SCOPE_NAMES[scope]}; 95% intervals."
 
 
 def _written(evaluation: Evaluation, scope: Scope) -> str:
@@ -211,23 +216,23 @@ def _written(evaluation: Evaluation, scope: Scope) -> str:
     return f"{numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
 
 
-def best_words(ranked: Sequence[Stop], scope: Scope) -> str:
+def best_words(stops: Sequence[Stop], scope: Scope, told: Judged | None = None) -> str:
     """The best stop with its interval and what its change carries; the best of several is flattered by being chosen."""
-    best = max(ranked, key=lambda stop: headline(stop.evaluation, scope).value)
-    change = best.macro_change.get(scope) if scope != "all" else None
-    if change is not None and not any(math.isnan(bound) for bound in change.interval95):
-        told = f", {verdicts.against(verdicts.of_change(change, headline(best.evaluation, scope).n), 'tuned')}"
-    elif scope == "all":
-        told = f", {verdicts.against(verdicts.of_flips(best.versus_tuned), 'tuned')}"
-    else:
-        told = ""
+    best = best_ranked(stops, scope)
+    if best is None:
+        return ""
+    told = told or Judged()
+    verdict = told.versus_tuned or known_verdict(best, scope)
+    change = f", {verdicts.against(verdict, 'tuned')}" if verdict is not None else ""
+    control = f" {told.control}" if told.control else ""
+    count = len(ranked(stops))
     several = (
-        f" It is the best of {len(ranked)} on the questions it was chosen on, and would look a little worse on others."
-        if len(ranked) > 1
+        f" It is the best of {count} on the questions it was chosen on, and would look a little worse on others."
+        if count > 1
         else ""
     )
-    percent = numbers.percent(best.spec.percent)
-    return f"At {percent} restored: {_written(best.evaluation, scope)}{told}.{several}"
+    here = f"At {numbers.percent(best.spec.percent)} restored: {_written(best.evaluation, scope)}"
+    return f"{here}{change}.{control}{several}"
 
 
 def level_words(table: pd.DataFrame, scope: Scope) -> str:

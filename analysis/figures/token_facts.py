@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -107,13 +107,47 @@ def state_figure(table: pd.DataFrame, measure: Measure, part: Part) -> style.Fig
 
 
 def fact_words(table: pd.DataFrame, fact: Fact) -> str:
-    """The figure's message: the largest and the smallest group."""
+    """The figure's message: the highest and lowest group with their intervals, and whether these tell them apart."""
     if table.empty:
         return f"None of these texts has a known {FACT_NAMES[fact]}."
-    rows: list[dict[Hashable, object]] = table.sort_values("mean").to_dict("records")
+    rows: list[dict[Hashable, Any]] = table.sort_values("mean").to_dict("records")
     least, most = rows[0], rows[-1]
+    if len(rows) == 1:
+        return f"By {FACT_NAMES[fact]}, one alone: {_group_words(most)}."
     return (
-        f"By {FACT_NAMES[fact]}: largest {most['group']} ({numbers.significant(float(str(most['mean'])))}, "
-        f"n = {most['n']}), smallest {least['group']} ({numbers.significant(float(str(least['mean'])))}, "
-        f"n = {least['n']})."
+        f"By {FACT_NAMES[fact]}: highest {_group_words(most)}, lowest {_group_words(least)}. "
+        f"{_apart_words(most, least, len(rows))}"
     )
+
+
+def _group_words(row: Mapping[Hashable, Any]) -> str:
+    bounds = "" if math.isnan(row["low"]) else f" [{_range(row)}]"
+    return f"{row['group']} ({numbers.significant(row['mean'])}{bounds}, n = {numbers.count(row['n'])})"
+
+
+def _range(row: Mapping[Hashable, Any]) -> str:
+    return f"{numbers.significant(row['low'])} to {numbers.significant(row['high'])}"
+
+
+def _apart_words(most: Mapping[Hashable, Any], least: Mapping[Hashable, Any], groups: int) -> str:
+    if math.isnan(most["low"]) or math.isnan(least["low"]):
+        return f"Fewer than {FEWEST_TEXTS} texts stand behind one of them, so no order is shown."
+    if least["high"] >= most["low"]:
+        return "Their 95% intervals over texts overlap: the order of the two is not shown."
+    chosen = f" They are the extremes of {groups}, and look further apart than they are." if groups > 2 else ""
+    return f"Their 95% intervals over texts do not meet.{chosen}"
+
+
+def state_words(table: pd.DataFrame, measure: Measure, part: Part) -> str:
+    """Base, tuned and restored in a sentence: every comparison with its interval, over how many tokens and texts."""
+    rows: list[dict[Hashable, Any]] = table.to_dict("records")
+    told = [f"{row['group']} {numbers.significant(row['mean'])}{_bounds(row)}" for row in rows]
+    size = f"n = {numbers.count(rows[0]['n'])} tokens of {numbers.count(rows[0]['texts'])} texts" if rows else "nothing"
+    return (
+        f"{WORDS[measure].unit.capitalize()}, mean over {PARTS[part]} ({size}): {'; '.join(told)}. Brackets: 95% "
+        "intervals over texts; the texts are the same, so overlapping ones may still differ."
+    )
+
+
+def _bounds(row: Mapping[Hashable, Any]) -> str:
+    return " (too few texts for an interval)" if math.isnan(row["low"]) else f" [{_range(row)}]"

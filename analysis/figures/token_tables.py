@@ -152,6 +152,32 @@ def _probability(logprob_nats: float | None) -> float | None:
     return None if logprob_nats is None else math.exp(logprob_nats)
 
 
+def ranked_words(table: pd.DataFrame, columns: TokenColumns, measure: Measure, kind: str | None) -> str:
+    """The ranking in a sentence: the largest disagreement and where it stands; the extremes of many, so no average."""
+    first, counted = table.iloc[0], numbers.count(columns.report.tokens_counted)
+    only = f", {kind} tokens alone" if kind else ""
+    return (
+        f"The {numbers.count(len(table))} largest disagreements of {counted} counted tokens{only}: at most "
+        f"{amount(float(first['value']), measure)}, at “{first['token']}” in the {first['part']} of “{first['text']}”. "
+        "They are the extremes of these texts, not what is usual in them."
+    )
+
+
+def kind_words(table: pd.DataFrame, measure: Measure) -> str:
+    """Disagreement by kind of token in a sentence: each kind's share of it with its interval, beside its tokens."""
+    rows = [row for row in table.to_dict("records") if row["n"]]
+    told = [
+        f"{row['kind']} {numbers.share(row['share'])}{_share_bounds(row)} on {numbers.share(row['tokens'])} of tokens"
+        for row in rows
+    ]
+    n = numbers.count(sum(int(row["n"]) for row in rows))
+    return f"Of all disagreement ({WORDS[measure].unit}, n = {n} tokens): {'; '.join(told)}. Brackets: 95% intervals."
+
+
+def _share_bounds(row: Mapping[Any, Any]) -> str:
+    return "" if math.isnan(row["low"]) else f" [{numbers.interval((row['low'], row['high']))}]"
+
+
 def report_words(columns: TokenColumns, measure: Measure) -> str:
     """The report in a sentence: how much, over how many tokens, and what was left out."""
     report = columns.report

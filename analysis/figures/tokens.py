@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.figures import numbers, style
 from analysis.figures.token_columns import ANSWER, TokenColumns
+from analysis.figures.token_intervals import mean_by_text
 from analysis.figures.token_measures import WORDS, Measure, measure_name
 
 if TYPE_CHECKING:
@@ -136,10 +137,24 @@ def spread(columns: TokenColumns, measure: Measure) -> style.Figure:
 
 
 def spread_words(columns: TokenColumns, measure: Measure) -> str:
-    """The message of both figures, for those who do not see them."""
-    parts = [
-        f"{part}: median {numbers.significant(float(rows['value'].median()))} {WORDS[measure].unit} "
-        f"over {len(rows)} tokens"
-        for part, rows in counted_table(columns, measure).groupby("part")
-    ]
-    return "Disagreement by part of the text. " + "; ".join(parts)
+    """The message of both figures: each part's median, and its mean with the interval over texts."""
+    every, unit = columns.values(measure), WORDS[measure].unit
+    rows = np.flatnonzero(columns.counted & ~np.isnan(every))
+    values, texts = every[rows], columns.text_numbers[rows]
+    answers = (columns.flags[rows] & ANSWER) > 0
+    parts = []
+    for part, inside in (("prompt", ~answers), ("answer", answers)):
+        if inside.any():
+            parts.append(f"{part}: {_part_words(values[inside], texts[inside], unit)}")
+    return f"Disagreement by part of the text. {'; '.join(parts)}. Brackets: 95% intervals over texts."
+
+
+def _part_words(values: NDArray[np.float64], texts: NDArray[np.int64], unit: str) -> str:
+    found, size = mean_by_text(values, texts), len(np.unique(texts))
+    low, high = float(found.low[0]), float(found.high[0])
+    bounds = "" if math.isnan(low) else f" [{numbers.significant(low)} to {numbers.significant(high)}]"
+    return (
+        f"median {numbers.significant(float(np.median(values)))} {unit}, mean "
+        f"{numbers.significant(float(found.estimate[0]))}{bounds} over {numbers.count(len(values))} tokens of "
+        f"{numbers.count(size)} texts"
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.figures.style import Paper
 
 INDEX, MARK = "index.html", "palimpsest-report.json"  # the mark tells a folder of ours from any other
+TEXTS = "texts"  # the table of texts that a finding compared: its command reads them from JSON lines
 
 
 def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
@@ -89,11 +90,19 @@ def finding_files(folder: Path, placed: Placed) -> list[str]:
         kinds = tables.TABLES if drawn is None else ("csv",)
         made |= {f"{name}.{kind}": tables.text_table(frame, kind, shown).encode() for kind in kinds}
         frame.to_parquet(folder / f"{name}.parquet", index=False)
+        if name == TEXTS:
+            made[f"{name}.jsonl"] = text_lines(frame.to_dict("records"))
     told = {"note": placed.note, "section": placed.section, **msgspec.to_builtins(finding)}
     made["finding.json"] = msgspec.json.format(msgspec.json.encode(told))
     for name, content in made.items():
         (folder / name).write_bytes(content)
     return [*made, *(f"{name}.parquet" for name in placed.tables)]
+
+
+def text_lines(rows: Iterable[Mapping[Any, Any]]) -> bytes:
+    """Texts as JSON lines, as `palimpsest divergence --prompts` reads them; what a text has not is left out."""
+    kept = [{name: value for name, value in row.items() if isinstance(value, str) and value} for row in rows]
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in kept)
 
 
 def _name(finding: Finding) -> str:

@@ -49,6 +49,16 @@ class Restoration:
 
 
 @dataclass(frozen=True)
+class Grows:
+    """Which stops a figure takes up when they are evaluated later: over the same parameters as `beside` (the fields of
+    a restoration), ranked alike where both are ranked; of these strategies, all of them where none is named."""
+
+    beside: dict[str, Any]
+    strategies: tuple[str, ...] = ()
+    among: str = ""  # only controls drawn on these weights; "" is either
+
+
+@dataclass(frozen=True)
 class Making:
     """Everything that made a finding. `view` is the page's address after its path; `created` seconds since the epoch.
 
@@ -69,6 +79,7 @@ class Making:
     algorithms: dict[str, int] = field(default_factory=dict)  # version of each algorithm behind it (cache.keys)
     versions: dict[str, str] = field(default_factory=dict)  # package -> version
     command: str = ""
+    grows: Grows | None = None  # None: no stop evaluated later belongs in it
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 `finding`: the sentence a pin opens with (default: `alt`), uncertainty and caveat included. `made`: what made it, by
 plain name ("plan": "scale", "cells": 20), beside the pair, questions, stop and address that every pin holds; a pin of
 the same page, key, address and `made` is the same making. `command`: the command line that makes it again, where it is
-not the page's own.
+not the page's own. `about`: the figure's own word on its questions, stops and texts, in place of the page's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ import streamlit as st
 from analysis.figures import plotly_style, stop_slider, style
 from analysis.report import drawn, pictures, tables
 from analysis.report.records import Finding, StopReading
+from cache.making import About
 from pages.components import pinning
 from pages.components.words import plain
 
@@ -30,6 +31,7 @@ def show(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    about: About | None = None,
     stops: Sequence[StopReading] = (),
     **options: Any,
 ) -> Any:
@@ -41,7 +43,12 @@ def show(
     if exports:
         with _foot():
             pinning.button(
-                lambda: drawn.of_figure(figure, alt, stops), key=key, finding=finding, made=made, command=command
+                lambda: drawn.of_figure(figure, alt, stops),
+                key=key,
+                finding=finding,
+                made=made,
+                command=command,
+                about=about,
             )
             _save_figure(lambda: figure, key)
     return event
@@ -56,6 +63,7 @@ def show_zoomable(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    about: About | None = None,
     **options: Any,
 ) -> Any:
     """Draw a plotly figure in the page's theme; `twin` is its altair likeness for files; `options` go to plotly."""
@@ -63,7 +71,12 @@ def show_zoomable(
     event = st.plotly_chart(figure, theme="streamlit", config=settings, key=key, alt=alt, **options)
     with _foot():
         pinning.button(
-            lambda: drawn.of_zoomable(figure, twin(), alt), key=key, finding=finding, made=made, command=command
+            lambda: drawn.of_zoomable(figure, twin(), alt),
+            key=key,
+            finding=finding,
+            made=made,
+            command=command,
+            about=about,
         )
         _save_figure(twin, key)
     return event
@@ -94,13 +107,32 @@ def _slider(finding: Finding, spec: dict[str, Any], key: str) -> None:
     st.table(pd.DataFrame(reading.rows, columns=list(reading.heads)).map(plain), border="horizontal", hide_index=True)
 
 
+def foot_of(
+    figure: Callable[[], Any],
+    *,
+    key: str,
+    alt: str,
+    finding: str | None = None,
+    about: About | None = None,
+    labels: tuple[str, str] = ("Pin", "Save figure"),
+) -> None:
+    """The pin and the files of a figure that stands on the page otherwise, or not at all; drawn when it is asked for.
+
+    `labels` are those of the two buttons.
+    """
+    with _foot():
+        pin, save = labels
+        pinning.button(lambda: drawn.of_figure(figure(), alt), key=key, finding=finding, about=about, label=pin)
+        _save_figure(figure, key, save)
+
+
 def _foot() -> Any:
     return st.container(horizontal=True, gap="small", vertical_alignment="center")
 
 
-def _save_figure(figure: Callable[[], Any], key: str) -> None:
+def _save_figure(figure: Callable[[], Any], key: str, label: str = "Save figure") -> None:
     """Files of the figure, each drawn when it is asked for."""
-    with st.popover("Save figure", type="tertiary", icon=":material/download:", key=f"save-{key}"):
+    with st.popover(label, type="tertiary", icon=":material/download:", key=f"save-{key}"):
         chosen = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
         for kind in pictures.PICTURES:
             st.download_button(
@@ -122,18 +154,29 @@ def table(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    about: About | None = None,
     **options: Any,
 ) -> Any:
-    """Draw a table with its pin and all of its rows as files; `columns` are st.column_config entries."""
-    event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, **options)
-    foot(frame, key=key, columns=columns, alt=alt, finding=finding, made=made, command=command)
+    """Draw a table with its pin and all of its rows as files; `columns` are st.column_config entries.
+
+    `alt` says what the table holds, and is `finding` where nothing else is said.
+    """
+    alt = alt or finding or table_words(frame, columns)
+    event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, alt=alt, **options)
+    foot(frame, key=key, columns=columns, alt=alt, finding=finding, made=made, command=command, about=about)
     return event
 
 
-def wrapped_table(frame: pd.DataFrame, *, key: str, finding: str | None = None) -> None:
+def wrapped_table(frame: pd.DataFrame, *, key: str, finding: str | None = None, about: About | None = None) -> None:
     """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown."""
-    st.table(frame.map(plain).set_index(frame.columns[0]))
-    foot(frame, key=key, finding=finding)
+    st.table(frame.map(plain).set_index(frame.columns[0]), alt=finding or table_words(frame))
+    foot(frame, key=key, finding=finding, about=about)
+
+
+def table_words(frame: pd.DataFrame, columns: dict[str, Any] | None = None) -> str:
+    """What a table holds, where no sentence says what it shows."""
+    shown = pinning.columns_of([str(name) for name in frame.columns], columns or {})
+    return f"A table of {len(frame):,} rows: {', '.join(column.label for column in shown)}."
 
 
 def foot(
@@ -145,13 +188,19 @@ def foot(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    about: About | None = None,
 ) -> None:
     """The pin and the files of a table that was drawn otherwise."""
     shown = pinning.columns_of([str(name) for name in frame.columns], columns or {})
-    words = alt or f"A table of {len(frame):,} rows: {', '.join(column.label for column in shown)}."
+    words = alt or finding or table_words(frame, columns)
     with _foot():
         pinning.button(
-            lambda: drawn.of_table(frame, shown, words), key=key, finding=finding, made=made, command=command
+            lambda: drawn.of_table(frame, shown, words),
+            key=key,
+            finding=finding,
+            made=made,
+            command=command,
+            about=about,
         )
         with st.popover("Save table", type="tertiary", icon=":material/download:", key=f"save-{key}"):
             for kind in tables.TABLES:

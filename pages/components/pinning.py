@@ -1,15 +1,18 @@
 """The pin beside every figure, table and sample: keeps it with a note and everything that made it, for the report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import pandas as pd
 import streamlit as st
 
 from analysis.records import RestoreSpec
-from analysis.report.drawn import Drawn
+from analysis.report.drawn import Drawn, storable
 from analysis.report.records import Column, Finding
 from cache.keys import digest
+from cache.making import About
 from cache.memo import workspace
 from pages.components import notices, selection
 from pages.components.words import plain
@@ -17,6 +20,7 @@ from pages.components.words import plain
 PINNED = "pinned_title"  # in the session: what was pinned a moment ago
 LAST_SECTION = "pinned_section"  # the next pin starts in the section of the last
 NOTE_LETTERS = 4000
+TEXTS = "texts"  # the table that holds them
 
 
 def button(
@@ -26,17 +30,33 @@ def button(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
+    about: About | None = None,
     label: str = "Pin",
 ) -> None:
     """A small pin; pressed, it asks for a note and keeps what `draw` gives. See charts.show for the other words."""
     if st.button(label, key=f"pin-{key}", type="tertiary", icon=":material/keep:", help="Keep this for the report"):
         with notices.shown_errors():
-            drawn = draw()
-            _ask(_finding(drawn, key, finding or drawn.alt, made, command), drawn)
+            drawn = _with_texts(draw(), about)
+            _ask(_finding(drawn, key, finding or drawn.alt, made, command, about), drawn)
     _say_pinned(key)
 
 
-def _finding(drawn: Drawn, key: str, title: str, made: Mapping[str, Any] | None, command: str | None) -> Finding:
+def _with_texts(drawn: Drawn, about: About | None) -> Drawn:
+    """With the texts that were compared, so that they outlive what they were drawn from."""
+    if about is None or about.compared is None:
+        return drawn
+    texts = pd.DataFrame(about.compared.texts, columns=["id", "text", "prompt", "answer"])
+    return replace(drawn, tables={**drawn.tables, TEXTS: storable(texts)})
+
+
+def _finding(
+    drawn: Drawn,
+    key: str,
+    title: str,
+    made: Mapping[str, Any] | None,
+    command: str | None,
+    about: About | None,
+) -> Finding:
     page = st.session_state.get("last_page") or ""
     making = workspace().making(
         page,
@@ -45,6 +65,7 @@ def _finding(drawn: Drawn, key: str, title: str, made: Mapping[str, Any] | None,
         comparison=selection.comparison(),
         asking=selection.asking(),
         spec=_stop_of(page),
+        about=about,
         further=made,
         command=command,
     )

@@ -11,7 +11,7 @@ from analysis.records import Text
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Comparison, State
-from pages.components import address, charts
+from pages.components import address, charts, token_sources
 from pages.components.token_work import awaited
 from pages.components.words import plain
 
@@ -44,10 +44,11 @@ def tab(pair: Comparison, texts: tuple[Text, ...], titles: dict[str, str], state
         title = f"Continue {len(prompts):,} prompts with both models"
         awaited("told", wanted, title, "generation_compared", pair, prompts, state=state, max_new_tokens=int(new))
         return
-    st.markdown(generation.generation_words(found))
-    charts.show(generation.together(found), key="token_together", alt=generation.generation_words(found))
+    words, about = generation.generation_words(found), token_sources.about(prompts, state, "base", generate=int(new))
+    st.markdown(words)
+    charts.show(generation.together(found), key="token_together", alt=words, about=about)
     listing(found, titles, order or "given")
-    charts.csv(lambda: generation.generation_table(found), "continuations", label="CSV of every continuation")
+    charts.foot(generation.generation_table(found), key="continuations", finding=words, about=about)
 
 
 def _prompt(text: Text) -> Text:

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from analysis.figures import numbers, paper_divergence
+from analysis.records import RestoreSpec
+from cache import commands
 from cache.keys import digest
+from cache.making import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison, State
 from pages.components import charts, notices, progress, questions, token_reports
@@ -22,6 +26,7 @@ WHAT = (
     "tuned model's ten largest logits, each side renormalised; only completions in which the base's answer comes near "
     f"the beginning count ({PAPER_LINK}, section 4)."
 )
+NUMBER = ("mean_kl_nats", "low", "high", "mean_kl_full_nats", "n", "asked")  # of the measurement, on one row
 NATS = st.column_config.NumberColumn(format="%.3g")
 PERCENT = st.column_config.NumberColumn(format="percent")
 
@@ -47,7 +52,10 @@ def tab(pair: Comparison) -> None:
     if found is None:
         _action(pair, asking, state)
     else:
-        result(found)
+        spec = state if isinstance(state, RestoreSpec) else None
+        command = commands.paper(pair, asking, state)
+        further = {"facts counted": found.n, "near": found.near, "top": found.top}
+        result(found, About(spec=spec, asking=asking, n=found.asked, command=command, further=further))
     st.subheader("Every tuned model of this base")
     others(pair, asking)
 
@@ -66,7 +74,7 @@ def _action(pair: Comparison, asking: Asking, state: State) -> None:
         )
 
 
-def result(found: "PaperDivergence") -> None:
+def result(found: "PaperDivergence", about: About) -> None:
     """The number with its n, what was dropped and why, by relation, fact by fact."""
     words = paper_divergence.paper_words(found)
     one, two, three = st.columns(3)
@@ -75,20 +83,26 @@ def result(found: "PaperDivergence") -> None:
     two.metric("95% interval", _interval(found), border=True)
     three.metric("Facts counted, of level 4", f"{found.n:,} of {found.asked:,}", border=True)
     st.markdown(words)
+    number = pd.DataFrame([{name: getattr(found, name) for name in NUMBER}])
+    charts.foot(number, key="paper_number", columns=dict.fromkeys(NUMBER[:4], NATS), finding=words, about=about)
     left, right = st.columns([3, 2])
     with left:
-        charts.show(paper_divergence.by_relation(found), key="paper_relation", alt=words, finding=words)
+        charts.show(paper_divergence.by_relation(found), key="paper_relation", alt=words, finding=words, about=about)
     with right:
         st.markdown(f"**What became of every fact** (near: the answer begins within {found.near} tokens)")
-        charts.table(paper_divergence.dropped_table(found), key="paper_dropped", width="stretch")
+        dropped = paper_divergence.dropped_table(found)
+        told = f"Of {found.asked:,} facts of level 4, {found.n:,} are counted. {words}"
+        charts.table(dropped, key="paper_dropped", finding=told, about=about, width="stretch")
     with st.expander("By relation, with the statement the base was given"):
         rate, mean = PERCENT | {"label": "success of the statement"}, NATS | {"label": "mean KL (nats)"}
         columns = {"rate": rate, "mean_kl_nats": mean}
-        charts.table(paper_divergence.relation_table(found), key="paper_relations", columns=columns, width="stretch")
+        table = paper_divergence.relation_table(found)
+        charts.table(table, key="paper_relations", columns=columns, finding=words, about=about, width="stretch")
     with st.expander(f"Every counted fact ({found.n:,})"):
         columns = dict.fromkeys(("kl_nats", "kl_full_nats"), NATS)
         columns |= dict.fromkeys(("base_probability", "tuned_probability"), PERCENT)
-        charts.table(paper_divergence.fact_table(found), key="paper_facts", columns=columns, width="stretch")
+        table = paper_divergence.fact_table(found)
+        charts.table(table, key="paper_facts", columns=columns, finding=words, about=about, width="stretch")
 
 
 def _interval(found: "PaperDivergence") -> str:
@@ -100,12 +114,13 @@ def _interval(found: "PaperDivergence") -> str:
 def others(pair: Comparison, asking: Asking) -> None:
     """KL against accuracy over the tuned models of the same base this store knows, and a button for the rest."""
     siblings = _siblings(pair)
-    known, missing = [], []
+    known, measured, missing = [], [], []
     for other in siblings:
         found = workspace().known_paper_divergence(other, asking)
         evaluation = workspace().known_evaluation(other, "tuned", asking)
         if found is not None:
             known.append(paper_divergence.TunedModel(Path(other.tuned).name, found, evaluation))
+            measured.append(other)
         if found is None or evaluation is None:
             missing.append(other)
     if missing:
@@ -113,17 +128,20 @@ def others(pair: Comparison, asking: Asking) -> None:
     if not known:
         st.caption("None is measured yet.")
         return
-    table = paper_divergence.model_table(known)
+    table, words = paper_divergence.model_table(known), paper_divergence.correlation_words(known)
+    command = commands.together(commands.paper(other, asking, "tuned") for other in measured)
+    models = {"models": [Path(other.tuned).name for other in measured]}
+    about = About(asking=asking, command=command, further=models)
     if table["accuracy"].notna().any():
-        words = paper_divergence.correlation_words(known)
-        charts.show(paper_divergence.model_scatter(known), key="paper_models", alt=words, finding=words)
+        figure = paper_divergence.model_scatter(known)
+        charts.show(figure, key="paper_models", alt=words, finding=words, about=about)
     else:
         st.caption("Right answers join the figure once these models have answered the questions.")
     nats = {"kl_nats": "KL (nats)", "low": "from", "high": "to"}
     shares = {"accuracy": "right answers", "accuracy_low": "from", "accuracy_high": "to"}
     columns = {name: NATS | {"label": label} for name, label in nats.items()}
     columns |= {name: PERCENT | {"label": label} for name, label in shares.items()} | {"n": "facts (n)"}
-    charts.table(table, key="paper_model_table", columns=columns, width="stretch")
+    charts.table(table, key="paper_model_table", columns=columns, finding=words, about=about, width="stretch")
 
 
 def _siblings(pair: Comparison) -> list[Comparison]:

@@ -1,5 +1,7 @@
 """The ranked tab: the largest disagreements with their context, and whether they lie on facts or on format."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -36,13 +38,14 @@ def tab(found: Compared, titles: dict[str, str]) -> None:
             measure = token_scale.chosen_measure(columns)
         kind = st.segmented_control("Tokens", ["all", *KINDS], required=True, key="token_kind", help=KIND_HELP)
     token_scale.explained(columns, measure)
-    ranking(columns, measure, titles, None if kind in (None, "all") else kind)
-    by_kind(columns, measure)
-    mass(columns)
+    ranking(found, measure, titles, None if kind in (None, "all") else kind)
+    by_kind(found, measure)
+    mass(found)
 
 
-def ranking(columns: TokenColumns, measure: Measure, titles: dict[str, str], kind: str | None) -> None:
+def ranking(found: Compared, measure: Measure, titles: dict[str, str], kind: str | None) -> None:
     """The largest disagreements; a chosen row opens its token in the text."""
+    columns = found.columns
     st.subheader("Largest disagreements")
     table = token_tables.ranked_tokens(columns, measure, titles, RANKED_ROWS, kind)
     if table.empty:
@@ -55,6 +58,8 @@ def ranking(columns: TokenColumns, measure: Measure, titles: dict[str, str], kin
         table,
         key=ROWS,
         columns=_ranked_columns(columns, measure),
+        finding=token_tables.ranked_words(table, columns, measure, kind),
+        about=found.measured(measure, kind=kind or "all"),
         width="stretch",
         on_select=lambda: _follow(places),
         selection_mode="single-row",
@@ -82,19 +87,23 @@ def _follow(places: list[tuple[str, int]]) -> None:
         token_opening.open_token(*places[rows[0]])
 
 
-def by_kind(columns: TokenColumns, measure: Measure) -> None:
+def by_kind(found: Compared, measure: Measure) -> None:
     """On which kinds of tokens the disagreement lies."""
+    columns = found.columns
     st.subheader("Where the disagreement lies")
     st.caption("Every predicted token, template and special tokens included: they are the format. Intervals: 95%.")
     table = token_mass.kind_table(columns, measure)
     labels = {"tokens": "share of tokens", "share": "share of all disagreement", "low": "from", "high": "to"}
     shares = {name: PERCENT | {"label": label} for name, label in labels.items()}
     mean = st.column_config.NumberColumn(f"mean ({WORDS[measure].unit})", format="%.3g")
-    charts.table(table, key="token_kinds", columns={**shares, "mean": mean}, width="stretch")
+    held, words = {**shares, "mean": mean}, token_tables.kind_words(table, measure)
+    about = found.measured(measure)
+    charts.table(table, key="token_kinds", columns=held, finding=words, about=about, width="stretch")
 
 
-def mass(columns: TokenColumns) -> None:
+def mass(found: Compared) -> None:
     """How much probability each model gives to each kind."""
+    columns = found.columns
     st.subheader("From facts to format?")
     part = st.segmented_control(
         "Probability at",
@@ -105,7 +114,9 @@ def mass(columns: TokenColumns) -> None:
         label_visibility="collapsed",
     )
     table = token_mass.mass_table(columns, part or "first")
-    st.markdown(token_mass.mass_words(table, part or "first", columns.report.against, columns.report.state))
+    words = token_mass.mass_words(table, part or "first", columns.report.against, columns.report.state)
+    st.markdown(words)
+    about = replace(found.about, further={"probability at": token_mass.PARTS[part or "first"]})
     names = {
         "base": columns.report.against,
         "tuned": columns.report.state,
@@ -114,7 +125,8 @@ def mass(columns: TokenColumns) -> None:
         "high": "to",
     }
     shares = {name: PERCENT | {"label": label} for name, label in names.items()}
-    charts.table(_without_dust(table), key="token_mass", columns=shares, width="stretch")
+    shown = _without_dust(table)
+    charts.table(shown, key="token_mass", columns=shares, finding=words, about=about, width="stretch")
 
 
 def _without_dust(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,7 @@ from analysis.figures import token_tables, token_text
 from analysis.figures.reading import reading, texts_within
 from analysis.figures.token_columns import TokenColumns
 from analysis.figures.token_measures import Measure
-from analysis.report import drawn
-from pages.components import pinning, token_scale
+from pages.components import charts, token_scale
 from pages.components import token_view as view
 from pages.components.token_reports import Compared
 from pages.components.words import plain
@@ -25,7 +24,7 @@ def tab(found: Compared, titles: dict[str, str]) -> None:
     needed = _pinned_text(columns)
     limit = texts_within(columns, st.session_state.get("token_shown", SHOWN_TOKENS), needed)
     view.token_view(reading(columns, shown, titles=titles, limit=limit, beside=found.beside))
-    _pin_text(columns, shown.measure, titles, needed)
+    _pin_text(found, shown.measure, titles, needed)
     total = len(columns.report.prompts)
     if limit < total:
         more = f"Show more: {limit:,} of {total:,} texts are on screen"
@@ -42,20 +41,22 @@ def _pinned_text(columns: TokenColumns) -> str | None:
     return text
 
 
-def _pin_text(columns: TokenColumns, measure: Measure, titles: dict[str, str], text: str | None) -> None:
-    """Keep one text as a figure: that of the pinned token, else the first."""
+def _pin_text(found: Compared, measure: Measure, titles: dict[str, str], text: str | None) -> None:
+    """Keep one text as a figure, or save it: that of the pinned token, else the first."""
+    columns = found.columns
     names = [prompt.id for prompt in columns.report.prompts]
     number = names.index(text) if text in names else 0
     if not names:
         return
     words = token_text.text_words(columns, number, measure)
     title = titles.get(names[number], names[number])
-    pinning.button(
-        lambda: drawn.of_figure(token_text.coloured_text(columns, number, measure, title), words),
+    which = "this text" if text in names else "the first text"
+    charts.foot_of(
+        lambda: token_text.coloured_text(columns, number, measure, title),
         key="reading",
-        finding=words,
-        made={"text": names[number], "measure": measure},
-        label="Pin this text" if text in names else "Pin the first text",
+        alt=words,
+        about=found.measured(measure, text=names[number]),
+        labels=(f"Pin {which}", f"Save {which}"),
     )
 
 

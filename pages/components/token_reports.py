@@ -1,16 +1,19 @@
 """The comparison the Tokens page looks at: which states, and its report from memory, from the store or by a job."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import streamlit as st
 
 from analysis.figures import stops
 from analysis.figures.token_columns import TokenColumns
+from analysis.figures.token_measures import Measure
 from analysis.records import RestoreSpec, Text
 from cache.keys import digest
+from cache.making import About
 from cache.memo import workspace
 from cache.work import Comparison, State
-from pages.components import address, selection
+from pages.components import address, selection, token_sources
 from pages.components.token_work import awaited
 
 TUNED = "tuned ‖ base"
@@ -23,7 +26,12 @@ class Compared:
     """The report looked at as columns, and the other comparisons of the same texts by their names ('KL(a ‖ b)')."""
 
     columns: TokenColumns
+    about: About
     beside: dict[str, TokenColumns] = field(default_factory=dict)
+
+    def measured(self, measure: Measure, **further: Any) -> About:
+        """What a pin of this measure hangs on; `further` is what else the view has chosen."""
+        return replace(self.about, further={"measure": measure, **further})
 
 
 class _NotYetError(Exception):
@@ -90,7 +98,8 @@ def compared(pair: Comparison, texts: tuple[Text, ...], state: State, side: str)
             awaited("tokens", name, title, "divergence", pair, texts, state=state)
         return None
     main = found.get(AGAINST[side] if isinstance(state, RestoreSpec) else TUNED) or next(iter(found.values()))
-    return Compared(main, {f"KL({key})": columns for key, columns in found.items()} if len(found) > 1 else {})
+    beside = {f"KL({key})": columns for key, columns in found.items()} if len(found) > 1 else {}
+    return Compared(main, token_sources.about(texts, state, side), beside)
 
 
 def _weights(pair: Comparison) -> list[str]:

@@ -11,14 +11,22 @@ import streamlit as st
 from analysis.errors import StoreError
 from analysis.figures import token_tables
 from analysis.knowledge.pasted import pasted_texts
-from analysis.records import Question, Text
+from analysis.records import Question, RestoreSpec, Text
 from cache.kept_texts import KeptTexts
+from cache.making import About
+from cache.making import Compared as Texts
 from cache.memo import workspace
-from cache.work import Comparison
+from cache.work import Comparison, State
 from pages.components import address, notices, questions, selection
 from pages.components.words import plain
 
 SOURCES = {"questions": "Test questions", "own": "My own prompt", "paste": "Paste many", "file": "JSON lines"}
+WORDS = {  # of a pin: so many "of the questions", "typed", ...
+    "questions": "of the questions, each with its gold answer",
+    "own": "typed",
+    "paste": "pasted",
+    "file": "of an uploaded file",
+}
 MOST_QUESTIONS = 10_000
 KEPT, FILLED = "texts", "texts_filled"  # the id of texts of one's own: in the address too; already in its widgets
 FILE_HELP = 'An object a line: {"text": "..."} or {"prompt": "...", "answer": "..."}, and "id" where you have one.'
@@ -32,6 +40,18 @@ class Chosen:
     texts: tuple[Text, ...] = ()
     titles: dict[str, str] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
+
+
+def about(texts: tuple[Text, ...], state: State, against: str, *, generate: int | None = None) -> About:
+    """What a pin says of these texts, of the source that is chosen: only drawn questions are questions of a set."""
+    source = st.session_state.get("token_source") or "questions"
+    asked = selection.asking() if source == "questions" else None
+    words = WORDS[source]
+    if asked is not None and generate is not None:
+        words = "of the questions, without their answers"
+    compared = Texts(texts, words, state, against, generate)
+    spec = state if isinstance(state, RestoreSpec) else None
+    return About(spec=spec, asking=asked, n=len(texts) if asked else None, compared=compared)
 
 
 def chooser() -> str:

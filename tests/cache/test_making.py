@@ -3,13 +3,16 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from analysis.records import RestoreSpec
-from analysis.report.records import Finding
+from analysis.report.records import Finding, Grows, Making
 from cache.asked import Asking, Comparison
 from cache.keys import VERSIONS
+from cache.making import About
 from cache.work import Workspace
 
 FIVE = RestoreSpec(5.0)
@@ -32,9 +35,19 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "home")
 
 
-def pinned(workspace: Workspace, pair: Comparison, asking: Asking, page: str = "restore") -> Finding:
-    made = workspace.making(page, "curve", comparison=pair, asking=asking, spec=FIVE, view="k=5")
-    finding = Finding(f"{page}-{made.created}", "figure", "A sentence.", "alt", made)
+def pinned(
+    workspace: Workspace,
+    pair: Comparison,
+    asking: Asking,
+    page: str = "restore",
+    about: About | None = None,
+    name: str = "",
+    further: dict[str, Any] | None = None,
+) -> Finding:
+    made = workspace.making(
+        page, name or "curve", comparison=pair, asking=asking, spec=FIVE, about=about, view="k=5", further=further
+    )
+    finding = Finding(name or f"{page}-{made.created}", "figure", "A sentence.", "alt", made)
     workspace.findings.pin(finding, {})
     return finding
 
@@ -75,10 +88,45 @@ def test_a_revised_algorithm_and_a_newer_pin_are_news(workspace, pair, asking, m
     assert first.making.asked is None and first.making.restoration is None, "the questions do not bear on Updates"
 
 
-@pytest.mark.slow
-def test_stops_evaluated_after_a_curve_was_pinned_are_news(workspace, pair, asking) -> None:
+def test_only_stops_that_a_figure_draws_are_news_of_it_and_pinning_it_again_clears_them(
+    workspace, pair, asking
+) -> None:
     workspace.stop(pair, FIVE, asking)
-    pinned(workspace, pair, asking)
-    assert workspace.report_findings()[0].news == ()
+    grows = About(spec=FIVE, asking=asking, grows=Grows(FIVE.identity(), ("relative-top",)))
+    pinned(workspace, pair, asking, about=grows, name="curve")
+    pinned(workspace, pair, asking, name="by-layer")
+    other = RestoreSpec(60.0, "random"), RestoreSpec(60.0, region="mlp"), RestoreSpec(60.0, scope="tensor")
+    for spec in other:
+        workspace.stop(pair, spec, asking)
+    workspace.stop(pair, RestoreSpec(60.0), replace(asking, prompt="qa"))
+    assert [each.news for each in workspace.report_findings()] == [(), ()], "none of these is on the curve"
     workspace.stop(pair, RestoreSpec(60.0), asking)
-    assert workspace.report_findings()[0].news == ("1 more stop was evaluated",)
+    assert [each.news for each in workspace.report_findings()] == [("1 more stop was evaluated",), ()]
+    pinned(workspace, pair, asking, about=grows, name="curve")  # the same content, its advice followed
+    assert [each.news for each in workspace.report_findings()] == [(), ()]
+    assert [each.news for each in Workspace(workspace.home).report_findings()] == [(), ()], "on disk too"
+
+
+def test_files_written_since_and_never_read_are_said_to_have_changed(workspace, pair, asking) -> None:
+    workspace.profile(pair)
+    pinned(workspace, pair, asking)
+    (Path(pair.tuned) / "model.safetensors").write_bytes((Path(pair.base) / "model.safetensors").read_bytes())
+    assert workspace.report_findings()[0].news == (
+        "the tuned model's files have changed since and were not read again",
+    )
+
+
+def test_another_measurement_of_the_bases_mastery_is_news_of_a_pin_that_shows_one(workspace, pair, asking) -> None:
+    workspace.profile(pair)
+    pinned(workspace, pair, asking, "mastery", further={"measurement": "old.parquet"})
+    folder = workspace.home / "mastery" / workspace.known_profile(pair).base_id
+    folder.mkdir(parents=True)
+    (folder / "old.parquet").write_bytes(b"")
+    assert workspace.report_findings()[0].news == (), "the one it shows, written again"
+    (folder / "new.parquet").write_bytes(b"")
+    assert workspace.report_findings()[0].news == ("the base's mastery was measured again (new.parquet)",)
+
+
+def test_a_pin_stored_before_there_were_growing_figures_is_read() -> None:
+    old = {"page": "restore", "figure": "curve", "identity": "x", "created": 1.0, "command": "palimpsest"}
+    assert msgspec.convert(old, Making).grows is None

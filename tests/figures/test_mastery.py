@@ -46,7 +46,11 @@ def test_templates_are_ranked_with_wilsons_interval_over_facts(table: MasteryTab
     assert rates["template"].tolist() == ["{subject} was born in", "Born: {subject} in"]
     assert rates["rate"].tolist() == [pytest.approx(8 / 12), pytest.approx(4 / 12)]
     assert (rates["low"].iloc[0], rates["high"].iloc[0]) == wilson(2, 3)
-    assert "best “{subject} was born in” (66.7%)" in tables.template_words(rates)
+    words = tables.template_words(rates)
+    assert "highest “{subject} was born in” (66.7% [20.8–93.9%])" in words
+    assert "overlap: neither is shown to elicit more" in words
+    sure = rates.assign(facts=300, low=[0.61, 0.28], high=[0.72, 0.39])
+    assert "do not meet" in tables.template_words(sure) and "overlap" not in tables.template_words(sure)
 
 
 def test_facts_are_narrowed_by_text_level_and_relation(table: MasteryTable) -> None:

@@ -5,14 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.figures import places, restoration, stops
-from analysis.records import Realised, RestoreSpec
+from analysis.figures import places, restoration, stop_verdicts, stops
+from analysis.records import Question, Realised, RestoreSpec
 
 NONE, SOME, ALL = [False] * 8, [True, False] * 4, [True] * 8
 
 
 def drawn(figure) -> dict:
     return json.loads(figure.to_json())
+
+
+def flat(evaluation):
+    """The same evaluation of questions without mastery levels."""
+    domains = {name: replace(found, macro=None, macro95=None) for name, found in evaluation.by_domain.items()}
+    return replace(evaluation, by_domain=domains)
 
 
 def data_of(figure) -> list[dict]:
@@ -135,10 +141,32 @@ def test_the_cliff_is_passed_only_where_k_exceeds_the_changed_share(make_count) 
 def test_metrics_give_the_change_against_tuned_in_points(make_evaluation) -> None:
     metrics = stops.accuracy_metrics(make_evaluation(ALL), make_evaluation(SOME))
     assert [metric.label for metric in metrics] == ["In-domain (n = 4)", "Out-of-domain (n = 4)"]
-    assert [(metric.value, metric.delta, metric.moved) for metric in metrics] == [
-        ("100.0%", "+0.0 points", False),
-        ("100.0%", "+100.0 points", True),
+    assert [(metric.value, metric.delta) for metric in metrics] == [
+        ("100.0%", "+0.0 points"),
+        ("100.0%", "+100.0 points"),
     ]
+    assert {metric.direction for metric in metrics} == {"unclear"}, "untested, nothing is said of the change"
+
+
+def test_a_metrics_change_has_a_direction_only_where_its_test_carries_one(make_stop, make_evaluation) -> None:
+    tuned, stop = make_evaluation(NONE, domains=False), make_stop(5, SOME)
+    few, many = make_evaluation(SOME, domains=False), make_evaluation(ALL, domains=False)
+    assert stop_verdicts.against_tuned(stop, few, tuned, ())["all"].direction == "unclear", "4 of 8 changed side"
+    against = stop_verdicts.against_tuned(make_stop(5, ALL), many, tuned, ())
+    (metric,) = stops.accuracy_metrics(many, tuned, against)
+    assert (metric.delta, metric.direction) == ("+100.0 points", "up")
+
+
+def test_a_domain_without_levels_is_tested_on_its_own_questions(make_stop, make_evaluation) -> None:
+    asked = [Question(f"q{n}", "?", ("gold",), domain="in" if n % 2 == 0 else "out") for n in range(40)]
+    tuned, best = flat(make_evaluation([False] * 40)), flat(make_evaluation([True, False] * 20))
+    stop = replace(make_stop(5, [True, False] * 20), evaluation=best)
+    against = stop_verdicts.against_tuned(stop, best, tuned, asked)
+    assert (against["in"].direction, against["in"].n) == ("up", 20)
+    assert (against["out"].direction, against["out"].n) == ("unclear", 20)
+    told = stop_verdicts.judged((stop,), "in", tuned, asked, {stop.spec: best}.get)
+    assert "more than tuned (20 fixed, 0 broken" in stops.curve_words((stop,), "in", None, tuned, told)
+    assert "than tuned" not in stops.curve_words((stop,), "in", None, tuned), "untested, nothing is claimed"
 
 
 def test_the_level_table_has_a_column_for_each_state_that_was_asked(make_evaluation) -> None:
@@ -207,9 +235,38 @@ def test_the_curve_in_words_names_the_best_stop(make_stop, make_evaluation) -> N
 
 def test_the_curves_finding_names_the_control_beside_the_best_stop(make_stop, make_evaluation) -> None:
     known = (make_stop(5, NONE), make_stop(20, SOME), make_stop(20, NONE, strategy="random"))
-    words = stops.curve_finding(known, "in", make_evaluation(NONE))
+    told = stop_verdicts.Judged(control="It is not distinguishable from as many parameters at random.")
+    words = stops.curve_finding(known, "in", make_evaluation(NONE), told)
     assert words.startswith("At 20% restored: 100.0% [") and "It is the best of 2" in words
-    assert "Tuned: 0.0% [" in words and "As many parameters at random give 0.0% [" in words
+    assert "Tuned: 0.0% [" in words and told.control in words
     assert stops.curve_finding((), "in", make_evaluation(NONE)) == stops.curve_words(
         (), "in", None, make_evaluation(NONE)
     )
+
+
+def test_every_draw_of_the_control_is_tested_and_the_verdict_told_in_words(make_evaluation) -> None:
+    best = make_evaluation([True] * 20 + [False] * 20, domains=False)
+    alike = make_evaluation([False] + [True] * 20 + [False] * 19, domains=False)
+    far = make_evaluation([False] * 40, domains=False)
+    words = stop_verdicts.control_words(best, [alike], "all", ())
+    assert words.startswith("It is not distinguishable from as many parameters at random at n = 40 (one draw: 50.0%;")
+    assert "McNemar" in words
+    words = stop_verdicts.control_words(best, [far, far], "all", ())
+    assert words.startswith("That is more than as many parameters at random give (2 draws: 0.0% to 0.0%;")
+    words = stop_verdicts.control_words(best, [alike, far, far], "all", ())
+    assert words.startswith(
+        "Of 3 draws of as many parameters at random it is more than 2 and not distinguishable from 1 at n = 40 "
+        "(3 draws: 0.0% to 50.0%; against the highest 1 fixed, 1 broken"
+    )
+    assert stop_verdicts.control_words(best, [], "all", ()) == ""
+
+
+def test_only_random_draws_of_as_many_of_the_same_parameters_are_a_stops_control(make_stop) -> None:
+    best = make_stop(20, SOME)
+    draws = [make_stop(20, NONE, strategy="random", seed=seed) for seed in (0, 1)]
+    others = [
+        make_stop(5, NONE, strategy="random"),
+        make_stop(20, NONE, strategy="random", among="changed"),
+        make_stop(20, NONE, strategy="random", region="mlp"),
+    ]
+    assert stop_verdicts.controls((best, *others, *draws), best) == tuple(draws)
