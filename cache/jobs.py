@@ -40,6 +40,7 @@ class JobView:
     seconds: float  # of running, so far
     eta_seconds: float | None
     error: str | None
+    owners: frozenset[str] = frozenset()  # who wants it, without their purposes
 
     @property
     def active(self) -> bool:
@@ -101,6 +102,7 @@ class _Job:
             seconds=seconds,
             eta_seconds=left,
             error=self.error,
+            owners=frozenset(watcher.partition(":")[0] for watcher in tuple(self.watchers)),
         )
 
 
@@ -160,6 +162,7 @@ class JobManager:
         with self._changed:
             job = self._jobs.get(job_id)
             if job is not None and job.state in ACTIVE:
+                job.watchers.clear()
                 self._stop(job)
             self._changed.notify_all()
 

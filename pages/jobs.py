@@ -5,7 +5,7 @@ import streamlit as st
 from analysis.figures import numbers
 from cache.jobs import JobView
 from cache.memo import workspace
-from pages.components import notices, progress
+from pages.components import notices, progress, selection
 from pages.components.words import plain
 
 POLL_SECONDS = 0.5
@@ -20,11 +20,33 @@ ICONS = {
 
 
 def running(job: JobView) -> None:
-    """One unfinished job: its bar, the time left, a cancel button."""
-    with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
-        text = f"{ICONS[job.state]} **{plain(job.title)}** · {plain(progress.state_words(job))}"
-        st.progress(job.fraction, text=text)
-        st.button("Cancel", key=f"stop-{job.id}", on_click=workspace().jobs.cancel, args=(job.id,))
+    """One unfinished job: its bar, the time left, who wants it, and a way out for this session or for all."""
+    mine, others = selection.session() in job.owners, len(job.owners - {selection.session()})
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = f"{ICONS[job.state]} **{plain(job.title)}** · {plain(progress.state_words(job))}"
+            st.progress(job.fraction, text=text)
+            if mine:
+                st.button("Cancel", key=f"leave-{job.id}", on_click=selection.leave, args=(job.id,))
+            if others:
+                st.button(
+                    "Cancel for all sessions",
+                    key=f"stop-{job.id}",
+                    on_click=workspace().jobs.cancel,
+                    args=(job.id,),
+                    help="Whoever else asked for it does not get it either.",
+                )
+        words = wanted_words(mine, others)
+        if words:
+            st.caption(words)
+
+
+def wanted_words(mine: bool, others: int) -> str:
+    """Who wants an unfinished job, and what cancelling it here does."""
+    if not others:
+        return "" if mine else "Nobody wants it any more; it ends at its next step."
+    told = f"{numbers.count(others)} other {'session wants' if others == 1 else 'sessions want'} it"
+    return f"{told} too: cancelled here, it goes on for them." if mine else f"{told}, this one does not."
 
 
 def finished(job: JobView) -> None:

@@ -49,14 +49,9 @@ def _poll(job_id: str, key: str) -> None:
     with st.container(border=True, key=f"progress-{key}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.fraction, text=f"{plain(job.title)} · {plain(state_words(job))}")
-            st.button("Cancel", key=f"cancel-{key}", on_click=_leave, args=(job.id,))
+            st.button("Cancel", key=f"cancel-{key}", on_click=selection.leave, args=(job.id,))
         if isinstance(job.partial, PartialEvaluation):
             st.markdown(_partial_words(job.partial))
-
-
-def _leave(job_id: str) -> None:
-    """This session wants the job no more; it ends when no other session wants it either. A callback."""
-    workspace().jobs.leave(job_id, selection.session())
 
 
 def _partial_words(partial: PartialEvaluation) -> str:

@@ -152,6 +152,15 @@ def announced(job_id: str, *, quiet: bool = False) -> str:
     return job_id
 
 
+def leave(job_id: str) -> None:
+    """This session wants the job no more, and is told no more of it where others go on wanting it. A callback."""
+    jobs = workspace().jobs
+    jobs.leave(job_id, session())
+    job = jobs.view(job_id)
+    if job is not None and job.active and job.owners:
+        st.session_state.get(ANNOUNCED, {}).pop(job_id, None)
+
+
 def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page: str) -> str:
     """Ask one state of the pair these questions in the background; returns the job's id."""
     purpose = f"evaluate {state}"

@@ -126,6 +126,23 @@ def test_old_finished_jobs_are_forgotten(jobs: JobManager) -> None:
     assert len(jobs.all()) <= 202
 
 
+def test_a_job_tells_who_wants_it_by_session(jobs: JobManager) -> None:
+    started = threading.Event()
+    job = jobs.submit("long", "same", _until_cancelled(started), watcher="one:stop")
+    jobs.submit("long", "same", _until_cancelled(started), watcher="one:sweep")
+    jobs.submit("long", "same", _until_cancelled(started), watcher="two:stop")
+    assert _owners(jobs, job) == {"one", "two"}
+    jobs.leave(job, "one")
+    assert _owners(jobs, job) == {"two"}
+    jobs.cancel(job)
+
+
+def _owners(jobs: JobManager, job: str) -> frozenset[str]:
+    view = jobs.view(job)
+    assert view is not None
+    return view.owners
+
+
 def test_leaving_a_shared_job_leaves_it_to_the_others(jobs: JobManager) -> None:
     started = threading.Event()
     job = jobs.submit("long", "same", _until_cancelled(started), watcher="one:stop")

@@ -1,4 +1,4 @@
-"""Endings are told once, on whatever page, and counted until Jobs is opened; a job is left, or stopped for everybody."""
+"""Endings are told once, on whatever page, and counted until Jobs is opened; a job is left, or stopped for all."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,8 @@ class Held:
         self.error = error
 
     def __call__(self, job: Progress) -> None:
-        self.may_end.wait(WAIT_SECONDS)
+        while not (job.cancelled() or self.may_end.wait(0.02)):
+            pass
         if self.error:
             raise StoreError(self.error)
 
@@ -125,3 +126,50 @@ def test_no_page_starts_work_without_promising_its_ending() -> None:
         if "selection.announced(" not in path.read_text("utf-8")
     ]
     assert not silent
+
+
+def test_cancelling_on_the_jobs_page_leaves_the_job_to_who_else_wants_it(shared: Workspace, open_page: Open) -> None:
+    work, app = Held(), open_page("compare")
+    app.session_state["session_id"] = "me"
+    job = shared.jobs.submit("Count stars", "stars", work, watcher="me:stars")
+    assert shared.jobs.submit("Count stars", "stars", work, watcher="another:stars") == job
+    awaiting(app, job)
+    app.switch_page("jobs.py").run()
+    assert "1 other session wants it too: cancelled here, it goes on for them." in words_of(app)
+    app.button(key=f"leave-{job}").click().run()
+    assert owners(shared, job) == {"another"}
+    assert "1 other session wants it, this one does not." in words_of(app)
+    ends(shared, job, work)
+    view = shared.jobs.view(job)
+    assert view is not None and view.state == "done"
+    assert not app.run().toast  # who left is told nothing more
+
+
+def test_a_job_can_be_cancelled_for_all_sessions_in_so_many_words(shared: Workspace, open_page: Open) -> None:
+    work, app = Held(), open_page("compare")
+    job = shared.jobs.submit("Count stars", "stars", Held(), watcher="another:first")
+    waiting = shared.jobs.submit("Count moons", "moons", work, watcher="another:moons")
+    app.switch_page("jobs.py").run()
+    assert not [button for button in app.button if button.key == f"leave-{waiting}"]
+    next(button for button in app.button if button.key == f"stop-{waiting}").click().run()
+    view = shared.jobs.view(waiting)
+    assert view is not None and view.state == "cancelled"
+    first = shared.jobs.view(job)
+    assert first is not None and first.active
+
+
+def test_a_job_only_this_session_wants_ends_when_it_is_cancelled(shared: Workspace, open_page: Open) -> None:
+    app = open_page("compare")
+    app.session_state["session_id"] = "me"
+    shared.jobs.submit("Count stars", "stars", Held(), watcher="me:first")
+    waiting = shared.jobs.submit("Count moons", "moons", Held(), watcher="me:moons")
+    app.switch_page("jobs.py").run()
+    app.button(key=f"leave-{waiting}").click().run()
+    view = shared.jobs.view(waiting)
+    assert view is not None and view.state == "cancelled"
+
+
+def owners(shared: Workspace, job: str) -> frozenset[str]:
+    view = shared.jobs.view(job)
+    assert view is not None
+    return view.owners
