@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from analysis.experiments import agreement_restoring as restoring
 from analysis.experiments.claim import Claim, Verdict, named_words, nats_words, share_words, spread_words
-from analysis.experiments.spread import Row, compared, level_name, measured, over_runs, size_name, size_order
+from analysis.experiments.spread import Row, compared, headline, level_name, measured, over_runs, size_name, size_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ LOW_LEVELS = ("0", "1")
 
 
 def claims(table: pd.DataFrame, weights: WeightShares | None = None) -> tuple[Claim, ...]:
-    """Every finding, in the order of the paper's tables and figures.
+    """Every finding, in the order of the paper's tables and figures; a control of ours beside what it controls.
 
     `weights`: how the model's weights are spread over modules, the control of where restored ones lie.
     """
@@ -34,9 +34,10 @@ def claims(table: pd.DataFrame, weights: WeightShares | None = None) -> tuple[Cl
         concentrated(table),
         restoring.restoring_helps(table),
         restoring.restoring_collapses(table),
-        restoring.beats_random(table),
         restoring.domains_alike(table),
-        restoring.ends_most(table),
+        restoring.restored_beats_ways(table),
+        restoring.beats_random(table),
+        restoring.first_most_last_least(table),
         restoring.mlp_most(table, weights),
         restoring.first_layers(table),
     )
@@ -148,7 +149,7 @@ def concentrated(table: pd.DataFrame) -> Claim:
 
 
 def _tuned(table: pd.DataFrame, domain: str) -> pd.DataFrame:
-    rows = measured(table, "accuracy", strategy="", domain=domain, group="macro", variant="sft")
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=headline(table), variant="sft")
     return over_runs(rows, ("level", "size"))
 
 

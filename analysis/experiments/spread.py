@@ -17,6 +17,7 @@ Row = Mapping[Any, Any]  # one line of a table, by column
 Order = Literal["above", "below", "overlap", "unknown"]
 ALL_FACTS = "all"
 PERCENT_ZERO = 0.0
+HEADLINE_WORDS = {"macro": "mean over mastery levels", "micro": "all questions together, which carry no mastery levels"}
 
 
 def measured(table: pd.DataFrame, measure: str, **fields: object) -> pd.DataFrame:
@@ -25,6 +26,13 @@ def measured(table: pd.DataFrame, measure: str, **fields: object) -> pd.DataFram
     for name, value in fields.items():
         rows = rows[rows[name] == value]
     return rows
+
+
+def headline(table: pd.DataFrame) -> str:
+    """The group that holds a plan's headline accuracy: "macro", the mean over mastery levels, where questions carry
+    levels; else "micro", all questions together."""
+    groups = set(table.loc[table["measure"] == "accuracy", "group"])
+    return "micro" if "micro" in groups and "macro" not in groups else "macro"
 
 
 def over_runs(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -117,7 +117,8 @@ def command(asked: Asked, out: str) -> str:
     options = {
         "mastery": asked.mastery,
         "level": asked.level,
-        "mix": ",".join(f"{level}={share:g}" for level, share in asked.mix if share) or None,
+        # to the last digit: thirds cut short would no longer add up to 1
+        "mix": ",".join(f"{level}={share!r}" for level, share in asked.mix if share) or None,
         "size": asked.size,
         "relations": ",".join(asked.relations) if asked.relations else None,
         "seed": asked.seed or None,

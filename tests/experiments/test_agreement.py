@@ -6,14 +6,17 @@ from analysis.experiments.agreement import claims, concentrated, divergence_harm
 from analysis.experiments.agreement_restoring import (
     beats_random,
     domains_alike,
-    ends_most,
     first_layers,
+    first_most_last_least,
     mlp_most,
+    restored_beats_ways,
     restoring_collapses,
     restoring_helps,
 )
 from analysis.experiments.association import kl_and_accuracy, rank_correlation
+from analysis.experiments.paper import LAYERS
 from analysis.experiments.shape import WeightShares
+from analysis.experiments.spread import headline
 from tests.experiments.tables import made, number, restored, seeds
 
 
@@ -83,18 +86,87 @@ def test_modules_hold_more_than_their_number_or_only_as_much() -> None:
     assert claim.verdict == "untold" and "They hold 80.0%. They are 81.0% of the weights" in claim.here
 
 
-def test_the_ends_hold_most_and_the_first_group_matters_most() -> None:
-    common = {"measure": "restored_layer", "strategy": "relative-top", "percent": 20.0, "domain": ""}
-    layers = {"0": 0.4, "1": 0.1, "10": 0.3, "2": 0.2}
-    assert (
-        ends_most(made(*[number("0", 60, value, group=name, **common) for name, value in layers.items()])).verdict
-        == "agrees"
-    )
-    tuned = seeds("0", 60, [0.4, 0.5])
-    groups = {"0-3": [0.1, 0.2], "4-7": [0.4, 0.49]}
-    rows = [row for name, values in groups.items() for row in seeds("0", 60, values, measure="layer_group", group=name)]
-    claim = first_layers(made(*tuned, *rows))
-    assert claim.verdict == "agrees" and "layers 0-3 -30.0 points [-30.0 to -30.0]" in claim.here
+def layers(*runs: tuple[float, float, float, float]) -> list[dict[str, object]]:
+    """Where the restored 20% lie in layers 0, 1, 2 and 10, run by run."""
+    place = {"measure": "restored_layer", "strategy": "relative-top", "percent": 20.0, "domain": ""}
+    names = ("0", "1", "2", "10")  # as text "10" comes before "2"
+    return [
+        number("0", 60, share, group=name, seed=seed, **place)
+        for seed, shares in enumerate(runs)
+        for name, share in zip(names, shares, strict=True)
+    ]
+
+
+def test_the_first_layer_holds_most_and_the_last_less_than_those_between() -> None:
+    """The paper: layer 0 3.77%, layer 31 2.84%, the thirty between 3.11% on average."""
+    papers = made(*layers((0.30, 0.25, 0.25, 0.20), (0.31, 0.24, 0.25, 0.20)))
+    claim = first_most_last_least(papers)
+    assert claim.verdict == "agrees" and "the last holds less (2.84%)" in claim.paper
+    assert "Layer 0 30.5%, those between 24.8% on average, layer 10 20.0% (means of 2 runs)" in claim.here
+    last_more = made(*layers((0.30, 0.20, 0.22, 0.28), (0.31, 0.21, 0.21, 0.27)))
+    assert first_most_last_least(last_more).verdict == "differs"
+    either_way = made(*layers((0.30, 0.25, 0.25, 0.20), (0.30, 0.20, 0.22, 0.28)))
+    assert first_most_last_least(either_way).verdict == "untold"
+    assert first_most_last_least(made(*layers((0.30, 0.25, 0.25, 0.20)))).verdict == "untold"
+
+
+def test_the_papers_shares_by_layer_add_up_to_a_whole_as_it_is_told() -> None:
+    first, last = (each.value for each in LAYERS)
+    assert (1 - first - last) / 30 == pytest.approx(0.0311, abs=5e-5)
+    assert first > 0.0311 > last
+
+
+def grouped(level: str, tuned: list[float], **by_group: list[float]) -> list[dict[str, object]]:
+    """Runs of a level as tuned, and with a group of layers given back ("l0_3": layers 0-3)."""
+    rows = seeds(level, 60, tuned)
+    for name, values in by_group.items():
+        rows += seeds(level, 60, values, measure="layer_group", group=name.removeprefix("l").replace("_", "-"))
+    return rows
+
+
+def test_the_first_group_matters_most_where_it_moves_every_run_furthest() -> None:
+    """Levels far apart hide nothing: each run is held against itself."""
+    low = grouped("0", [0.10, 0.12], l0_3=[0.02, 0.03], l4_7=[0.09, 0.10])
+    high = grouped("4", [0.50, 0.60], l0_3=[0.20, 0.30], l4_7=[0.48, 0.57])
+    claim = first_layers(made(*low, *high))
+    assert claim.verdict == "agrees"
+    assert "layers 0-3 move it further than layers 4-7 by +17.2 points [+7.0 to +28.0]" in claim.here
+    other = grouped("4", [0.50, 0.60], l0_3=[0.49, 0.58], l4_7=[0.10, 0.20])
+    assert first_layers(made(*other)).verdict == "differs"
+    assert first_layers(made(*low, *other)).verdict == "untold"
+    assert first_layers(made(*grouped("0", [0.4], l0_3=[0.1], l4_7=[0.4]))).verdict == "untold"
+
+
+def ways(full: list[float], restored_: list[float], lora: list[float]) -> list[dict[str, object]]:
+    return [*restored("4", 1920, {0: full, 20: restored_}), *seeds("4", 1920, lora, variant="lora")]
+
+
+def test_table_7_is_restored_above_full_above_lora_on_the_same_facts() -> None:
+    claim = restored_beats_ways(made(*ways([0.58, 0.50], [0.62, 0.55], [0.57, 0.48])))
+    assert (claim.where, claim.verdict) == ("Table 7", "agrees")
+    assert "20% restored against fine-tuned level 4 +4.5 points [+4.0 to +5.0]" in claim.here
+    assert "fine-tuned against LoRA level 4 +1.5 points [+1.0 to +2.0]" in claim.here
+    assert restored_beats_ways(made(*ways([0.58, 0.50], [0.62, 0.55], [0.59, 0.52]))).verdict == "differs"
+    assert restored_beats_ways(made(*ways([0.58, 0.50], [0.62, 0.49], [0.57, 0.48]))).verdict == "untold"
+    assert restored_beats_ways(made(*ways([0.58], [0.62], [0.57]))).verdict == "untold"
+    assert restored_beats_ways(made(*ways([0.58, 0.50], [0.62, 0.55], []))).verdict == "missing"
+
+
+def test_the_random_control_is_never_called_a_finding_of_the_paper() -> None:
+    claim = beats_random(made())
+    assert claim.where == "Control (ours)" and claim.paper.startswith("Not a finding of the paper:")
+
+
+def test_questions_without_levels_are_judged_by_all_of_them_together() -> None:
+    gains = restored("0", 1920, {0: [0.04, 0.10], 20: [0.09, 0.12]}, group="micro")
+    assert restoring_helps(made(*gains)).verdict == "agrees"
+    assert (headline(made(*gains)), headline(made(*gains, number("0", 60, 0.1)))) == ("micro", "macro")
+
+
+def test_only_the_levels_whose_numbers_the_paper_gives_are_held_against_table_4() -> None:
+    gains = restored("0", 1920, {0: [0.04, 0.10], 20: [0.09, 0.12]})
+    losses = restored("2", 1920, {0: [0.4, 0.5], 20: [0.3, 0.4]})
+    assert restoring_helps(made(*gains, *losses)) == restoring_helps(made(*gains))
 
 
 def kl(level: str, size: int, nats: float, accuracy: float, seed: int = 0) -> list[dict[str, object]]:

@@ -1,5 +1,7 @@
 """A plan laid out as cells, how long they take, and the command that makes a tuned model again."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.experiments.command import command_of
@@ -47,6 +49,12 @@ def test_the_command_has_every_setting_that_is_not_the_default() -> None:
     )
     assert "--mix 0=0.5,4=0.5 --seed 1" in command_of(last)
     assert "--variant l2sp --strength 0.1" in command_of(last)
+
+
+def test_a_mix_of_thirds_is_written_so_that_it_adds_up_when_it_is_read_again() -> None:
+    thirds = replace(cells_of(PLAN)[1], level="mix:0+2+4")
+    written = command_of(thirds).partition("--mix ")[2].split()[0]
+    assert sum(float(part.partition("=")[2]) for part in written.split(",")) == 1.0
 
 
 def test_the_work_of_a_cell_counts_every_state_that_is_asked() -> None:

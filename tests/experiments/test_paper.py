@@ -38,3 +38,8 @@ def test_the_modules_add_up_to_the_whole_and_what_is_not_held_is_absent() -> Non
     assert paper.find(paper.RESTORATION, level="2", size=1920) is None
     assert not [value for value in paper.every() if value.table in ("Table 6", "Table 11")]
     assert "not held here" in paper.told("Table 6") and paper.told("Table 10") == ""
+
+
+def test_what_the_paper_does_not_tell_of_its_ways_is_left_open() -> None:
+    assert {(value.domain, value.level, value.size) for value in paper.WAYS} == {("", "", -1)}
+    assert "domain are not told" in paper.WAYS[0].setting
