@@ -1,6 +1,8 @@
 """Mastery: what did the base know before fine-tuning, fact by fact, and by which statements does it tell?"""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import streamlit as st
 from analysis.figures import mastery, numbers
 from analysis.figures import mastery_tables as tables
 from analysis.knowledge.mastery_table import MasteryTable
+from analysis.knowledge.templates import TEMPLATES
 from analysis.records import MASTERY_LEVELS
+from cache import commands
 from cache.keys import digest
+from cache.making import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import address, charts, fine_tuning, measuring, notices, questions, selection
@@ -48,7 +53,29 @@ def _short(path: str) -> str:
     return digest(path)[: selection.ID_LENGTH]
 
 
-def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
+def about_of(pair: Comparison, asking: Asking | None, path: Path, table: MasteryTable) -> About:
+    """What a pin of this measurement hangs on: its facts and its protocol, whatever questions the session asks now."""
+    protocol = {name: value for name, value in table.protocol.items() if value is not None}
+    further = {"measurement": path.name, "facts": len(table.frame), "method": table.method, **protocol}
+    measured = _asked_of(asking, table) if asking is not None else None
+    ours = not tables.has_statements(table) or all(
+        TEMPLATES.get(relation) == tuple(texts) for relation, texts in table.templates.items()
+    )
+    command = commands.mastery(pair.base, measured, table.protocol, table.method) if measured and ours else ""
+    return About(asking=measured, n=len(table.frame), command=command, further=further)
+
+
+def _asked_of(asking: Asking, table: MasteryTable) -> Asking | None:
+    """The session's questions where their facts are the table's, or all of their source are; None for others."""
+    alone = replace(asking, mastery=None, prompt="paper", shots=0)
+    ids = set(table.frame["id"].astype(str))
+    for candidate in dict.fromkeys([alone, replace(alone, limit=None), replace(alone, limit=None, domain="both")]):
+        if {question.id for question in workspace().question_set(candidate).questions} == ids:
+            return candidate
+    return None
+
+
+def by_relation(table: MasteryTable, facts: pd.DataFrame, about: Callable[[], About]) -> None:
     """Facts at each level, by relation; R against how often a fact was seen, where that is known."""
     found = tables.level_table(table)
     with st.container(horizontal=True, key="levels"):
@@ -60,17 +87,20 @@ def by_relation(table: MasteryTable, facts: pd.DataFrame) -> None:
     seen = "sightings" in facts and facts["sightings"].notna().any()
     left, right = st.columns([3, 2]) if seen else (st.container(), None)
     with left:
-        charts.show(mastery.level_bars(found), key="mastery_levels", alt=tables.level_words(table))
+        words = tables.level_words(table)
+        charts.show(mastery.level_bars(found), key="mastery_levels", alt=words, about=about)
     if right is not None:
         with right:
-            charts.show(mastery.sighting_boxes(facts), key="sightings", alt=mastery.sighting_words(facts))
+            seen_words = mastery.sighting_words(facts)
+            charts.show(mastery.sighting_boxes(facts), key="sightings", alt=seen_words, about=about)
             st.caption("How often each fact stood in the base's training, known for the demo's base alone.")
     with st.expander("The same as a table"):
         share = st.column_config.NumberColumn("mean R", format="percent")
-        charts.table(found, key="mastery_relations", columns={"R": share, "relation": None}, width="stretch")
+        columns = {"R": share, "relation": None}
+        charts.table(found, key="mastery_relations", columns=columns, finding=words, about=about, width="stretch")
 
 
-def by_template(table: MasteryTable) -> None:
+def by_template(table: MasteryTable, about: Callable[[], About]) -> None:
     """Which statements elicit the object best, relation by relation."""
     st.subheader("Which statements elicit best" if tables.has_statements(table) else "Which examples elicit best")
     rates = tables.template_table(table)
@@ -85,15 +115,17 @@ def by_template(table: MasteryTable) -> None:
         persist_state="session",
     )
     chosen = rates[rates["relation"] == picked]
-    charts.show(mastery.template_bars(chosen), key="mastery_templates", alt=tables.template_words(chosen))
+    words = tables.template_words(chosen)
+    charts.show(mastery.template_bars(chosen), key="mastery_templates", alt=words, about=about)
     with st.expander("Every template of every relation"):
         percent = st.column_config.NumberColumn(format="percent")
         columns = {"relation": None, "rate": percent, "low": percent, "high": percent}
-        charts.table(rates, key="mastery_rates", columns=columns, width="stretch")
+        told = tables.rates_words(rates)
+        charts.table(rates, key="mastery_rates", columns=columns, finding=told, about=about, width="stretch")
 
 
 @st.fragment
-def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
+def browse(table: MasteryTable, facts: pd.DataFrame, about: Callable[[], About]) -> None:
     """Every fact, searched and filtered; the chosen one template by template."""
     st.subheader("The facts")
     names = sorted(facts["relation"].astype(str).unique())
@@ -126,13 +158,15 @@ def browse(table: MasteryTable, facts: pd.DataFrame) -> None:
         "sightings": st.column_config.NumberColumn("seen", width=60),
     }
     chosen = st.session_state.get(FACT)
-    paged(found, key=FACTS, chosen=chosen, on_choose=choose, columns=columns, height=ROWS_HEIGHT, what="Facts")
-    charts.csv(found, "facts")
+    words = tables.listing_words(table, found, text, levels, relations)
+    held = {"chosen": chosen, "on_choose": choose, "columns": columns, "height": ROWS_HEIGHT}
+    paged(found, key=FACTS, **held, what="Facts", alt=words)
+    charts.foot(found, key="facts", columns=columns, finding=words, about=about)
     row = tables.fact_row(table, chosen) if chosen else None
     if row is None:
         st.caption("Choose a row to see the fact statement by statement.")
     else:
-        fact(table, row, str(facts.loc[facts["id"] == chosen, "subject"].iloc[0]))
+        fact(table, row, str(facts.loc[facts["id"] == chosen, "subject"].iloc[0]), about)
 
 
 def choose(fact_id: str | None) -> None:
@@ -140,19 +174,21 @@ def choose(fact_id: str | None) -> None:
     st.session_state[FACT] = fact_id
 
 
-def fact(table: MasteryTable, row: dict[str, Any], name: str) -> None:
+def fact(table: MasteryTable, row: dict[str, Any], name: str, about: Callable[[], About]) -> None:
     """One fact: its successes under each statement, and the way to Tokens with the best one."""
     with st.container(border=True, key="fact"):
         st.markdown(f"**{plain(name)}** → {plain(row['object'])}")
         words = f"{tables.relation_name(row['relation'])} · level {row['level']} · R = {numbers.share(row['R'])}"
         st.caption(plain(words))
+        told, made = f"{name} → {row['object']}: {words}.", {"fact": str(row["id"])}
         columns = {
             "statement": st.column_config.TextColumn("statement", width="large"),
             "right": st.column_config.NumberColumn("right", width=60),
             "samples": st.column_config.NumberColumn("of", width=50),
             "share": st.column_config.ProgressColumn("share right", format="percent", min_value=0, max_value=1),
         }
-        charts.table(tables.fact_templates(table, row), key="fact_templates", columns=columns, height=300)
+        shown = tables.fact_templates(table, row)
+        charts.table(shown, key="fact_templates", columns=columns, finding=told, about=about, made=made, height=300)
         best = tables.best_statement(table, row)
         if st.button(
             "Open in Tokens", icon=":material/text_fields:", help="With the relation's best statement, if any."
@@ -233,7 +269,10 @@ with notices.shown_errors():
         st.caption(plain(tables.protocol_words(found)))
         if found.preview:
             st.info(plain(tables.preview_words(found)), icon=":material/hourglass_top:")
-        by_relation(found, every)
-        by_template(found)
-        browse(found, every)
+        about = partial(
+            about_of, pair, asked, picked, found
+        )  # said when something is pinned: questions are read for it
+        by_relation(found, every, about)
+        by_template(found, about)
+        browse(found, every, about)
         send(pair, asked, picked)

@@ -21,16 +21,18 @@ from analysis.figures import (
 from analysis.figures.headlines import scopes
 from analysis.figures.token_columns import TokenColumns
 from analysis.records import Evaluation, Question, RestoreSpec, Stop, Strategy
+from analysis.report import drawn
 from analysis.report.records import Grows
 from cache.making import About, Compared
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, questions, stop_tests, sweeps
+from pages.components import answers, charts, notices, pinning, questions, stop_tests, sweeps
 from pages.components.words import PAPER_LINK, plain
 
 SHOWN = ("relative-top", "random")  # the paper's order and its control; Restore shows them all
 TOKEN_TEXTS = 8  # as many as Tokens opens with, so that both pages share one result
 PAPER_STOPS = RestoreSpec(0).identity()  # over the paper's region, ranked as the paper does
+SHARES = {name: st.column_config.NumberColumn(format="percent") for name in ("accuracy", "low", "high")}
 GROWS = Grows(PAPER_STOPS, SHOWN, "all")
 WEIGHTS = About(further={"region": "transformer", "arithmetic": "exact"})  # no question bears on where it was written
 
@@ -50,11 +52,18 @@ def evaluated(pair: Comparison, asking: Asking, known: tuple[Stop, ...], strateg
     return {percent: evaluation for percent, evaluation in found.items() if evaluation is not None}
 
 
-def story(told: finding.Story) -> None:
-    """The finding in words."""
+def story(told: finding.Story, states: dict[str, Evaluation], about: About) -> None:
+    """The finding in words; pinned, the numbers that it tells of are kept with it."""
     with st.container(border=True, key="finding"):
         st.markdown(f"##### {plain(told.tuning)} {plain(told.restoring)}")
         st.caption(f"{plain(told.caveat)} {strategies.ARITHMETIC_WORDS['exact']}")
+        table, words = accuracy.accuracy_table(states), f"{told.tuning} {told.restoring} {told.caveat}"
+        pinning.button(
+            lambda: drawn.of_table(table, pinning.columns_of(list(table.columns), SHARES), words),
+            key="story",
+            finding=words,
+            about=about,
+        )
 
 
 def what_it_knows(
@@ -67,23 +76,25 @@ def what_it_knows(
     every: tuple[Question, ...],
     told: finding.Story,
 ) -> None:
-    """Accuracy of each state, and the curve over k."""
-    states = {"base": base, "tuned": tuned}
+    """The finding, accuracy of each state, and the curve over k."""
     best = finding.best_percent(restored)
     at = RestoreSpec(best) if best is not None else None
-    if best is not None:
-        states["restored"] = restored[best]
+    states = {"base": base, "tuned": tuned} | ({"restored": restored[best]} if best is not None else {})
+    grows = Grows(PAPER_STOPS, SHOWN[:1], "all")  # another stop may be the best one
+    ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
+    shown = stops.beside(ranked, RestoreSpec(0))
+    every_stop = About(spec=at, asking=asking, drawn=tuple(stop.spec for stop in shown), grows=GROWS)
+    story(told, states, every_stop)
+    if not restored:
+        sweeps.offer_sweep(pair, asking, key="overview")
     left, right = st.columns(2)
     with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
         words = verdicts.states_words(states, every, chosen="The restored k was chosen on half of these questions.")
         st.caption(plain(words))
-        grows = Grows(PAPER_STOPS, SHOWN[:1], "all")  # another stop may be the best one
         about = About(spec=at, asking=asking, grows=grows)
         charts.show(accuracy.accuracy_bars(states), key="bars", alt=words, finding=words, about=about)
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
-        ranked = tuple(stop for stop in known if stop.spec.strategy in SHOWN and stop.spec.among == "all")
-        shown = stops.beside(ranked, RestoreSpec(0))
         cliff = workspace().changed_percent(pair, RestoreSpec(0))
         curve = restoration.accuracy_curve(
             shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
@@ -92,10 +103,8 @@ def what_it_knows(
         words = stops.curve_words(shown, scope, base, tuned, told_here)
         st.caption(plain(words))
         sliding = stop_slider.readings(shown, scope)
-        drawn = tuple(stop.spec for stop in shown)
-        about = About(spec=at, asking=asking, drawn=drawn, grows=GROWS)
         sentence = f"{told.restoring} {told.caveat}"
-        charts.show(curve, key="curve", alt=words, finding=sentence, stops=sliding, about=about)
+        charts.show(curve, key="curve", alt=words, finding=sentence, stops=sliding, about=every_stop)
 
 
 def what_changed(pair: Comparison) -> None:
@@ -154,9 +163,6 @@ with notices.shown_errors():
     control = evaluated(pair, asked, stops_known, "random")
     every = workspace().question_set(asked).questions
     told = finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every)
-    story(told)
-    if not restored_by_percent:
-        sweeps.offer_sweep(pair, asked, key="overview")
     what_it_knows(pair, asked, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
     what_changed(pair)
     where_they_differ(pair, asked)

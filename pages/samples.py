@@ -7,10 +7,11 @@ import streamlit as st
 
 from analysis.figures import flips, mastery_tables, numbers, samples, stops
 from analysis.records import MASTERY_LEVELS, Evaluation, RestoreSpec
+from analysis.report import drawn
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import address, answer_view, answers, charts, notices, questions, selection, slices
+from pages.components import address, answer_view, answers, charts, notices, pinning, questions, selection, slices
 from pages.components.paging import paged
 from pages.components.words import MASTERY
 
@@ -161,11 +162,19 @@ def picked_rows(table: pd.DataFrame, before: samples.State, after: samples.State
         st.toggle("Raw outputs", key=RAW, persist_state="session")
         rows = numbers.count(len(found))
         charts.csv(lambda: samples.export(found), "answers", label=f"CSV of {rows} rows, everything in it")
+        told = f"{words}, {rows} of {numbers.count(len(table))} questions. {samples.flip_words(table, before, after)}"
+        pinning.button(lambda: listed(found, told), key="listing", finding=told, made={"listed": words})
     slices.banner(table["id"])
     return found
 
 
-def listing(found: pd.DataFrame) -> None:
+def listed(found: pd.DataFrame, words: str) -> drawn.Drawn:
+    """The rows that were picked, all of them, as a table to keep."""
+    frame = samples.shown(found, raw=True).reset_index(drop=True)
+    return drawn.of_table(frame, pinning.columns_of(list(frame.columns), columns(samples.states_of(found))), words)
+
+
+def listing(found: pd.DataFrame, words: str) -> None:
     """The rows, a page at a time; the chosen one is the session's question."""
     paged(
         found,
@@ -176,6 +185,7 @@ def listing(found: pd.DataFrame) -> None:
         height=ROWS_HEIGHT,
         what="Questions",
         prepare=lambda page: samples.shown(page, raw=st.session_state[RAW]),
+        alt=words,
     )
 
 
@@ -211,5 +221,5 @@ with notices.shown_errors():
     with right:
         tiles(table, before, after)
     found = picked_rows(table, before, after, search)
-    listing(found)
+    listing(found, samples.flip_words(table, before, after))
     answer_view.detail(table, found, before, after, pair, asked)

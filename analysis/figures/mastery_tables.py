@@ -207,3 +207,25 @@ def template_words(rates: pd.DataFrame) -> str:
 
 def _template(row: pd.Series) -> str:
     return f"“{row['template']}” ({numbers.share(row['rate'])} [{numbers.interval((row['low'], row['high']))}])"
+
+
+def rates_words(rates: pd.DataFrame) -> str:
+    """All templates of all relations, in a sentence."""
+    relations, facts = rates["relation"].nunique(), numbers.count(int(rates["facts"].max()))
+    return (
+        f"How often each of {len(rates)} templates of {relations} relations elicits the object: "
+        f"{numbers.share(rates['rate'].min())} to {numbers.share(rates['rate'].max())}, each with its 95% interval "
+        f"over up to {facts} facts. Where the intervals of two overlap, neither is shown to elicit more."
+    )
+
+
+def listing_words(
+    table: MasteryTable, found: pd.DataFrame, text: str, levels: Sequence[int] | None, relations: Sequence[str]
+) -> str:
+    """Which facts a list holds, in a sentence."""
+    by = [f"level {', '.join(map(str, sorted(levels)))}"] if levels else []
+    by += [f"of {', '.join(map(relation_name, relations))}"] if relations else []
+    by += [f"holding “{text.strip()}”"] if text.strip() else []
+    chosen = f" ({'; '.join(by)})" if by else ""
+    mean = f", R = {numbers.share(found['R'].mean())} on average" if len(found) else ""
+    return f"{numbers.count(len(found))} of {numbers.count(len(table.frame))} facts{chosen}{mean}."

@@ -46,7 +46,7 @@ def grid(
     """
     shown = shown or Shown()
     report, found, words = columns.report, coloured(columns, shown), WORDS[shown.measure]
-    offsets, anchor = _offsets(columns, align)
+    places, anchor = offsets(columns, align)
     means, names = columns.text_means(columns.values(shown.measure)), titles or {}
     scale = found.scales[0] if found.scales else shown.scale(np.zeros(0))
     return {
@@ -69,7 +69,7 @@ def grid(
                 "title": names.get(report.prompts[n].id, report.prompts[n].id),
                 "start": int(columns.starts[n]),
                 "end": int(columns.starts[n + 1]),
-                "offset": int(offsets[n]),
+                "offset": int(places[n]),
                 "mean": None if np.isnan(means[n]) else float(means[n]),
             }
             for n in ordered(columns, shown, order).tolist()
@@ -102,7 +102,7 @@ def _largest(columns: TokenColumns, values: NDArray[np.float64]) -> NDArray[np.f
     return found
 
 
-def _offsets(columns: TokenColumns, align: Align) -> tuple[NDArray[np.int64], int]:
+def offsets(columns: TokenColumns, align: Align) -> tuple[NDArray[np.int64], int]:
     """In which column each text begins, and the column of the first answer tokens (0 when not aligned on them)."""
     texts = len(columns.starts) - 1
     if align == "start" or not texts:

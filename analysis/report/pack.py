@@ -86,7 +86,7 @@ def finding_files(folder: Path, placed: Placed) -> list[str]:
     if drawn:
         made |= {f"figure.{kind}": pictures.picture(drawn, kind) for kind in pictures.PICTURES}
     for name, frame in placed.tables.items():
-        shown = finding.columns or tables.every_column(frame)
+        shown = (finding.columns if name != TEXTS else ()) or tables.every_column(frame)
         kinds = tables.TABLES if drawn is None else ("csv",)
         made |= {f"{name}.{kind}": tables.text_table(frame, kind, shown).encode() for kind in kinds}
         frame.to_parquet(folder / f"{name}.parquet", index=False)

@@ -3,7 +3,8 @@
 `finding`: the sentence a pin opens with (default: `alt`), uncertainty and caveat included. `made`: what made it, by
 plain name ("plan": "scale", "cells": 20), beside the pair, questions, stop and address that every pin holds; a pin of
 the same page, key, address and `made` is the same making. `command`: the command line that makes it again, where it is
-not the page's own. `about`: the figure's own word on its questions, stops and texts, in place of the page's.
+not the page's own. `about`: the figure's own word on its questions, stops and texts, in place of the page's; a function
+where that takes a while to say.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,6 @@ import streamlit as st
 from analysis.figures import plotly_style, stop_slider, style
 from analysis.report import drawn, pictures, tables
 from analysis.report.records import Finding, StopReading
-from cache.making import About
 from pages.components import pinning
 from pages.components.words import plain
 
@@ -31,7 +31,7 @@ def show(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: About | None = None,
+    about: pinning.AboutIt | None = None,
     stops: Sequence[StopReading] = (),
     **options: Any,
 ) -> Any:
@@ -63,7 +63,7 @@ def show_zoomable(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: About | None = None,
+    about: pinning.AboutIt | None = None,
     **options: Any,
 ) -> Any:
     """Draw a plotly figure in the page's theme; `twin` is its altair likeness for files; `options` go to plotly."""
@@ -113,7 +113,7 @@ def foot_of(
     key: str,
     alt: str,
     finding: str | None = None,
-    about: About | None = None,
+    about: pinning.AboutIt | None = None,
     labels: tuple[str, str] = ("Pin", "Save figure"),
 ) -> None:
     """The pin and the files of a figure that stands on the page otherwise, or not at all; drawn when it is asked for.
@@ -154,7 +154,7 @@ def table(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: About | None = None,
+    about: pinning.AboutIt | None = None,
     **options: Any,
 ) -> Any:
     """Draw a table with its pin and all of its rows as files; `columns` are st.column_config entries.
@@ -167,7 +167,9 @@ def table(
     return event
 
 
-def wrapped_table(frame: pd.DataFrame, *, key: str, finding: str | None = None, about: About | None = None) -> None:
+def wrapped_table(
+    frame: pd.DataFrame, *, key: str, finding: str | None = None, about: pinning.AboutIt | None = None
+) -> None:
     """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown."""
     st.table(frame.map(plain).set_index(frame.columns[0]), alt=finding or table_words(frame))
     foot(frame, key=key, finding=finding, about=about)
@@ -188,7 +190,7 @@ def foot(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: About | None = None,
+    about: pinning.AboutIt | None = None,
 ) -> None:
     """The pin and the files of a table that was drawn otherwise."""
     shown = pinning.columns_of([str(name) for name in frame.columns], columns or {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.glossary import TERMS
-from pages.components.guide import STEPS
+from pages.components.guide import steps
 
 GO = "frame_go"
 LETTERS = {
@@ -69,7 +69,7 @@ def tools(pages: list[tuple[str, str]], current: str, *, guided: bool) -> None:
                 "page": current,
                 "pages": [{"path": path, "name": name, "letter": LETTERS.get(path, "")} for path, name in pages],
                 "terms": [asdict(term) for term in TERMS],
-                "steps": [asdict(step) for step in STEPS],
+                "steps": [asdict(step) for step in steps()],
                 "guided": guided,
             },
             on_go_change=_go,

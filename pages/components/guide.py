@@ -3,6 +3,7 @@
 A step stands on a page and points at an element by its key there. What was dismissed is remembered by the browser.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +21,16 @@ class Step:
     words: str
 
 
-STEPS = (
-    Step(
-        "overview",
-        "finding",
-        "What you see: a finished finding",
-        "A small model was fine-tuned on 1,920 facts that its base hardly knew. This sentence says what that did to "
-        "its knowledge, and what giving weights back repairs; the figures below show it.",
-    ),
+FIRST = "overview"
+KNOWN = {  # mastery level -> how well the base knew the facts, as Mastery defines it
+    0: "that its base never told rightly",
+    1: "that its base hardly knew",
+    2: "that its base half knew",
+    3: "that its base mostly knew",
+    4: "that its base knew well",
+}
+_DEMO_NAME = re.compile(r"level-([0-4])-(\d+)")  # the demo's tuned models: the facts' mastery level, how many
+_FURTHER = (
     Step(
         "restore",
         "k",
@@ -66,10 +69,36 @@ STEPS = (
 )
 
 
+def steps() -> tuple[Step, ...]:
+    """The path, its first step in the words of the pair that is looked at."""
+    words = (
+        f"{tuned_words(_demo_name())} This sentence says what that did to its knowledge, and what giving weights back "
+        "repairs; the figures below show it."
+    )
+    return Step(FIRST, "finding", "What you see: a finished finding", words), *_FURTHER
+
+
+def _demo_name() -> str:
+    """What the demo calls the tuned model that is looked at; "" for any other."""
+    pair, demo = selection.comparison(), workspace().demo()
+    if pair is None or demo is None:
+        return ""
+    return next((name for name, folder in demo.tuned.items() if Path(folder) == Path(pair.tuned)), "")
+
+
+def tuned_words(demo_name: str) -> str:
+    """What a tuned model was fine-tuned on, where it is one of the demo's."""
+    found = _DEMO_NAME.fullmatch(demo_name)
+    if found is None:
+        return "A model was fine-tuned from the base beside it."
+    level, size = int(found[1]), int(found[2])
+    return f"A small model was fine-tuned on {size:,} facts {KNOWN[level]} (mastery level {level})."
+
+
 def opens_by_itself(page: str) -> bool:
     """Whether the path may open without being asked for: on the demo's finding, where the browser has never seen it."""
     pair = selection.comparison()
-    if page != STEPS[0].page or pair is None:
+    if page != FIRST or pair is None:
         return False
     demo = workspace().demo()
     return demo is not None and Path(pair.base) == demo.base

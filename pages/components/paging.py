@@ -27,8 +27,9 @@ def paged(
     height: int,
     what: str,
     prepare: Callable[[pd.DataFrame], pd.DataFrame] = lambda page: page,
+    alt: str | None = None,
 ) -> None:
-    """Draw one page of `frame` (a column `id`), made ready by `prepare`.
+    """Draw one page of `frame` (a column `id`), made ready by `prepare`; `alt` says what all of it holds.
 
     Choosing a row calls `on_choose` with its id, None when it is chosen no more.
     """
@@ -59,6 +60,7 @@ def paged(
             selection_default={"selection": {"rows": [ids.index(chosen)] if chosen in ids else []}},
             height=height,
             row_height=32,
+            alt=f"{alt or what} {_rows_words(start, len(shown), len(frame))}",
         )
         _foot(len(frame), start, len(shown), pages, key, what)
 
@@ -80,8 +82,11 @@ def _foot(total: int, start: int, shown: int, pages: int, key: str, what: str) -
             turn = {"on_click": _turn, "type": "tertiary"}
             st.button("Previous", key=f"{key}-before", args=(key, -1), disabled=number <= 1, **turn)
             st.button("Next", key=f"{key}-after", args=(key, 1), disabled=number >= pages, **turn)
-        rows = f"{start + 1:,}–{start + shown:,} of {numbers.count(total)}" if shown else "none"
-        st.caption(f"{what}: {rows}")
+        st.caption(f"{what}: {_rows_words(start, shown, total)}")
+
+
+def _rows_words(start: int, shown: int, total: int) -> str:
+    return f"{start + 1:,}–{start + shown:,} of {numbers.count(total)}" if shown else "none"
 
 
 def _turn(key: str, pages: int) -> None:

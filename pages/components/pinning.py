@@ -21,6 +21,7 @@ PINNED = "pinned_title"  # in the session: what was pinned a moment ago
 LAST_SECTION = "pinned_section"  # the next pin starts in the section of the last
 NOTE_LETTERS = 4000
 TEXTS = "texts"  # the table that holds them
+AboutIt = About | Callable[[], About]
 
 
 def button(
@@ -30,14 +31,15 @@ def button(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: About | None = None,
+    about: AboutIt | None = None,
     label: str = "Pin",
 ) -> None:
     """A small pin; pressed, it asks for a note and keeps what `draw` gives. See charts.show for the other words."""
     if st.button(label, key=f"pin-{key}", type="tertiary", icon=":material/keep:", help="Keep this for the report"):
         with notices.shown_errors():
-            drawn = _with_texts(draw(), about)
-            _ask(_finding(drawn, key, finding or drawn.alt, made, command, about), drawn)
+            told = about() if callable(about) else about
+            drawn = _with_texts(draw(), told)
+            _ask(_finding(drawn, key, finding or drawn.alt, made, command, told), drawn)
     _say_pinned(key)
 
 

@@ -500,3 +500,42 @@ def test_states_stand_under_one_another_on_the_same_texts(columns: TokenColumns)
     assert table["group"].tolist() == ["KL(restored ‖ base)", "KL(tuned ‖ base)"]
     assert table["n"].tolist() == [5, 5]
     token_facts.state_figure(table, "kl_full_nats", "all").to_dict()
+
+
+def group(name: str, mean: float, low: float, high: float) -> dict[str, Any]:
+    return {"group": name, "n": 40, "texts": 20, "mean": mean, "low": low, "high": high}
+
+
+def test_groups_are_put_in_an_order_only_where_their_intervals_tell_them_apart() -> None:
+    apart = pd.DataFrame([group("a", 1.0, 0.8, 1.2), group("b", 2.0, 1.8, 2.2), group("c", 3.0, 2.8, 3.2)])
+    words = token_facts.fact_words(apart, "relation")
+    assert "highest c (3 [2.8 to 3.2], n = 40), lowest a (1 [0.8 to 1.2], n = 40)" in words
+    assert "do not meet. They are the extremes of 3" in words
+    near = token_facts.fact_words(apart.assign(low=0.5, high=3.5), "relation")
+    assert near.endswith("overlap: the order of the two is not shown.")
+    few = token_facts.fact_words(apart.assign(low=math.nan, high=math.nan), "relation")
+    assert few.endswith("no order is shown.") and "[" not in few
+
+
+def test_states_are_told_with_their_intervals_and_what_these_do_not_say() -> None:
+    table = pd.DataFrame([group("KL(tuned ‖ base)", 2.0, 1.8, 2.2), group("KL(restored ‖ base)", 1.0, 0.8, 1.2)])
+    words = token_facts.state_words(table, "kl_full_nats", "first")
+    assert "KL(tuned ‖ base) 2 [1.8 to 2.2]; KL(restored ‖ base) 1 [0.8 to 1.2]" in words
+    assert "n = 40 tokens of 20 texts" in words and "may still differ" in words
+
+
+def test_the_spread_is_told_with_medians_means_and_their_intervals(columns: TokenColumns) -> None:
+    words = tokens.spread_words(columns, "kl_full_nats")
+    assert "prompt: median" in words and "answer: median" in words
+    counted = int(columns.counted.sum())
+    told = [int(part.split(" tokens of ")[0].rsplit(" ", 1)[1]) for part in words.split("; ")]
+    assert sum(told) == counted and "Brackets: 95% intervals over texts" in words
+
+
+def test_a_ranking_and_the_kinds_are_told_without_claiming_an_average(columns: TokenColumns) -> None:
+    table = token_tables.ranked_tokens(columns, "kl_full_nats", {}, 3)
+    words = token_tables.ranked_words(table, columns, "kl_full_nats", None)
+    assert words.startswith(f"The {len(table)} largest disagreements of") and "not what is usual" in words
+    kinds = token_mass.kind_table(columns, "kl_full_nats")
+    told = token_tables.kind_words(kinds, "kl_full_nats")
+    assert told.count(" of tokens") == int((kinds["n"] > 0).sum()) and "Brackets: 95% intervals" in told

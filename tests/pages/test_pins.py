@@ -1,17 +1,21 @@
 """What a pin says of itself, page by page: questions and their number, stop, arithmetic, the command that makes it."""
 
+import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.knowledge.mastery import Protocol
 from analysis.knowledge.texts import read_texts
 from analysis.records import RestoreSpec
 from analysis.report import footer
 from analysis.report.records import Finding, Making
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
+from pages.components.guide import tuned_words
 from tests.pages.conftest import Open, settle
 
 FIVE = RestoreSpec(5.0)
@@ -166,3 +170,62 @@ def test_a_pinned_continuation_says_how_many_tokens_were_told(
     assert "--generate 4" in made.command and all(text.answer is None for text in read_texts(file_of(made)))
     table = pinned(app, answered, "continuations")
     assert table.making.command == made.command and len(answered.findings.tables(table.id)["data"]) == 8
+
+
+def test_what_is_listed_can_be_pinned_whole_with_how_it_was_picked(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("samples", pair, asking)
+    app.session_state["samples_search"] = "Ann"
+    listing = pinned(app.run(), answered, "listing")
+    rows = answered.findings.tables(listing.id)["data"]
+    assert 0 < len(rows) < 20 and f"{len(rows)} of 20 questions" in listing.title and "“Ann”" in listing.title
+    assert listing.columns[0].label == "change", "as on the page, the id hidden"
+
+
+def test_the_overviews_sentence_is_pinned_with_the_numbers_it_tells_of(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("overview", pair, asking)
+    story = pinned(app, answered, "story")
+    assert "against tuned" in story.title
+    assert set(answered.findings.tables(story.id)["data"]["state"]) == {"base", "tuned", "restored"}
+    assert "random" in story.making.command
+
+
+def test_pins_of_a_mastery_measurement_tell_its_own_facts_and_protocol(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    facts = replace(asking, limit=6)
+    shared.mastery(pair.base, facts, Protocol(samples=2, max_new_tokens=32))
+    shared.profile(pair)
+    made = pinned(open_page("mastery", pair, facts), shared, "mastery_levels").making
+    assert made.asked is not None and made.asked.n == 6 and made.restoration is None
+    assert "samples: 2" in lines(made)["Further"] and "method: statements" in lines(made)["Further"]
+    told = shlex.split(made.command)
+    assert told[told.index("--samples") + 1] == "2" and told[told.index("--limit") + 1] == "6"
+    other = pinned(open_page("mastery", pair, replace(asking, limit=12)), shared, "facts").making
+    assert other.asked is None and other.command == "", "other questions than those that were measured"
+
+
+def test_the_guide_tells_of_the_pair_that_is_looked_at(shared: Workspace, pair: Comparison, open_page: Open) -> None:
+    app = open_page("overview", pair)
+    given = [json.loads(part.proto.json or "{}") for part in app.get("bidi_component")]
+    (steps,) = (data["steps"] for data in given if "steps" in data)
+    assert steps[0]["words"].startswith("A model was fine-tuned from the base beside it. This sentence says")
+    assert tuned_words("level-0-1920") == (
+        "A small model was fine-tuned on 1,920 facts that its base never told rightly (mastery level 0)."
+    )
+    assert "240 facts that its base knew well (mastery level 4)" in tuned_words("level-4-240")
+
+
+def test_the_grid_and_the_text_looked_at_can_be_pinned_and_saved(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = tokens(open_page, answered, pair, asking, token_tab="grid", token_align="answer")
+    grid = pinned(app, answered, "token_cells")
+    assert grid.kind == "figure" and grid.making.further["positions"] == "answer" and grid.making.asked is not None
+    assert len(answered.findings.tables(pinned(app, answered, "token_texts").id)["data"]) == 8
+    app.session_state["token_tab"] = "reading"
+    reading = pinned(app.run(), answered, "reading").making
+    assert reading.further["text"] and reading.command.startswith("palimpsest divergence")

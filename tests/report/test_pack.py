@@ -2,14 +2,19 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analysis.errors import StoreError
+from analysis.knowledge.texts import read_texts
+from analysis.records import Text
 from analysis.report import pack
 from tests.report.handmade import make_placed
+
+FIELDS = ("text", "prompt", "answer")  # of a text, after its id
 
 
 def test_a_folder_holds_the_page_every_format_and_the_data(tmp_path: Path) -> None:
@@ -51,3 +56,11 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path)
     with pytest.raises(StoreError, match="out could not be written"):
         pack.write_folder(tmp_path / "out", [make_placed("f1", table=True)], "Title")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.txt"]
+
+
+def test_texts_that_a_finding_compared_lie_beside_it_as_its_command_reads_them(tmp_path: Path) -> None:
+    texts = pd.DataFrame([("a", "Plain", None, None), ("b", None, "Asked?", " told")], columns=["id", *FIELDS])
+    placed = make_placed("f1", table=True)
+    pack.write_folder(tmp_path / "out", [replace(placed, tables={**placed.tables, "texts": texts})], "Title")
+    found = read_texts(tmp_path / "out" / "01-restore-curve-in" / "texts.jsonl")
+    assert found == (Text("a", text="Plain"), Text("b", prompt="Asked?", answer=" told"))
