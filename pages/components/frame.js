@@ -5,6 +5,7 @@ const REMEMBERED = "palimpsest-guide";
 const PENDING = 1200; // milliseconds a "g" waits for its letter
 const frames = new WeakMap();
 let live = null; // one set of keys for the document, whichever mount is the newest
+let shownStep = null; // the step scrolled to: a run of the page draws the same one again, and must not move the page
 
 export default function (component) {
   const root = component.parentElement.querySelector(".frame");
@@ -149,6 +150,7 @@ class Frame {
       ["p", "Pin the first figure, where the page has one"],
       ["[", "Show or hide the sidebar"],
     ]);
+    for (const group of this.data.keys) rows(group.where, group.keys);
     rows("Help", [["?", "These keys"], ["w", "What the terms mean"], ["h", "The guided path"], ["Esc", "Close"]]);
     rows("Everywhere", [
       ["Tab", "The next control; Shift Tab the one before"],
@@ -174,13 +176,15 @@ class Frame {
     this.step = number;
     this.remember({ at: number });
     if (step.page !== this.data.page) {
+      shownStep = null;
       this.card.hidden = true;  // a person who goes elsewhere is left alone; coming back, the path goes on
       this.unmark();
       if (!again) this.go(step.page);
       return;
     }
-    this.draw(step, number, steps.length);
-    this.mark(step.at);
+    if (!again) shownStep = null;
+    if (shownStep !== number || this.card.hidden) this.draw(step, number, steps.length);
+    this.mark(step.at, number);
   }
 
   draw(step, number, count) {
@@ -199,14 +203,18 @@ class Frame {
     this.card.hidden = false;
   }
 
-  mark(key) {
+  mark(key, number) {
     this.unmark();
-    if (!key) return;
+    if (!key) {
+      shownStep = number;
+      return;
+    }
     const find = (left) => {
       const target = document.querySelector(`.st-key-${CSS.escape(key)}`);
       if (target) {
         target.classList.add("palimpsest-looked-at");
-        target.scrollIntoView({ block: "center", behavior: "smooth" });
+        if (shownStep !== number) target.scrollIntoView({ block: "center", behavior: "smooth" });
+        shownStep = number;
       } else if (left > 0) this.looking = setTimeout(() => find(left - 1), 300);
     };
     find(60);
@@ -218,7 +226,7 @@ class Frame {
   }
 
   end() {
-    this.step = null;
+    this.step = shownStep = null;
     this.remember({ done: true });
     this.card.hidden = true;
     this.unmark();

@@ -25,6 +25,37 @@ LETTERS = {
     "report": "p",
     "jobs": "j",
 }
+KEYS = (  # of views that have keys of their own: where, then each key with what it does there
+    (
+        "In the text of the Tokens page",
+        (
+            ("Tab", "Into the text: its tokens are one stop"),
+            ("← →", "The token before and after; ↑ ↓ the nearest on the line above and below"),
+            ("Home", "The text's first token; End its last"),
+            ("Enter", "Pin the token's card; once more, or Esc, lets it go. Space does the same"),
+        ),
+    ),
+    (
+        "In the grid of the Tokens page",
+        (
+            ("← →", "The cell before and after; ↑ ↓ the text above and below"),
+            ("PageUp", "A screen of texts up; PageDown down"),
+            ("Home", "The row's first cell; End its last"),
+            ("Enter", "Open the text at this token. Space does the same"),
+        ),
+    ),
+    (
+        "Presenting, and in the exported report",
+        (
+            ("p", "Present, from the exported report; here, the button does"),
+            ("→", "The next finding, as ↓ PageDown and Space; ← ↑ PageUp the one before"),
+            ("Home", "The first finding; End the last"),
+            ("d", "Dark or light"),
+            ("f", "Full screen"),
+            ("Esc", "Stop presenting"),
+        ),
+    ),
+)
 _HERE = Path(__file__).parent
 _ICONS = {  # drawn, because no font of a browser is sure to hold such signs
     "copy": "M6 9.5a3 3 0 0 0 4.3 0l2-2a3 3 0 0 0-4.3-4.3l-1 1M10 6.5a3 3 0 0 0-4.3 0l-2 2a3 3 0 0 0 4.3 4.3l1-1",
@@ -70,6 +101,7 @@ def tools(pages: list[tuple[str, str]], current: str, *, guided: bool) -> None:
                 "pages": [{"path": path, "name": name, "letter": LETTERS.get(path, "")} for path, name in pages],
                 "terms": [asdict(term) for term in TERMS],
                 "steps": [asdict(step) for step in steps()],
+                "keys": [{"where": where, "keys": [list(key) for key in keys]} for where, keys in KEYS],
                 "guided": guided,
             },
             on_go_change=_go,
