@@ -9,12 +9,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 READY_SECONDS = 60
+PICTURES = ROOT / "screenshots"  # of the walks, to be looked at; not committed
+PAPERS: tuple[Literal["light", "dark"], ...] = ("dark", "light")  # the walks go on in light
 
 
 @contextmanager
@@ -50,3 +53,19 @@ def _await(url: str, server: "subprocess.Popen[bytes]") -> None:
 def settle(page: Page) -> None:
     """Wait until the page's script has run to its end."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep the page as it stands, light and dark, under PICTURES; nothing of it may have failed or lie beyond the edge.
+
+    The page goes on in light.
+    """
+    PICTURES.mkdir(exist_ok=True)
+    for paper in PAPERS:
+        page.emulate_media(color_scheme=paper)
+        page.wait_for_timeout(500)  # the theme's change, and charts drawn after the script's end
+        settle(page)
+        page.screenshot(path=PICTURES / f"{name}-{paper}.png")
+        assert page.get_by_test_id("stException").count() == 0, f"{name}: an exception is on the page"
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width, f"{name}: too wide"

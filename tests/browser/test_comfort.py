@@ -1,15 +1,19 @@
 """Comfort: a newcomer's first minutes, a pair of one's own by path, and everything by keyboard alone."""
 
+import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from analysis.demo.world import SHIPPED
+from analysis.knowledge.questions import load_questions
 from cache.work import Workspace
-from tests.browser.driver import running_server, settle
-from tests.browser.test_journey import PATIENCE
+from tests.browser.driver import photograph, running_server, settle
+from tests.browser.test_journey import PATIENCE, press_stop
 
 pytestmark = pytest.mark.browser
 
@@ -57,14 +61,23 @@ def test_a_newcomer_lands_on_a_finding_is_led_through_it_once_and_can_have_it_ag
     expect(page.locator(".st-key-finding")).to_be_visible(timeout=PATIENCE)
     guide = page.get_by_role("region", name="Guided path")
     expect(guide).to_contain_text("What you see")
-    for step, (title, words) in enumerate((("Restore", "Move this"), ("Restore", "Look here"), ("Samples", "Which"))):
+    photograph(page, "newcomer-1-overview")
+    path = (
+        ("Restore", "Move this"),
+        ("Restore", "Look here"),
+        ("Samples", "Which questions"),
+        ("Updates", "Where was it written"),
+        ("Compare", "Your own pair"),
+    )
+    for step, (title, words) in enumerate(path, 2):
         guide.get_by_role("button", name="Next").click()
         expect(guide).to_contain_text(words, timeout=PATIENCE)
-        expect(guide).to_contain_text(f"{step + 2} of ")
+        expect(guide).to_contain_text(f"{step} of {len(path) + 1}")
         stands(page, title)
-    guide.get_by_role("button", name="Close").click()
+        photograph(page, f"newcomer-{step}-{title.lower()}")
+    guide.get_by_role("button", name="Done").click()
     page.reload()
-    stands(page, "Samples")
+    stands(page, "Compare")
     page.wait_for_timeout(500)
     expect(guide).to_be_hidden()
     page.get_by_role("button", name="Guide", exact=True).click()
@@ -99,7 +112,6 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     expect(slider).to_have_value("5.5")
     expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
     settle(page)
-    page.evaluate("document.activeElement.blur()")
     keys.press("p")
     dialog = page.get_by_role("dialog").filter(has_text="Pin for the report")
     expect(dialog).to_be_visible(timeout=PATIENCE)
@@ -114,6 +126,7 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     keys.press("p")
     page.wait_for_url("**/report*")
     expect(page.get_by_text(re.compile("pinned finding")).first).to_be_visible(timeout=PATIENCE)
+    photograph(page, "keyboard-report")
 
 
 def test_no_page_jumps_once_it_stands(newcomer: Page, opened: str) -> None:
@@ -132,19 +145,46 @@ def test_no_page_jumps_once_it_stands(newcomer: Page, opened: str) -> None:
     assert {name: value for name, value in shifted.items() if value > MOST_SHIFT} == {}
 
 
-def test_a_pair_of_ones_own_is_loaded_by_path_and_its_results_are_told_when_done(
-    page: Page, opened: str, home: Path
+def write_questions(file: Path) -> None:
+    """Thirty questions of the demo's world, as a person's own table without levels."""
+    asked = load_questions(SHIPPED / "questions.zip", split="test").questions[:30]
+    lines = [{"question": each.question, "answers": list(each.answers)} for each in asked]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_pair_and_questions_of_ones_own_are_loaded_by_path_and_their_ends_are_told_elsewhere(
+    page: Page, opened: str, home: Path, tmp_path: Path
 ) -> None:
     workspace = Workspace(home)
     demo = workspace.demo()
     workspace.close()
     assert demo is not None
+    for side, folder in (("mine", demo.base), ("mine-tuned", demo.tuned["level-4-240"])):
+        shutil.copytree(folder, tmp_path / side)
+    questions = tmp_path / "my questions.jsonl"
+    write_questions(questions)
     page.goto(f"{opened}/compare")
-    page.get_by_label("Base").fill(str(demo.base))
-    page.get_by_label("Tuned").fill(str(demo.tuned["level-4-240"]))
+    page.get_by_label("Base").fill(str(tmp_path / "mine"))
+    page.get_by_label("Tuned").fill(str(tmp_path / "mine-tuned"))
     page.get_by_role("button", name="Check the headers").click()
     expect(page.get_by_text("This pair can be compared")).to_be_visible(timeout=PATIENCE)
+    photograph(page, "own-pair-1-checked")
     page.get_by_role("button", name="Load this pair").click()
-    expect(page.get_by_test_id("stSidebar")).to_contain_text("level-4-240", timeout=PATIENCE)
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Updates").click()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("mine-tuned", timeout=PATIENCE)
+    nav = page.get_by_test_id("stSidebarNav")
+    nav.get_by_role("link", name="Updates").click()
     expect(page.get_by_text("Where fine-tuning wrote").first).to_be_visible(timeout=PATIENCE)
+    photograph(page, "own-pair-2-updates")
+    nav.get_by_role("link", name="Restore").click()
+    stands(page, "Restore")
+    page.locator(".st-key-questions-popover button").first.click()
+    page.get_by_role("textbox", name="Questions", exact=True).fill(str(questions))
+    page.get_by_role("textbox", name="Mastery table (optional)").fill("")
+    page.get_by_role("button", name="Use these questions").click()
+    expect(page.get_by_text("30 questions from my questions.jsonl")).to_be_visible(timeout=PATIENCE)
+    press_stop(page, "20")
+    nav.get_by_role("link", name="Jobs").click()
+    stands(page, "Jobs")
+    nav.get_by_role("link", name="Restore").click()
+    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    photograph(page, "own-pair-3-restore")

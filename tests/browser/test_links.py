@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.components.address import SCHEMA
-from tests.browser.driver import settle
+from tests.browser.driver import photograph, settle
 from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
 
 pytestmark = pytest.mark.browser
@@ -40,6 +40,7 @@ def test_a_copied_link_opens_the_same_view_elsewhere_and_refresh_back_and_forwar
     assert accuracy(other) == mine
     assert "axis=effective_percent" in other.url
     expect(other.locator(".st-key-link-notices")).to_have_count(0)
+    photograph(other, "link-elsewhere")
     # another's slider is not mine
     press_stop(other, "3")
     expect(page.locator(".st-key-k").get_by_role("slider")).to_have_value("40")
@@ -67,3 +68,37 @@ def test_a_link_to_what_this_store_lacks_says_what_is_missing_and_what_to_do(pag
     expect(page.get_by_text("No pair is loaded")).to_be_visible()
     page.get_by_role("button", name="Dismiss").click()
     expect(told).to_have_count(0)
+
+
+def test_links_to_samples_and_tokens_open_on_the_same_rows_and_the_same_pinned_token(
+    page: Page, browser: Browser, server: str
+) -> None:
+    load_demo(page, server, "level-4-240")
+    open_page(page, "Restore")
+    press_stop(page, "20")
+    accuracy(page)
+    open_page(page, "Samples")
+    page.locator(".st-key-samples_chips").get_by_text(re.compile("fixed")).first.click()
+    page.wait_for_url(re.compile("samples_chips=fixed"), timeout=PATIENCE)
+    settle(page)
+    samples = copied(page)
+    open_page(page, "Tokens")
+    page.locator(".st-key-token_source").get_by_text("My own prompt").click()
+    page.locator(".st-key-token_prompt textarea").fill("Where was Ann born? She was born in")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".title", has_text="Your text")).to_be_visible(timeout=PATIENCE)
+    settle(page)
+    page.locator(".token:not(.chip)").nth(3).click()
+    page.wait_for_url(re.compile("[?&]token=[0-9]+%3Ayours"), timeout=PATIENCE)
+    read = copied(page)
+
+    other = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    other.goto(samples)
+    chip = other.locator(".st-key-samples_chips").get_by_role("button", name=re.compile("fixed")).first
+    expect(chip).to_have_attribute("data-selected", "true", timeout=PATIENCE)
+    other.goto(read)
+    prompt = other.locator(".st-key-token_prompt textarea")
+    expect(prompt).to_have_value(re.compile("She was born in"), timeout=PATIENCE)
+    expect(other.locator(".card.pin")).to_be_visible(timeout=PATIENCE)
+    photograph(other, "link-tokens")
+    other.context.close()

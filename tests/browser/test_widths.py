@@ -1,0 +1,59 @@
+"""Every page on a phone, a laptop and a wide screen, light and dark: nothing fails, nothing lies beyond the edge.
+
+Each is photographed (tests/browser/driver.py says where), for what only eyes can check.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.browser.driver import PICTURES, settle
+from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("Compare", "Overview", "Updates", "Tokens", "Mastery", "Restore", "Samples", "Experiments", "Report", "Jobs")
+SCREENS = {"phone": (400, 850, "light"), "laptop": (1280, 900, "dark"), "wide": (2560, 1300, "light")}
+
+
+@pytest.fixture
+def link(browser: Browser, server: str) -> str:
+    """The address of a view on a demo pair with a stop evaluated."""
+    page = browser.new_page()
+    load_demo(page, server, "level-0-1920")
+    open_page(page, "Restore")
+    press_stop(page, "20")
+    accuracy(page)
+    settle(page)
+    address = page.url
+    page.close()
+    return address
+
+
+@pytest.fixture(params=SCREENS)
+def screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[str, BrowserContext]]:
+    """A person's browser of one size and paper, that has seen the guide."""
+    width, height, paper = SCREENS[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=paper)  # type: ignore[arg-type]
+    context.add_init_script("localStorage.setItem('palimpsest-guide', '{\"done\": true}')")
+    context.set_default_timeout(PATIENCE)
+    yield request.param, context
+    context.close()
+
+
+def test_no_page_fails_or_lies_beyond_the_edge(link: str, screen: tuple[str, BrowserContext]) -> None:
+    name, context = screen
+    page, beyond = context.new_page(), {}
+    for title in PAGES:
+        page.goto(link.replace("/restore?", f"/{title.lower()}?"))
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=PATIENCE)
+        settle(page)
+        page.wait_for_timeout(700)  # charts are drawn after the script's end
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        if width > SCREENS[name][0]:
+            beyond[title] = width
+        PICTURES.mkdir(exist_ok=True)
+        page.screenshot(path=PICTURES / f"{name}-{title.lower()}.png")
+    assert beyond == {}
