@@ -77,11 +77,13 @@ class NewsWork(KnowledgeWork):
         if not names or made.base is None:
             return []
         measured = {
-            entry.parts["weights"].get("checkpoint")
-            for entry in seen.since(self, "paper_divergence", made.created)
+            (entry.parts["weights"]["checkpoint"], entry.parts["facts"]): entry.created
+            for entry in seen.since(self, "paper_divergence", 0.0)  # newest first: the first time of each stays
             if entry.parts["base"].get("checkpoint") == made.base.content and "spec" not in entry.parts["weights"]
         }
-        count = len(measured)
+        shown = [key for key, created in measured.items() if created <= made.created]
+        known, facts = {model for model, _ in shown}, {asked for _, asked in shown}
+        count = len({model for model, asked in measured if model not in known and asked in facts})
         return [f"{count} tuned {'model was' if count == 1 else 'models were'} measured since"] if count else []
 
     def _more_mastery(self, made: Making) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import streamlit as st
 
@@ -20,7 +21,7 @@ from analysis.figures import (
 )
 from analysis.figures.headlines import scopes
 from analysis.figures.token_columns import TokenColumns
-from analysis.records import Evaluation, Question, RestoreSpec, Stop, Strategy
+from analysis.records import SEEDED, Evaluation, Question, RestoreSpec, Stop, Strategy
 from analysis.report import drawn
 from analysis.report.records import Grows
 from cache.making import About, Compared
@@ -45,11 +46,17 @@ def card(title: str, page: str, link: str) -> Iterator[None]:
         st.page_link(page, label=f"{title}: {link}", icon=":material/arrow_forward:")
 
 
-def evaluated(pair: Comparison, asking: Asking, known: tuple[Stop, ...], strategy: Strategy) -> dict[float, Evaluation]:
-    """Every evaluated stop of one order over the paper's region, by percent, with its answers."""
-    specs = [stop.spec for stop in known if stop.spec == RestoreSpec(stop.spec.percent, strategy=strategy)]
-    found = {spec.percent: workspace().known_evaluation(pair, spec, asking) for spec in specs}
-    return {percent: evaluation for percent, evaluation in found.items() if evaluation is not None}
+def evaluated(
+    pair: Comparison, asking: Asking, known: tuple[Stop, ...], strategy: Strategy
+) -> dict[float, list[Evaluation]]:
+    """Every evaluated stop of one order over the paper's region, by percent, with its answers: one a seed."""
+    found: dict[float, list[Evaluation]] = {}
+    for stop in known:
+        drawn = replace(stop.spec, seed=0) if strategy in SEEDED else stop.spec
+        if drawn == RestoreSpec(stop.spec.percent, strategy=strategy):
+            evaluation = workspace().known_evaluation(pair, stop.spec, asking)
+            found.setdefault(stop.spec.percent, []).extend([evaluation] if evaluation is not None else [])
+    return found
 
 
 def story(told: finding.Story, states: dict[str, Evaluation], about: About) -> None:
@@ -159,7 +166,8 @@ with notices.shown_errors():
         st.stop()
     answered = answers.needs_answers(pair, asked, before=lambda: what_changed(pair))
     stops_known = workspace().known_stops(pair, asked)
-    restored_by_percent = evaluated(pair, asked, stops_known, "relative-top")
+    ranked = evaluated(pair, asked, stops_known, "relative-top")
+    restored_by_percent = {percent: draws[0] for percent, draws in ranked.items() if draws}
     control = evaluated(pair, asked, stops_known, "random")
     every = workspace().question_set(asked).questions
     told = finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every)

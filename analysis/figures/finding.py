@@ -28,19 +28,19 @@ def tell(
     base: Evaluation,
     tuned: Evaluation,
     stops: Mapping[float, Evaluation],
-    random: Mapping[float, Evaluation] | None = None,
+    random: Mapping[float, Sequence[Evaluation]] | None = None,
     questions: Sequence[Question] = (),
 ) -> Story:
     """The story of a pair from its evaluations, all with their rows.
 
-    `stops` are relative-top restorations by percent, `random` the random control's. `questions` are those asked: their
-    domains and levels say what a domain's change is tested on; without them it is told and not judged.
+    `stops` are relative-top restorations by percent, `random` every draw of the random control. `questions` are those
+    asked: their domains and levels say what a domain's change is tested on; without them it is told and not judged.
     """
     return Story(_tuning(base, tuned, questions), restored_words(tuned, stops, random), _caveat(tuned, stops))
 
 
 def restored_words(
-    tuned: Evaluation, stops: Mapping[float, Evaluation], random: Mapping[float, Evaluation] | None = None
+    tuned: Evaluation, stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[Evaluation]] | None = None
 ) -> str:
     """What restoring wins against tuned and against as many weights at random, on the questions that did not choose."""
     return " ".join([_restoring(tuned, stops), *_control(stops, random or {})])
@@ -88,19 +88,33 @@ def _restoring(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
     )
 
 
-def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Evaluation]) -> list[str]:
-    """What as many parameters drawn at random do, on the questions that did not choose; nothing without a control."""
+def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[Evaluation]]) -> list[str]:
+    """What as many parameters drawn at random do, on the questions that did not choose; nothing without a control.
+
+    Every draw is tested; the numbers told are those of the draw that comes closest to the restoration.
+    """
     percent = best_percent(stops)
-    if percent is None or percent not in random:
+    drawn = random.get(percent, ()) if percent is not None else ()
+    if percent is None or not drawn:
         return []
-    flips = _reported_flips(random[percent], stops[percent])
-    verdict = verdicts.of_flips(flips)
+    every = sorted((_reported_flips(each, stops[percent]) for each in drawn), key=_gain)
+    flips = every[0]
+    found = [verdicts.of_flips(each).direction for each in every]
     p = numbers.probability(flips.mcnemar_p)
-    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}, one draw"
-    if verdict.direction == "unclear":
-        n = numbers.count(verdict.n)
+    draws = "one draw" if len(every) == 1 else f"the best of {len(every)} draws"
+    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}, {draws}"
+    if set(found) == {"unclear"}:
+        n = numbers.count(verdicts.of_flips(flips).n)
         return [f"It is not distinguishable from restoring as many parameters at random at n = {n} ({difference})."]
-    return [f"That is {'better' if verdict.direction == 'up' else 'worse'} than at random ({difference})."]
+    if len(set(found)) == 1:
+        return [f"That is {'better' if found[0] == 'up' else 'worse'} than at random ({difference})."]
+    told = {"up": "better than", "down": "worse than", "unclear": "not distinguishable from"}
+    parts = [f"{words} {found.count(way)}" for way, words in told.items() if way in found]  # type: ignore[arg-type]
+    return [f"Of {len(found)} draws of as many parameters at random it is {' and '.join(parts)} ({difference})."]
+
+
+def _gain(flips: Flips) -> int:
+    return flips.fixed - flips.broken
 
 
 def _reported_flips(tuned: Evaluation, restored: Evaluation) -> Flips:

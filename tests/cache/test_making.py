@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from analysis.records import RestoreSpec
+from analysis.records import RestoreSpec, Stored
 from analysis.report.records import Finding, Grows, Making
 from cache.asked import Asking, Comparison
-from cache.keys import VERSIONS
+from cache.keys import VERSIONS, make_key
 from cache.making import About
 from cache.work import Workspace
 
@@ -130,3 +130,22 @@ def test_another_measurement_of_the_bases_mastery_is_news_of_a_pin_that_shows_on
 def test_a_pin_stored_before_there_were_growing_figures_is_read() -> None:
     old = {"page": "restore", "figure": "curve", "identity": "x", "created": 1.0, "command": "palimpsest"}
     assert msgspec.convert(old, Making).grows is None
+
+
+def test_only_models_measured_on_the_same_facts_for_the_first_time_are_news_of_the_figure_of_all(
+    workspace, pair, asking
+) -> None:
+    workspace.profile(pair)
+    base = workspace.known_profile(pair).base_id
+
+    def measure(model: str, facts: str, near: int = 3) -> None:
+        parts = {"base": {"checkpoint": base}, "weights": {"checkpoint": model}, "facts": facts, "near": near}
+        workspace.store.put(make_key("paper_divergence", **parts), Stored({}, {}))
+
+    measure("one", "asked")
+    pinned(workspace, pair, asking, "tokens", further={"models": ["one"]})
+    measure("one", "asked", near=5)
+    measure("two", "others")
+    assert workspace.report_findings()[0].news == ()
+    measure("three", "asked")
+    assert workspace.report_findings()[0].news == ("1 tuned model was measured since",)

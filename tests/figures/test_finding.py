@@ -53,16 +53,27 @@ def test_nothing_is_claimed_where_few_answers_changed(evaluation) -> None:
 
 
 def test_the_random_control_is_named_where_it_does_as_well(evaluation) -> None:
-    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.6))}
+    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: [evaluation(from_share(0.6))]}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
     assert "It is not distinguishable from restoring as many parameters at random at n = 187" in told.restoring
     assert "as well" not in told.restoring, "no test shows that two are alike"
 
 
 def test_the_random_control_is_named_where_it_does_worse(evaluation) -> None:
-    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: evaluation(from_share(0.3))}
+    stops, random = {5.0: evaluation(from_share(0.6))}, {5.0: [evaluation(from_share(0.3))]}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, random)
     assert "That is better than at random" in told.restoring
+
+
+def test_every_draw_of_the_random_control_is_tested(evaluation) -> None:
+    stops = {5.0: evaluation(from_share(0.6))}
+    draws = {5.0: [evaluation(from_share(share)) for share in (0.3, 0.6, 0.2)]}
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, draws).restoring
+    assert "Of 3 draws of as many parameters at random it is better than 2 and not distinguishable from 1" in told
+    assert "0 questions right only here, 0 only at random" in told and "the best of 3 draws" in told
+    draws = {5.0: draws[5.0][::2]}
+    told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, draws).restoring
+    assert "That is better than at random" in told and "the best of 2 draws" in told
 
 
 def test_a_domains_change_is_judged_on_that_domains_questions_alone(make_evaluation, questions) -> None:
