@@ -109,7 +109,7 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[
     if len(set(found)) == 1:
         return [f"That is {'better' if found[0] == 'up' else 'worse'} than at random ({difference})."]
     told = {"up": "better than", "down": "worse than", "unclear": "not distinguishable from"}
-    parts = [f"{words} {found.count(way)}" for way, words in told.items() if way in found]  # type: ignore[arg-type]
+    parts = [f"{words} {found.count(way)}" for way, words in told.items() if way in found]
     return [f"Of {len(found)} draws of as many parameters at random it is {' and '.join(parts)} ({difference})."]
 
 
