@@ -21,7 +21,7 @@ from analysis.errors import StoreError
 from analysis.folders import whole_file
 from analysis.records import ResultKey, Stored
 from analysis.report.records import Finding, Placed
-from cache.arrangement import Arrangement
+from cache.arrangement import Arrangement, Place
 from cache.store import Store
 
 KIND, VERSION = "finding", 1
@@ -117,9 +117,19 @@ class Findings:
         deleted = self._read().deleted
         return self._finding(deleted[-1].id) if deleted else None
 
+    def deleted(self) -> tuple[Path, ...]:
+        """Where the content of the deleted findings lies that can come back still."""
+        return tuple(self._store.folder(_key(place.id)) for place in self._read().deleted)
+
+    def forget_deleted(self) -> None:
+        """Remove the content of every deleted finding now: none of them can come back."""
+        self._change(lambda now: self._without(now, now.deleted))
+
     def _forgotten(self, now: Arrangement) -> Arrangement:
         """Without what was deleted long ago, whose content is removed."""
-        old = [place for place in now.deleted if time.time() - place.deleted > KEPT_SECONDS]
+        return self._without(now, [place for place in now.deleted if time.time() - place.deleted > KEPT_SECONDS])
+
+    def _without(self, now: Arrangement, old: Sequence[Place]) -> Arrangement:
         for place in old:
             self._store.delete(_key(place.id))
             (self._again / f"{place.id}.json").unlink(missing_ok=True)

@@ -125,7 +125,7 @@ class Housekeeping:
         """Bytes under each folder of the home, results by kind, largest first."""
         home = self._store.home
         places = [*home.glob("results/*"), *(path for path in home.glob("*") if path.name != "results")]
-        sizes = {str(path.relative_to(home)): _bytes_under(path) for path in places}
+        sizes = {str(path.relative_to(home)): bytes_under(path) for path in places}
         return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
     def preview(self, choice: Choice, names: Mapping[str, str]) -> Preview:
@@ -244,7 +244,8 @@ def _accessed(path: Path) -> float:
         return 0.0
 
 
-def _bytes_under(path: Path) -> int:
+def bytes_under(path: Path) -> int:
+    """How large a file, or everything under a folder, is."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     total = 0
     for file in files:

@@ -24,6 +24,7 @@ from cache.jobs import JobManager, Lane
 from cache.kept_texts import TextShelf
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
+from cache.large import Large
 from cache.making import FindingWork
 from cache.mastery import MasteryWork
 from cache.models import State
@@ -71,6 +72,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self.texts = TextShelf(self.home)
         self.named = NamedComparisons(self.home)
         self.housekeeping = Housekeeping(self.store)
+        self.large = Large(self.home, self.housekeeping, self.findings, self.named)
         self.times_freed = 0
 
     def demo(self) -> DemoWorld | None:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import pandas as pd
 
+from analysis.figures import numbers
+
 MEGABYTE = 1e6
 SMALLEST = 10_000  # bytes of a folder that is listed
 KINDS = {
@@ -38,7 +40,9 @@ BACK = {
 }
 FOLDERS = {
     "demo": "the demo's fine-tuned models",
-    "tuned": "models fine-tuned by plans",
+    "tuned": "models fine-tuned here, by hand and by plans",
+    "open-questions": "models trained by open questions",
+    "texts": "texts kept for links",
     "mastery": "mastery tables",
     "findings": "pinned findings",
     "identity": "tensor hashes of files already read",
@@ -83,6 +87,52 @@ def by_kind(holdings: Iterable[Held]) -> tuple[tuple[str, int, int], ...]:
         counts[each.kind] = counts.get(each.kind, 0) + 1
         sizes[each.kind] = sizes.get(each.kind, 0) + each.bytes
     return tuple((KINDS.get(kind, kind), counts[kind], sizes[kind]) for kind in sorted(sizes, key=lambda k: -sizes[k]))
+
+
+LARGE = {
+    "model": "a model fine-tuned here",
+    "open question": "models trained by an open question",
+    "packed report": "the report as a zip",
+    "deleted pins": "findings that Undo can bring back",
+    "texts": "what links to the Tokens page name",
+}
+LARGE_BACK = {
+    "model": "fine-tuned again",
+    "open question": "trained again, minutes to hours, once its result is freed too",
+    "packed report": "packed again: seconds",
+    "deleted pins": "nothing: Undo no longer brings them back",
+    "texts": "nothing: links that name them say that they are gone",
+}
+
+
+class Large(Protocol):
+    """One thing beside the results, as the store tells it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def needed_by(self) -> str: ...
+
+
+def pieces_table(pieces: Iterable[Large]) -> pd.DataFrame:
+    """One row a piece: what it is, megabytes, what getting it back costs, and what keeps it."""
+    rows = [
+        {"name": each.name, "what": LARGE.get(each.kind, each.kind), "MB": each.bytes / MEGABYTE,
+         "to get it back": _back(each), "stays for": each.needed_by}
+        for each in pieces
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["name", "what", "MB", "to get it back", "stays for"])
+
+
+def _back(piece: Large) -> str:
+    told = LARGE_BACK.get(piece.kind, "")
+    return f"{told}: it took {numbers.duration(piece.seconds)}" if piece.seconds else told
 
 
 def folder_table(sizes: Mapping[str, int]) -> pd.DataFrame:

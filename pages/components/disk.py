@@ -4,8 +4,10 @@ import streamlit as st
 
 from analysis.figures import holdings, numbers
 from cache.housekeeping import FREEABLE, QUICK, Choice, Freed, Preview
+from cache.keys import digest
+from cache.large import ZIP, Piece
 from cache.memo import workspace
-from pages.components import charts, notices
+from pages.components import charts, notices, selection
 from pages.components.words import plain
 
 SAID = "disk_said"
@@ -45,6 +47,52 @@ def _use() -> None:
         args=(preview,),
         disabled=bool(busy) or not preview.goes,
     )
+    _large(busy)
+
+
+def _large(busy: str) -> None:
+    """What lies beside the results: chosen piece by piece, nothing that is costly or cannot come back by itself."""
+    pieces = workspace().large.pieces(_looked_at())
+    if not pieces:
+        return
+    st.markdown("##### Remove larger things")
+    charts.table(holdings.pieces_table(pieces), key="disk-large", columns={"MB": _MB}, width="stretch")
+    free = {str(piece.path): piece for piece in pieces if not piece.needed_by}
+    chosen = st.multiselect(
+        "Remove",
+        list(free),
+        default=[path for path, piece in free.items() if piece.kind == ZIP],
+        format_func=lambda path: f"{free[path].name} · {numbers.short_count(free[path].bytes)}B",
+        key=f"disk_large-{digest(list(free))[:8]}",  # what is gone is no choice any more
+        help="A model that a kept plan, a named comparison or this view needs is listed above, and is no choice.",
+    )
+    goes = tuple(free[path] for path in chosen)
+    lost = [piece.name for piece in goes if piece.lost]
+    if lost:
+        st.warning(f"Cannot be brought back: {plain(', '.join(lost))}.", icon=":material/warning:")
+    st.button(
+        f"Remove {numbers.short_count(sum(piece.bytes for piece in goes))}B" if goes else "Nothing to remove",
+        key="disk-remove",
+        icon=":material/delete_forever:",
+        on_click=remove,
+        args=(goes,),
+        disabled=bool(busy) or not goes,
+    )
+
+
+def _looked_at() -> tuple[str, ...]:
+    pair = selection.comparison()
+    return (pair.base, pair.tuned) if pair is not None else ()
+
+
+def remove(goes: tuple[Piece, ...]) -> None:
+    """Remove the chosen pieces; a callback, whose outcome is said in the next run."""
+    with notices.shown_errors():
+        if not busy_words():
+            freed = workspace().large.remove(goes, _looked_at())
+            st.session_state[SAID] = (
+                f"{numbers.count(freed.results)} removed, {numbers.short_count(freed.bytes)}B freed."
+            )
 
 
 def _choice() -> Choice:

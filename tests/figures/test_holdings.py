@@ -1,9 +1,11 @@
 """What a store holds, as tables."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from analysis.figures import holdings
 from cache.housekeeping import FREEABLE
+from cache.large import MODEL, OPEN_QUESTION, PINS, TEXTS, ZIP, Piece
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,18 @@ def test_a_preview_by_kind_counts_results_and_bytes_the_largest_first() -> None:
 
 def test_every_kind_that_can_be_freed_is_told_in_words_with_what_it_takes_to_get_back() -> None:
     assert set(FREEABLE) <= set(holdings.KINDS) and set(FREEABLE) <= set(holdings.BACK)
+
+
+def test_larger_things_are_told_with_what_they_cost_to_get_back_and_what_keeps_them() -> None:
+    pieces = [
+        Piece(MODEL, "level-0", Path("x"), 2_000_000, seconds=120.0),
+        Piece(TEXTS, "texts", Path("y"), 5, lost=True),
+    ]
+    table = holdings.pieces_table([*pieces, Piece(ZIP, "zip", Path("z"), 1, needed_by="the plan grid")])
+    assert table["MB"].iloc[0] == 2.0 and "it took 2" in table["to get it back"].iloc[0]
+    assert table["to get it back"].iloc[1].startswith("nothing")
+    assert table["stays for"].tolist() == ["", "", "the plan grid"]
+    assert {MODEL, OPEN_QUESTION, ZIP, PINS, TEXTS} == set(holdings.LARGE) == set(holdings.LARGE_BACK)
 
 
 def test_folders_are_told_by_what_they_hold_and_the_smallest_left_out() -> None:

@@ -1,0 +1,140 @@
+"""What a home folder holds beside its results, and how to remove it: models made here, what open questions trained, the
+packed report, deleted pins, texts kept for links.
+
+Nothing of it goes by itself. Each piece tells what getting it back costs, and whether anything can; what a kept plan or
+a named comparison needs stays. A piece goes whole: renamed out of sight, then removed. Knows no page.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.errors import StoreError
+from analysis.folders import partial_folder
+from cache.experiments.folder import PlanFolder
+from cache.experiments.tuned import PACKED
+from cache.findings import Findings
+from cache.housekeeping import Freed, Housekeeping, bytes_under
+from cache.named import NamedComparisons
+
+MODEL, OPEN_QUESTION, ZIP, PINS, TEXTS = "model", "open question", "packed report", "deleted pins", "texts"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One thing that may be removed: its kind, what it is called, where it lies, and how large it is.
+
+    `seconds` is what making it again took (None: not known, or nothing can); `lost` says that nothing brings it back;
+    `needed_by` is what keeps it ("" for nothing).
+    """
+
+    kind: str
+    name: str
+    path: Path
+    bytes: int
+    seconds: float | None = None
+    lost: bool = False
+    needed_by: str = ""
+
+
+class Large:
+    """The large things of one home folder, apart from its results."""
+
+    def __init__(self, home: Path, housekeeping: Housekeeping, findings: Findings, named: NamedComparisons) -> None:
+        self._home, self._keeper, self._findings, self._named = home, housekeeping, findings, named
+
+    def pieces(self, looked_at: Collection[str] = ()) -> tuple[Piece, ...]:
+        """Everything that could be removed or is kept by something, the largest of each kind first.
+
+        `looked_at` are models a person has before them, by path: they stay.
+        """
+        needed = self._needed(looked_at)
+        found = [*self._models(needed), *self._open_questions(needed), *self._packed(), *self._pins(), *self._texts()]
+        order = (ZIP, MODEL, OPEN_QUESTION, PINS, TEXTS)
+        return tuple(sorted(found, key=lambda piece: (order.index(piece.kind), -piece.bytes)))
+
+    def remove(self, goes: Collection[Piece], looked_at: Collection[str] = ()) -> Freed:
+        """Remove these, as far as they are there still and nothing needs them.
+
+        Raises StoreError where work is under way on this store, in this process or another.
+        """
+        busy = self._keeper.busy()
+        if busy:
+            raise StoreError(f"Nothing was removed: {busy}. What it needs must stay; try again when it has ended.")
+        chosen = {(piece.kind, piece.path) for piece in goes}
+        free = [piece for piece in self.pieces(looked_at) if (piece.kind, piece.path) in chosen and not piece.needed_by]
+        for piece in free:
+            if piece.kind == PINS:
+                self._findings.forget_deleted()
+            else:
+                self._remove(piece.path)
+        return Freed(len(free), sum(piece.bytes for piece in free), 0)
+
+    def _remove(self, path: Path) -> None:
+        try:
+            partial = self._home / "partial"
+            partial.mkdir(parents=True, exist_ok=True)
+            hidden = partial_folder(partial, "freed")
+            with suppress(FileNotFoundError):  # another process was quicker
+                path.rename(hidden / path.name)
+            shutil.rmtree(hidden, ignore_errors=True)
+        except OSError as error:
+            raise StoreError(f"{path} could not be removed: {error.strerror or error}.") from error
+
+    def _needed(self, looked_at: Collection[str]) -> dict[Path, str]:
+        """Folders of models that something needs, each with the words that say what."""
+        needed: dict[Path, str] = {}
+        for source in looked_at:
+            needed[Path(source).expanduser().resolve()] = "the pair you look at"
+        for named in self._named.all():
+            for source in (named.pair.base, named.pair.tuned):
+                needed[Path(source).expanduser().resolve()] = f"the comparison “{named.name}”"
+        plans = PlanFolder(self._home)
+        for plan in plans.names():
+            with suppress(StoreError):  # a damaged plan is told on its own page
+                for cell in plans.read(plan).cells:
+                    if cell.tuned:
+                        needed[(self._home / "tuned" / cell.tuned).resolve()] = f"the plan {plan}"
+        return needed
+
+    def _models(self, needed: dict[Path, str]) -> Iterator[Piece]:
+        from analysis.training.card import read_card
+
+        for folder in (self._home / "tuned").glob("[!.]*"):
+            if folder.is_dir():
+                card = read_card(folder)
+                model = folder.with_name(folder.name.removesuffix(PACKED)).resolve()
+                yield Piece(
+                    MODEL,
+                    folder.name,
+                    folder,
+                    bytes_under(folder),
+                    card.seconds if card is not None else None,
+                    needed_by=needed.get(model, ""),
+                )
+
+    def _open_questions(self, needed: dict[Path, str]) -> Iterator[Piece]:
+        for folder in (self._home / "open-questions").glob("[!.]*"):
+            if folder.is_dir():
+                inside = (words for place, words in needed.items() if folder.resolve() in place.parents)
+                yield Piece(OPEN_QUESTION, folder.name, folder, bytes_under(folder), needed_by=next(inside, ""))
+
+    def _packed(self) -> Iterator[Piece]:
+        for file in (self._home / "findings").glob("report-*.zip"):
+            yield Piece(ZIP, file.name, file, bytes_under(file))
+
+    def _pins(self) -> Iterator[Piece]:
+        deleted = self._findings.deleted()
+        if deleted:
+            size = sum(bytes_under(folder) for folder in deleted)
+            yield Piece(PINS, f"deleted pins: {len(deleted)}", self._home / "findings", size, lost=True)
+
+    def _texts(self) -> Iterator[Piece]:
+        folder = self._home / "texts"
+        count = len(list(folder.glob("*.json")))
+        if count:
+            yield Piece(TEXTS, f"texts kept for links: {count}", folder, bytes_under(folder), lost=True)
