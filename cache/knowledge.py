@@ -116,14 +116,10 @@ class KnowledgeWork(CountWork):
         """Ask one checkpoint on its own; the same result as that checkpoint's as base or tuned of a pair."""
         from analysis.knowledge.evaluation import evaluate
         from analysis.language.load import load_model
-        from analysis.weights.checkpoint import open_checkpoint
-        from analysis.weights.identity import content_id
 
         progress = progress or Silent()
         questions = self.question_set(asking)
-        identity = content_id(open_checkpoint(source), self._identity, progress)
-        dtype = self._decide_dtype(identity, source, asking.dtype)
-        key = _evaluation_key({"checkpoint": identity}, source, questions.id, asking.prompt, dtype)
+        key = self._key_of(source, asking, progress)
         stored = self.store.get(key)
         if stored is not None:
             return evaluation_from_stored(stored)
@@ -132,7 +128,7 @@ class KnowledgeWork(CountWork):
             if stored is not None:
                 return evaluation_from_stored(stored)
             self.store.require_room()
-            lm = load_model(source, dtype=dtype)
+            lm = load_model(source, dtype=key.parts["dtype"])
             begun = Unfinished(self.store, key)
             result = evaluate(
                 lm, questions, prompt=asking.prompt, progress=progress, known=begun.known(), keep=begun.keep
@@ -140,6 +136,18 @@ class KnowledgeWork(CountWork):
             begun.forget()
             self.store.put(key, evaluation_to_stored(result))
             return result
+
+    def digest_of(self, source: str, asking: Asking, progress: Progress | None = None) -> str:
+        """The store's name of what `evaluation_of` finds for the same."""
+        return key_digest(self._key_of(source, asking, progress or Silent()))
+
+    def _key_of(self, source: str, asking: Asking, progress: Progress) -> ResultKey:
+        from analysis.weights.checkpoint import open_checkpoint
+        from analysis.weights.identity import content_id
+
+        identity = content_id(open_checkpoint(source), self._identity, progress)
+        dtype = self._decide_dtype(identity, source, asking.dtype)
+        return _evaluation_key({"checkpoint": identity}, source, self.question_set(asking).id, asking.prompt, dtype)
 
     def stop(self, comparison: Comparison, spec: RestoreSpec, asking: Asking, progress: Progress | None = None) -> Stop:
         """A slider position with its result, measured against the tuned model on the same questions."""

@@ -9,6 +9,7 @@ from pages.components import (
     notices,
     open_questions,
     plan_bar,
+    plan_cell,
     plan_start,
 )
 from pages.components.plan_drawn import DRAWN, SECTIONS
@@ -37,5 +38,6 @@ with notices.shown_errors():
     plan_bar.watched()
     with st.expander("Run another plan", icon=":material/add:"):
         plan_start.begin()
+    plan_cell.hold()
     table = workspace().plan_results(name)
     DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)

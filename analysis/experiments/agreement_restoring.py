@@ -229,7 +229,7 @@ def first_layers(table: pd.DataFrame) -> Claim:
 
 
 def _further(rows: pd.DataFrame, groups: Sequence[str]) -> Sequence[Row]:
-    """By how much more (fractions) the first group moves a run's accuracy than each other group moves the same run's."""
+    """How much further (fractions) the first group moves the accuracy of a run than each other group moves it."""
     size = rows.assign(value=rows["value"].abs())
     first = size[size["group"] == groups[0]].groupby("cell")["value"].first()
     others = size[size["group"] != groups[0]]

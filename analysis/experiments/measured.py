@@ -53,6 +53,12 @@ def layers_name(layers: Sequence[int]) -> str:
     return str(layers[0]) if len(layers) == 1 else f"{layers[0]}-{layers[-1]}"
 
 
+def layers_of(name: str) -> tuple[int, ...]:
+    """The layers that `layers_name` gave this name."""
+    first, _, last = name.partition("-")
+    return tuple(range(int(first), int(last or first) + 1))
+
+
 def layer_groups(layers: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
     """Layers in groups of `size`, the last as large as what is left."""
     ordered = sorted(layers)

@@ -14,6 +14,7 @@ from analysis.records import PAPER_PERCENTS
 
 MODEL = "LLaMA-3-8B"
 ONE_RUN = "one run"
+SOURCE = {"source": "Ye et al., EMNLP 2025 (arXiv 2509.16596)", "model": MODEL}  # of a table of the paper's alone
 MEAN_OF_RUNS = "mean over five training sets"
 
 

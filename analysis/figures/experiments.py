@@ -10,11 +10,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from analysis.experiments.spread import level_name, size_name, size_order
+from analysis.experiments.spread import Row, level_name, size_name, size_order, spread_kind
 from analysis.figures import numbers, style
 
 CELL_CLICK = "cell"  # the name of the click on a grid's cell or a curve's point
 RUN_FIELDS = ("level", "size")  # what a click names, beside what a figure adds
+NUMBER_FIELDS = (*RUN_FIELDS, "measure", "group")  # and of what number the mark is
+PAPER_GROUP = "paper"  # the group of a cell that holds the paper's own number
 LEVEL_COLOURS = {"0": "#C4553B", "1": "#A67C00", "2": "#3B8E4E", "3": "#2F86B0", "4": "#7B62C4"}
 LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle-down", "4": "cross"}
 OTHER_COLOUR = style.RANDOM
@@ -79,7 +81,10 @@ def level_colour(levels: Sequence[str]) -> alt.Color:
 
 
 def size_layers(placed: pd.DataFrame, levels: Sequence[str], y: alt.Y, tooltip: Sequence[alt.Tooltip]) -> list[Any]:
-    """A line a level through `mean`, its `low` to `high`, and a clickable point a training set, over sizes."""
+    """A line a level through `mean`, its `low` to `high`, and a clickable point a training set, over sizes.
+
+    `placed` has the measure and group that its points are of.
+    """
     x, colour = size_axis(list(placed["size"])), level_colour(levels)
     shape = alt.Shape("trained:N", scale=shape_scale(levels), title=None, legend=_LEVEL_LEGEND)
     chart = alt.Chart(placed)
@@ -88,7 +93,7 @@ def size_layers(placed: pd.DataFrame, levels: Sequence[str], y: alt.Y, tooltip: 
         chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
         chart.mark_point(filled=True, opacity=1, size=85, cursor="pointer")
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=list(tooltip))
-        .add_params(click(*RUN_FIELDS)),
+        .add_params(click(*NUMBER_FIELDS)),
     ]
 
 
@@ -136,6 +141,16 @@ def strength(value: float, most: float) -> float:
     """
     share = abs(value) / most if most and value == value else 0.0
     return 0.05 + 0.45 * math.sqrt(min(1.0, share))
+
+
+def spread_words(row: Row) -> str:
+    """A mean with its spread: '42.5% [41.6–43.8%]'."""
+    return f"{numbers.share(row['mean'])} [{numbers.interval((row['low'], row['high']))}]"
+
+
+def asked_words(rows: pd.DataFrame) -> str:
+    """What the spreads of these rows are and what a run was asked, in brackets at a sentence's end."""
+    return f"(in brackets {spread_kind(rows)}; n = {numbers.count(rows['n'].max())} questions a run)"
 
 
 def runs_words(rows: pd.DataFrame) -> str:

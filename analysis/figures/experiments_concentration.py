@@ -47,7 +47,7 @@ def concentration_grid(table: pd.DataFrame) -> style.Figure:
         x_title="Most changed, % of the region",
         columns=[f"{top:g}%" for top in sorted(set(wide["top"]))],
         rows=[*names, PAPER_ROW],
-        fields=("level", "size"),
+        fields=look.NUMBER_FIELDS,
         tooltip=[
             alt.Tooltip("row:N", title="trained on"),
             alt.Tooltip("column:N", title="most changed"),
@@ -62,6 +62,8 @@ def _cell(row: Row) -> dict[str, Any]:
     return {
         "level": row["level"],
         "size": row["size"],
+        "measure": "concentration",
+        "group": f"{row['top']:g}",
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['top']:g}%",
         "text": look.hundredths(share),
@@ -73,8 +75,10 @@ def _cell(row: Row) -> dict[str, Any]:
 
 def _paper_cell(value: paper.PaperValue) -> dict[str, Any]:
     return {
-        "level": "",
-        "size": -1,
+        "level": value.level,
+        "size": value.size,
+        "measure": "concentration",
+        "group": look.PAPER_GROUP,
         "row": PAPER_ROW,
         "column": f"{value.group}%",
         "text": look.hundredths(value.value, 2),
@@ -88,6 +92,7 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
     """One training set: share of all relative change (0-100%) against the top x%, its null, and the paper's points."""
     rows = concentration_rows(table)
     rows = rows[(rows["level"] == level) & (rows["size"] == size)]
+    rows = rows.assign(group=[f"{top:g}" for top in rows["top"]])
     order = list(WHAT.values())
     colours = alt.Scale(domain=order, range=[style.RESTORED, style.RANDOM])
     dashes = alt.Scale(domain=order, range=[[1, 0], [4, 3]])
@@ -112,7 +117,9 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
     chart = alt.Chart(rows)
     figure = alt.layer(
         chart.mark_line().encode(x=x, y=y, color=colour, strokeDash=dash),
-        chart.mark_point(filled=True, size=45, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip),
+        chart.mark_point(filled=True, size=45, opacity=1, cursor="pointer")
+        .encode(x=x, y=y, color=colour, tooltip=tooltip)
+        .add_params(look.click(*look.NUMBER_FIELDS)),
         marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]),
         height=style.FIGURE_HEIGHT,
     )
@@ -139,14 +146,17 @@ def concentration_table(table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(paper=paper_values)[["level", "size", "what", "top", "mean", "low", "high", "runs", "paper"]]
 
 
-def null_words(table: pd.DataFrame) -> str:
-    """What the null says, in a sentence: how far the share is above chance at 5%."""
+def null_words(table: pd.DataFrame, level: str | None = None, size: int | None = None) -> str:
+    """What the null says, in a sentence: how far the share is above chance at 5%; of one training set where named."""
     rows = concentration_rows(table)
+    if level is not None and size is not None:
+        rows = rows[(rows["level"] == level) & (rows["size"] == size)]
     at = rows[rows["top"] == 5].groupby("measure")["mean"].mean()
     if "concentration" not in at or "concentration_null" not in at:
         return ""
+    whose = f"Trained on {trained_words(level, size)}" if level is not None and size is not None else "On average"
     return (
-        f"On average the most changed 5% hold {numbers.share(at['concentration'])}, and "
-        f"{numbers.share(at['concentration_null'])} where the same changes are shuffled against the base values: only "
-        "what lies above the null says where fine-tuning wrote."
+        f"{whose}, the most changed 5% hold {numbers.share(at['concentration'])}, and "
+        f"{numbers.share(at['concentration_null'])} where the same changes are shuffled against the base values "
+        f"({look.runs_words(rows)}): only what lies above the null says where fine-tuning wrote."
     )

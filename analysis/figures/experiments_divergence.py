@@ -8,10 +8,11 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments.association import kl_and_accuracy, rank_correlation
-from analysis.experiments.spread import level_name, measured, over_runs, size_name, size_order, spread_kind
+from analysis.experiments.spread import headline, level_name, measured, over_runs, size_name, size_order, spread_kind
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 
+KL_GROUP = "4"  # the level of the facts it is measured on
 KINDS = {"kl_paper": "ten largest logits (the paper's)", "kl_full": "whole vocabulary"}
 
 
@@ -24,7 +25,7 @@ def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
     """Mean KL (nats) against training samples, one line a training level, with its spread."""
     rows = kl_rows(table, measure)
     levels, sizes = look.levels_of(rows), size_order(rows["size"])
-    placed = look.placed(rows, sizes, levels)
+    placed = look.placed(rows, sizes, levels).assign(measure=measure, group=KL_GROUP)
     y = alt.Y("mean:Q", title=None, axis=alt.Axis(format="~g"), scale=alt.Scale(zero=True))
     tooltip = look.run_tooltip(
         alt.Tooltip("mean:Q", title="KL, nats", format=".3f"),
@@ -47,6 +48,8 @@ def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str
     shown = points.assign(
         trained=[level_name(level) for level in points["level"]],
         samples=[size_name(size) for size in points["size"]],
+        measure="accuracy",
+        group=headline(table),
     )
     legend = alt.Legend(orient="top", columns=3, symbolSize=90)
     chart = alt.Chart(shown).mark_point(filled=True, size=85, opacity=0.9, cursor="pointer")
@@ -66,7 +69,7 @@ def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str
             alt.Tooltip("accuracy:Q", title="right", format=".1%"),
             alt.Tooltip("n:Q", title="questions"),
         ],
-    ).add_params(look.click("level", "size"))
+    ).add_params(look.click(*look.NUMBER_FIELDS, "seed"))
     figure = figure.properties(height=style.FIGURE_HEIGHT)
     return style.finish(figure, "Right against KL, in-domain (%)", ["a mark a run", correlation_words(points)])
 

@@ -11,13 +11,22 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments import paper
-from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name, spread_kind
+from analysis.experiments.spread import (
+    Row,
+    headline,
+    level_name,
+    measured,
+    over_runs,
+    size_name,
+    spread_kind,
+)
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 from analysis.figures.experiments_sizes import DOMAIN_NAMES
 
 MEASURES = {"restored_layer": "layer", "restored_module": "kind of module"}
 PAPER_VALUES = {"restored_layer": paper.LAYERS, "restored_module": paper.MODULES}
+PAPER_PERCENT, PAPER_LAYERS = 20.0, 32  # what Tables 9 and 10 are of
 BAR = 24  # pixels a bar
 
 
@@ -27,17 +36,32 @@ def percents_present(table: pd.DataFrame, measure: str = "restored_layer") -> li
 
 
 def place_rows(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
-    """Shares (0-1) of the restored parameters by place, over all runs: mean, low, high, runs."""
+    """Shares (0-1) of the restored parameters by place, over all runs: mean, low, high, runs.
+
+    `paper`: the paper's share, where it is of the same: of its 20%, and of layers only where there are as many.
+    """
     rows = over_runs(measured(table, measure, percent=percent, strategy="relative-top", variant="sft"), ("group",))
-    held = {value.group: value.value for value in PAPER_VALUES[measure]}
     if measure == "restored_layer":
         rows = rows.iloc[[number for number, _ in sorted(enumerate(rows["group"]), key=lambda each: int(each[1]))]]
-        last = rows["group"].iloc[-1] if len(rows) else ""
-        named = {"0": held["0"]} | ({last: held["31"]} if last == "31" else {})
     else:
         rows = rows.sort_values("mean", ascending=False)
-        named = held
-    return rows.assign(paper=[named.get(group, float("nan")) for group in rows["group"]])
+    same = percent == PAPER_PERCENT and (measure != "restored_layer" or len(rows) == PAPER_LAYERS)
+    held = {value.group: value.value for value in PAPER_VALUES[measure]} if same else {}
+    return rows.assign(paper=[held.get(group, float("nan")) for group in rows["group"]])
+
+
+def unlike_paper(table: pd.DataFrame, percent: float) -> str:
+    """Why the paper's shares do not stand beside these, in a sentence; empty where they do."""
+    if percent != PAPER_PERCENT:
+        return f"The paper's shares are of the most changed {PAPER_PERCENT:g}%: they stand beside ours there only."
+    layers = len(place_rows(table, "restored_layer", percent))
+    if layers == PAPER_LAYERS or not layers:
+        return ""
+    return (
+        f"The paper's shares by layer are of {PAPER_LAYERS} layers, where an even share is "
+        f"{numbers.share(1 / PAPER_LAYERS)}; of {numbers.count(layers)} it is {numbers.share(1 / layers)}. They do not "
+        "stand beside ours."
+    )
 
 
 def place_bars(
@@ -46,6 +70,7 @@ def place_bars(
     """Share of the restored parameters (percent) by place; a tick is the place's share of all weights."""
     rows = place_rows(table, measure, percent)
     rows = rows.assign(weights=[(weights or {}).get(group, float("nan")) for group in rows["group"]])
+    rows = rows.assign(measure=measure, strategy="relative-top", percent=percent)
     order = list(rows["group"])
     y = alt.Y("group:N", sort=order, title=MEASURES[measure], axis=alt.Axis(labelLimit=140))
     x = alt.X("mean:Q", axis=alt.Axis(format=style.PERCENT_FORMAT, title=None), scale=alt.Scale(zero=True))
@@ -60,7 +85,9 @@ def place_bars(
     ]
     chart = alt.Chart(rows)
     layers = [
-        chart.mark_bar(color=style.RESTORED, opacity=0.8).encode(x=x, y=y, tooltip=tooltip),
+        chart.mark_bar(color=style.RESTORED, opacity=0.8, cursor="pointer")
+        .encode(x=x, y=y, tooltip=tooltip)
+        .add_params(look.click("measure", "group", "strategy", "percent")),
         chart.mark_rule(color=style.RANDOM, strokeWidth=1.75).encode(x="low:Q", x2="high:Q", y=y),
     ]
     notes = []
@@ -83,6 +110,20 @@ def place_bars(
     )
 
 
+def place_words(table: pd.DataFrame, measure: str, percent: float, weights: Mapping[str, float] | None = None) -> str:
+    """Which place holds most of the restored, beside its share of all weights, in a sentence."""
+    rows = place_rows(table, measure, percent)
+    if not len(rows):
+        return "Where the restored parameters lie is not measured yet."
+    most = max(rows.to_dict("records"), key=lambda row: row["mean"])
+    place = f"layer {most['group']}" if measure == "restored_layer" else f"{most['group']} projections"
+    several = f"lowest to highest of {int(most['runs'])} runs" if most["runs"] > 1 else "one run"
+    bounds = f" [{numbers.interval((most['low'], most['high']))}]" if most["runs"] > 1 else ""
+    told = f"Of the most changed {percent:g}%, most lie in {place}: {numbers.share(most['mean'])}{bounds} ({several})"
+    share = (weights or {}).get(most["group"])
+    return f"{told}; {numbers.share(share)} of all weights lie there." if share is not None else f"{told}."
+
+
 def place_table(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
     """The bars as a table (fractions 0-1), with the paper's share where it has one."""
     rows = place_rows(table, measure, percent)
@@ -95,7 +136,7 @@ def place_table(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFra
 def group_rows(table: pd.DataFrame, domain: str) -> pd.DataFrame:
     """Accuracy (0-1) with a whole group of layers restored, by training set; `tuned`: with none restored."""
     rows = over_runs(measured(table, "layer_group", domain=domain, variant="sft"), ("level", "size", "group"))
-    tuned = measured(table, "accuracy", domain=domain, variant="sft", strategy="", group="macro")
+    tuned = measured(table, "accuracy", domain=domain, variant="sft", strategy="", group=headline(table))
     start = tuned.groupby(["level", "size"])["value"].mean().rename("tuned")
     return rows.merge(start, on=["level", "size"], how="left")
 
@@ -116,12 +157,28 @@ def group_grid(table: pd.DataFrame, domain: str) -> style.Figure:
         x_title="Layers given all their base values back",
         columns=[f"layers {group}" for group in groups],
         rows=list(dict.fromkeys(cell["row"] for cell in cells)),
-        fields=look.RUN_FIELDS,
+        fields=look.NUMBER_FIELDS,
         tooltip=[
             alt.Tooltip("row:N", title="trained on"),
             alt.Tooltip("column:N", title="restored"),
             alt.Tooltip("words:N", title="right"),
         ],
+    )
+
+
+def group_words(table: pd.DataFrame, domain: str) -> str:
+    """By how much each group of layers moves the accuracy of the training sets, in a sentence."""
+    rows = group_rows(table, domain)
+    rows = rows.assign(change=rows["mean"] - rows["tuned"])
+    told = []
+    for group in sorted(set(rows["group"]), key=lambda group: int(str(group).split("-")[0])):
+        change = rows.loc[rows["group"] == group, "change"]
+        told.append(f"layers {group} {numbers.points(change.min())} to {numbers.points(change.max())}")
+    sets = len(rows[["level", "size"]].drop_duplicates())
+    return (
+        f"With one group of layers restored, {DOMAIN_NAMES[domain]} accuracy changes by: {'; '.join(told)} (lowest to "
+        f"highest of {numbers.count(sets)} training sets, {look.runs_words(rows)}, n = "
+        f"{numbers.count(rows['n'].max())} questions a run)."
     )
 
 
@@ -132,6 +189,8 @@ def _group_cell(row: Row, most: float) -> dict[str, Any]:
     return {
         "level": row["level"],
         "size": row["size"],
+        "measure": "layer_group",
+        "group": row["group"],
         "row": f"{level_name(row['level'])} · {size_name(row['size'])}",
         "column": f"layers {row['group']}",
         "text": look.hundredths(mean),

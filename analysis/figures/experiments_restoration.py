@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.experiments import paper
 from analysis.experiments.spread import (
+    headline,
     level_name,
     measured,
     over_runs,
@@ -20,7 +21,7 @@ from analysis.experiments.spread import (
 )
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
-from analysis.figures.experiments_sizes import DOMAIN_NAMES, MEAN
+from analysis.figures.experiments_sizes import DOMAIN_NAMES
 from analysis.figures.strategies import strategy_name
 
 TOP, RANDOM = "relative-top", "random"
@@ -38,7 +39,7 @@ def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] 
     """
     measure = "train_accuracy" if domain == "train" else "accuracy"
     rows = measured(table, measure, domain=domain, variant="sft")
-    rows = rows[rows["group"] == (MEAN if domain != "train" else "micro")]
+    rows = rows[rows["group"] == (headline(table) if domain != "train" else "micro")]
     rows = with_restored_start(rows, strategies)
     start = rows[rows["percent"] == 0].groupby("cell")["value"].first()
     changed = rows.assign(
@@ -52,7 +53,8 @@ def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] 
 def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> style.Figure:
     """Accuracy in percent after restoring k%, a row a training set; green and ▲ above its 0%, red and ▼ below."""
     rows = restored_rows(table, domain, (strategy,)).sort_values(["size", "level"], ascending=[False, True])
-    cells = pd.DataFrame([_cell(row, rows["change"].abs().max()) for row in rows.to_dict("records")])
+    most = rows["change"].abs().max()
+    cells = pd.DataFrame([_cell(row, most, domain) for row in rows.to_dict("records")])
     percents = [f"{percent:g}%" for percent in sorted(set(rows["percent"]))]
     names = list(dict.fromkeys(cells["row"]))
     return look.grid(
@@ -76,9 +78,54 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> s
     )
 
 
-def _cell(row: dict[Any, Any], most: float) -> dict[str, Any]:
+def grid_words(table: pd.DataFrame, domain: str, strategy: str = TOP) -> str:
+    """What restoring in this order does over all training sets and percentages, in a sentence or two."""
+    rows = restored_rows(table, domain, (strategy,))
+    rows = rows[rows["percent"] > 0]
+    if not len(rows):
+        return "Nothing is restored in this order yet."
+    ordered = rows.sort_values("change").to_dict("records")
+    low, high = ordered[0], ordered[-1]
+    told = (
+        f"Restored by {strategy_name(strategy)}, {SCOPES[domain]}: mean changes against 0% run from "
+        f"{_extreme(low)} to {_extreme(high)}"
+    )
+    asked = f"n = {numbers.count(rows['n'].max())} questions a run"
+    several = rows[rows["runs"] > 1]
+    if not len(several):
+        return f"{told} (one run each, {asked}: no spread over runs). {_PICKED}"
+    above, below = int((several["change_low"] > 0).sum()), int((several["change_high"] < 0).sum())
+    return (
+        f"{told}. Every run gained in {above} of {len(several)} cells and lost in {below} ({look.runs_words(rows)}, "
+        f"{asked}). {_PICKED}"
+    )
+
+
+_PICKED = "The largest of many changes look larger than they are."
+
+
+def _extreme(row: dict[Any, Any]) -> str:
+    return f"{numbers.points(row['change'])} ({trained_words(row['level'], row['size'])}, {row['percent']:g}%)"
+
+
+def curve_words(table: pd.DataFrame, level: str, size: int, domain: str) -> str:
+    """One training set at one percentage, every order beside the tuned model: 20% (the paper's best), or the middle."""
+    own = table[(table["level"] == level) & (table["size"] == size)]
+    rows = restored_rows(own, domain, strategies_asked(own, domain))
+    percents = sorted(set(rows["percent"]) - {0.0})
+    trained = f"Trained on {trained_words(level, size)}, {SCOPES[domain]}"
+    if not percents:
+        return f"{trained}: nothing is restored yet."
+    chosen = 20.0 if 20.0 in percents else percents[len(percents) // 2]
+    tuned = look.spread_words(rows[rows["percent"] == 0].iloc[0].to_dict())
+    at = rows[rows["percent"] == chosen].to_dict("records")
+    told = "; ".join(f"{strategy_name(row['strategy'])} {look.spread_words(row)}" for row in at)
+    return f"{trained}: {tuned} as tuned; {chosen:g}% restored by {told} {look.asked_words(rows)}."
+
+
+def _cell(row: dict[Any, Any], most: float, domain: str) -> dict[str, Any]:
     change = row["change"] if row["percent"] else 0.0
-    held = paper_value(row["level"], row["size"], row["percent"]) if row["strategy"] == TOP else None
+    held = paper_value(row["level"], row["size"], row["percent"], domain) if row["strategy"] == TOP else None
     return {name: row[name] for name in CLICKED} | {
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['percent']:g}%",
@@ -106,9 +153,9 @@ def trained_words(level: str, size: int) -> str:
     return f"{level_name(level)} · {size_name(size)}"
 
 
-def paper_value(level: str, size: int, percent: float) -> paper.PaperValue | None:
-    """Table 4a's number for this training set and percentage, where it is held."""
-    return paper.find(paper.RESTORATION, level=str(level), size=int(size), percent=float(percent))
+def paper_value(level: str, size: int, percent: float, domain: str) -> paper.PaperValue | None:
+    """Table 4a's number for this training set and percentage, where it is held; it is in-domain."""
+    return paper.find(paper.RESTORATION, level=str(level), size=int(size), percent=float(percent), domain=domain)
 
 
 def paper_grid() -> style.Figure:
@@ -200,7 +247,7 @@ def restoration_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
     """Every strategy, training set and percentage (fractions 0-1), with change, spread, n and the paper's number."""
     rows = restored_rows(table, domain, strategies_asked(table, domain))
     held = [
-        paper_value(row["level"], row["size"], row["percent"]) if row["strategy"] == TOP and domain == "in" else None
+        paper_value(row["level"], row["size"], row["percent"], domain) if row["strategy"] == TOP else None
         for row in rows.to_dict("records")
     ]
     return rows.assign(paper=[each.value if each else float("nan") for each in held])

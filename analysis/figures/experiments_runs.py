@@ -8,14 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiments.spread import Row, level_name, measured, size_name
+from analysis.experiments.spread import Row, headline, level_name, measured, size_name
 from analysis.figures import numbers
+from analysis.figures.experiments import PAPER_GROUP
 from analysis.figures.strategies import strategy_name
 from analysis.records import Change, Flips
 
 PLAIN = "sft"
 SIGNIFICANT = 0.05
 MISSING_SHOWN = 8
+ASKED = ("accuracy", "train_accuracy", "layer_group")  # measures that have a domain
+BY_STOP = ("accuracy", "train_accuracy", "restored_layer", "restored_module")  # and those of a stop that a mark names
 STATE = ("strategy", "percent", "stop_seed")
 RUN = ("cell", "level", "size", "seed", "variant")
 HEADLINES = {"in": "in_domain", "out": "out_of_domain"}
@@ -23,37 +26,79 @@ DOMAIN_WORDS = {"in": "in-domain", "out": "out-of-domain", "train": "facts train
 
 
 def behind(table: pd.DataFrame, fields: Mapping[str, Any]) -> pd.DataFrame:
-    """The runs behind a cell or point: one row each with `value`, `low`, `high`, n, as the cell's domain has them.
+    """The runs behind a cell or point: one row each with `value`, `low`, `high`, n, of just the number it shows.
 
-    `fields`: level and size, and where the cell is of a restoration strategy and percent; `domain` as it was shown.
+    `fields`: what the mark names of level, size, seed, variant, strategy, percent, measure and group; what it does not
+    name is the headline accuracy of the tuned model, over all training sets and seeds. `domain` as it was shown.
     """
+    domain, measure = _asked(fields)
+    told: dict[str, object] = {"variant": str(fields.get("variant", PLAIN))}
+    told["group"] = str(fields.get("group") or ("micro" if domain == "train" else headline(table)))
+    told |= {"domain": domain} if measure in ASKED else {}
+    if measure in BY_STOP:
+        percent = float(fields.get("percent", 0.0))
+        told |= {"percent": percent, "strategy": str(fields.get("strategy", "")) if percent else ""}
+    told |= {"level": str(fields["level"])} if "level" in fields else {}
+    told |= {name: int(fields[name]) for name in ("size", "seed") if name in fields}
+    return measured(table, measure, **told).sort_values(["size", "level", "seed", "stop_seed"])
+
+
+def _asked(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Domain and measure of a mark."""
     domain = str(fields.get("domain", "in"))
-    measure = "train_accuracy" if domain == "train" else "accuracy"
-    group = "micro" if domain == "train" else "macro"
-    percent = float(fields.get("percent", 0.0))
-    strategy = str(fields.get("strategy", "")) if percent else ""
-    variant = str(fields.get("variant", PLAIN))
-    rows = measured(table, measure, domain=domain, group=group, strategy=strategy, percent=percent, variant=variant)
-    rows = rows[(rows["level"] == str(fields.get("level"))) & (rows["size"] == int(fields.get("size", -1)))]
-    return rows.sort_values(["seed", "stop_seed"])
+    return domain, str(fields.get("measure") or ("train_accuracy" if domain == "train" else "accuracy"))
+
+
+def is_papers(fields: Mapping[str, Any]) -> bool:
+    """Whether the mark holds a number of the paper, which no run of a plan made."""
+    return fields.get("group") == PAPER_GROUP
 
 
 def cell_words(fields: Mapping[str, Any]) -> str:
-    """The cell that was clicked: 'level 0, 1,920 samples, top 20% restored, in-domain'."""
-    percent = float(fields.get("percent", 0.0))
-    parts = [f"{level_name(str(fields.get('level')))}, {size_name(int(fields.get('size', 0)))} samples"]
+    """The cell that was clicked: 'level 0, 1,920 samples, 20% restored by largest relative change first, in-domain'."""
+    domain, measure = _asked(fields)
+    percent = float(fields.get("percent", 0.0)) if measure in BY_STOP else 0.0
+    parts = [level_name(str(fields["level"]))] if "level" in fields else ["all training sets"]
+    parts += [f"{size_name(int(fields['size']))} samples"] if "size" in fields else []
+    parts += [f"seed {int(fields['seed'])}"] if "seed" in fields else []
     if percent:
         parts.append(f"{numbers.percent(percent)} restored by {strategy_name(str(fields.get('strategy')))}")
     if fields.get("variant", PLAIN) != PLAIN:
         parts.append(str(fields["variant"]))
-    return ", ".join([*parts, DOMAIN_WORDS[str(fields.get("domain", "in"))]])
+    parts += _number_words(measure, str(fields.get("group") or ""))
+    return ", ".join([*parts, *([DOMAIN_WORDS[domain]] if measure in ASKED else [])])
 
 
-def run_words(row: Row) -> str:
-    """One run in a line: 'seed 0 · 46.3% [42.0–50.7%] · n = 500'."""
+def _number_words(measure: str, group: str) -> list[str]:
+    """What number of a run a mark shows, where it is not the headline."""
+    if measure == "accuracy":
+        return [f"asked about facts of level {group}"] if group.isdecimal() else []
+    words = {
+        "kl_paper": "KL at the first answer token, ten largest logits",
+        "kl_full": "KL at the first answer token, whole vocabulary",
+        "concentration": f"relative change in the top {group}%",
+        "concentration_null": f"relative change in the top {group}%, shuffled (null)",
+        "restored_layer": f"share of the restored in layer {group}",
+        "restored_module": f"share of the restored in {group}",
+        "layer_group": f"layers {group} restored",
+    }
+    return [words[measure]] if measure in words else []
+
+
+def run_words(row: Row, *, named: bool = False) -> str:
+    """One run in a line: 'seed 0 · 46.3% [42.0–50.7%] · n = 500'; `named`: with what it was trained on."""
     drawn = f", draw {row['stop_seed']}" if row["strategy"] == "random" else ""
-    bounds = numbers.interval((row["low"], row["high"]))
-    return f"seed {row['seed']}{drawn} · {numbers.share(row['value'])} [{bounds}] · n = {numbers.count(row['n'])}"
+    made = [level_name(row["level"]), size_name(row["size"])] if named else []
+    nats = str(row.get("measure", "")).startswith("kl_")
+    value = f"{row['value']:.3f} nats" if nats else numbers.share(row["value"])
+    if row.get("measure", "accuracy") in (*ASKED, "kl_paper", "kl_full"):
+        value += f" [{_nats_interval(row) if nats else numbers.interval((row['low'], row['high']))}]"
+        value += f" · n = {numbers.count(row['n'])}" if row["n"] > 0 else ""
+    return " · ".join([*made, f"seed {row['seed']}{drawn}", value])
+
+
+def _nats_interval(row: Row) -> str:
+    return numbers.MISSING if row["low"] != row["low"] else f"{row['low']:.3f}–{row['high']:.3f}"
 
 
 def run_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +112,7 @@ def run_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
-    rows = measured(table, "accuracy", group="macro")
+    rows = measured(table, "accuracy", group=headline(table))
     wide = rows[[*RUN, "base", "tuned", *STATE, "effective_percent"]].drop_duplicates(["cell", *STATE])
     for domain, name in HEADLINES.items():
         one = rows[rows["domain"] == domain].set_index(["cell", *STATE])
@@ -75,6 +120,11 @@ def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
         parts = parts.rename(columns={part: f"{name}_{part}" for part in parts} | {"value": name})
         wide = wide.merge(parts, how="left", left_on=["cell", *STATE], right_index=True)
     return wide
+
+
+def run_id(row: Row) -> str:
+    """What tells a run and its state from others, short: the start of its cell's digest, and its stop."""
+    return f"{row['cell'][:12]}.{row['strategy']}.{row['percent']:g}.{row['stop_seed']}"
 
 
 def state_words(row: Row) -> str:

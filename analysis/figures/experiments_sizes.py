@@ -9,18 +9,29 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments import paper
-from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name, size_order, spread_kind
+from analysis.experiments.spread import (
+    HEADLINE_WORDS,
+    Row,
+    headline,
+    level_name,
+    measured,
+    over_runs,
+    size_name,
+    size_order,
+    spread_kind,
+)
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 
 DOMAIN_NAMES = {"in": "in-domain", "out": "out-of-domain"}
 MEAN = "macro"
+COLUMN_NAMES = {MEAN: "mean", "micro": "all together"}
 PAPER_COLUMN = "paper"
 
 
 def size_rows(table: pd.DataFrame, domain: str, *, variant: str = "sft") -> pd.DataFrame:
     """Accuracy of the tuned models (fractions 0-1), one row a training level and size: mean, low, high, kind, n."""
-    rows = measured(table, "accuracy", strategy="", domain=domain, group=MEAN, variant=variant)
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=headline(table), variant=variant)
     joined = over_runs(rows, ("level", "size"))
     values = [
         paper.find(paper.SIZES, level=level, size=size, domain=domain)
@@ -31,15 +42,15 @@ def size_rows(table: pd.DataFrame, domain: str, *, variant: str = "sft") -> pd.D
 
 def base_accuracy(table: pd.DataFrame, domain: str) -> float | None:
     """What the base answers right in the same prompt, 0-1; None where it was not asked."""
-    rows = measured(table, "accuracy", strategy="", domain=domain, group=MEAN, variant="base")
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=headline(table), variant="base")
     return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
-    """Five-level mean accuracy (0-100%) against training samples, one line a training level, with its spread."""
+    """Headline accuracy (0-100%) against training samples, one line a training level, with its spread."""
     rows = size_rows(table, domain)
     levels, sizes = look.levels_of(rows), size_order(rows["size"])
-    placed = look.placed(rows, sizes, levels)
+    placed = look.placed(rows, sizes, levels).assign(measure="accuracy", group=headline(table))
     highs = [*rows["high"].fillna(rows["mean"]), *rows["paper"].dropna()]
     percent = alt.Axis(format=style.PERCENT_FORMAT, title=None)
     y = alt.Y("mean:Q", axis=percent, scale=style.accuracy_scale(highs))
@@ -56,7 +67,9 @@ def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
         note = f"{look.PAPER_NOTE} · {note}" if note else look.PAPER_NOTE
     title = f"Right by training size, {DOMAIN_NAMES[domain]} (%)"
     return style.finish(
-        alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [_subtitle(rows), *([note] * bool(note))]
+        alt.layer(*layers, height=style.FIGURE_HEIGHT),
+        title,
+        [_subtitle(rows, headline(table)), *([note] * bool(note))],
     )
 
 
@@ -71,8 +84,8 @@ def _paper_marks(placed: pd.DataFrame, x: alt.X, colour: alt.Color) -> style.Fig
     return marks.encode(x=x, y=alt.Y("paper:Q"), color=colour, tooltip=where)
 
 
-def _subtitle(rows: pd.DataFrame) -> str:
-    return f"mean over mastery levels · n = {numbers.count(rows['n'].max())} questions a run · {spread_kind(rows)}"
+def _subtitle(rows: pd.DataFrame, group: str) -> str:
+    return f"{HEADLINE_WORDS[group]} · n = {numbers.count(rows['n'].max())} questions a run · {spread_kind(rows)}"
 
 
 def _base_note(table: pd.DataFrame, domain: str) -> str:
@@ -92,9 +105,13 @@ def size_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
 
 
 def level_rows(table: pd.DataFrame, size: int, domain: str) -> pd.DataFrame:
-    """Accuracy (0-1) at each level of the test fact, and their mean, by training level, for one training size."""
+    """Accuracy (0-1) at each level of the test fact, and their mean, by training level, for one training size.
+
+    Where the questions carry no levels: over all of them together, the group "micro".
+    """
     rows = measured(table, "accuracy", strategy="", domain=domain, variant="sft", size=size)
-    return over_runs(rows[rows["group"] != "micro"], ("level", "group"))
+    left_out = "micro" if headline(table) == MEAN else ""
+    return over_runs(rows[rows["group"] != left_out], ("level", "group"))
 
 
 def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
@@ -104,7 +121,8 @@ def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
     held = {value.level: value.value for value in paper.SIZES if (value.size, value.domain) == (size, domain)}
     cells = [_level_cell(row) for row in rows.to_dict("records")]
     cells += [_paper_cell(level, held[level]) for level in levels if level in held]
-    columns = [*sorted(set(rows["group"]) - {MEAN}), "mean"]
+    present = set(rows["group"])
+    columns = [*sorted(present - {MEAN, "micro"}), *(COLUMN_NAMES[each] for each in (MEAN, "micro") if each in present)]
     return look.grid(
         pd.DataFrame(cells).assign(size=size),
         title=f"Right by level of the fact, {DOMAIN_NAMES[domain]} (%)",
@@ -115,17 +133,31 @@ def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
         x_title="Mastery level of the fact asked about",
         columns=[*columns, *([PAPER_COLUMN] * bool(held))],
         rows=[level_name(level) for level in levels],
-        fields=look.RUN_FIELDS,
+        fields=look.NUMBER_FIELDS,
         tooltip=[alt.Tooltip("row:N", title="trained on"), alt.Tooltip("words:N", title="right")],
     )
 
 
+def level_words(table: pd.DataFrame, size: int, domain: str) -> str:
+    """The headline of each training level for one training size, in a sentence."""
+    rows = level_rows(table, size, domain)
+    group = headline(table)
+    means = rows[rows["group"] == group]
+    if not len(means):
+        return f"Trained on {size_name(size)} samples: nothing is asked {DOMAIN_NAMES[domain]} yet."
+    told = "; ".join(f"{level_name(row['level'])} {look.spread_words(row)}" for row in means.to_dict("records"))
+    what = f"Trained on {size_name(size)} samples, {DOMAIN_NAMES[domain]}, {HEADLINE_WORDS[group]}"
+    return f"{what}: {told} {look.asked_words(means)}."
+
+
 def _level_cell(row: Row) -> dict[str, object]:
     mean = row["mean"]
-    column = "mean" if row["group"] == MEAN else str(row["group"])
+    column = COLUMN_NAMES.get(row["group"], str(row["group"]))
     bounds = numbers.interval((row["low"], row["high"]))
     return {
         "level": row["level"],
+        "measure": "accuracy",
+        "group": row["group"],
         "row": level_name(row["level"]),
         "column": column,
         "text": look.hundredths(mean),
@@ -139,6 +171,8 @@ def _level_cell(row: Row) -> dict[str, object]:
 def _paper_cell(level: str, value: float) -> dict[str, object]:
     return {
         "level": level,
+        "measure": "accuracy",
+        "group": look.PAPER_GROUP,
         "row": level_name(level),
         "column": PAPER_COLUMN,
         "text": look.hundredths(value, 2),

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments import paper
-from analysis.experiments.spread import level_name, measured, over_runs, size_name, spread_kind
+from analysis.experiments.spread import headline, level_name, measured, over_runs, size_name, spread_kind
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 from analysis.figures.experiments_sizes import DOMAIN_NAMES
@@ -32,7 +32,7 @@ def way_words(variant: str, strategy: Any, percent: float) -> str:
 
 def way_rows(table: pd.DataFrame, level: str, size: int, percent: float, domain: str) -> pd.DataFrame:
     """Accuracy (0-1) of every way for one training set: each variant as it is, and restored at `percent`."""
-    rows = measured(table, "accuracy", domain=domain, group="macro", level=level, size=size)
+    rows = measured(table, "accuracy", domain=domain, group=headline(table), level=level, size=size)
     rows = rows[(rows["variant"] != "base") & ((rows["strategy"] == "") | (rows["percent"] == percent))]
     joined = over_runs(rows, ("variant", "strategy", "percent"))
     named = joined.assign(
@@ -82,6 +82,14 @@ def way_dots(table: pd.DataFrame, level: str, size: int, percent: float, domain:
             f"{spread_kind(rows)} · dashed: plain fine-tuning",
         ],
     )
+
+
+def way_sentence(table: pd.DataFrame, level: str, size: int, percent: float, domain: str) -> str:
+    """Every way with its spread, in a sentence that judges none."""
+    rows = way_rows(table, level, size, percent, domain)
+    told = "; ".join(f"{row['way']} {look.spread_words(row)}" for row in rows.to_dict("records"))
+    what = f"Trained on {level_name(level)} · {size_name(size)}, {DOMAIN_NAMES[domain]}"
+    return f"{what}: {told} {look.asked_words(rows)}." if told else f"{what}: nothing is measured yet."
 
 
 KIND_COLOURS = {"trained": style.TUNED, "then restored": style.RESTORED, "control": style.RANDOM}

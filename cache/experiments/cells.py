@@ -92,7 +92,8 @@ def _run_base(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Prog
         with run.spent.on("ask", 0):
             found = workspace.evaluation_of(keyed.cell.base, asking, progress)
         run.spent.units["ask"] += found.n
-        numbers += measured.asked_numbers(found, side, State(), "")
+        digest = workspace.digest_of(keyed.cell.base, asking, progress)
+        numbers += measured.asked_numbers(found, side, State(), digest)
     _store(run, keyed, numbers, {})
 
 

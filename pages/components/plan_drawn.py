@@ -21,8 +21,7 @@ SECTIONS = {
 
 def against_the_paper(table: pd.DataFrame, plan: str) -> None:
     """Every finding of the paper with its verdict."""
-    del plan  # the findings are of the table alone
-    plan_claims.lines(agreement.claims(table, plan_more_sections.base_shares(table)), key="all")
+    plan_claims.lines(agreement.claims(table, plan_more_sections.base_shares(table)), plan, key="all")
 
 
 DRAWN: dict[str, Callable[[pd.DataFrame, str], None]] = {

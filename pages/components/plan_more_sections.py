@@ -4,14 +4,14 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import PalimpsestError
-from analysis.experiments import agreement
+from analysis.experiments import agreement, paper
 from analysis.experiments.shape import WeightShares, weight_shares
 from analysis.figures import experiments_concentration as concentration
 from analysis.figures import experiments_divergence as divergence
 from analysis.figures import experiments_places as places
 from analysis.figures import experiments_restoration as restoring
 from analysis.figures import experiments_ways as ways
-from pages.components import address, charts, plan_claims
+from pages.components import address, charts, plan_claims, plan_making
 from pages.components.plan_sections import (
     DOMAINS,
     PERCENT,
@@ -39,10 +39,10 @@ def kl(table: pd.DataFrame, plan: str) -> None:
         "KL over", present, required=True, format_func=divergence.KINDS.get, key="kl_kind", persist_state="session"
     )
     found = agreement.of(table, "Figures 4 and 5")
-    plan_claims.lines(found, key="kl")
+    plan_claims.lines(found, plan, key="kl")
     words = plan_claims.sentence(found)
     left, right = st.columns(2)
-    made = {"plan": plan, "KL over": divergence.KINDS[measure]}
+    made = {"KL over": divergence.KINDS[measure]}
     with left:
         figure(
             divergence.kl_curve(table, measure),
@@ -72,7 +72,7 @@ def kl(table: pd.DataFrame, plan: str) -> None:
     )
     with st.expander("The same in numbers"):
         shown = divergence.divergence_table(table)
-        charts.table(shown, key="kl-table", columns=SPREAD_COLUMNS | KL_COLUMNS, made={"plan": plan})
+        charts.table(shown, key="kl-table", columns=SPREAD_COLUMNS | KL_COLUMNS, **plan_making.of(plan))
 
 
 def concentrated(table: pd.DataFrame, plan: str) -> None:
@@ -81,31 +81,32 @@ def concentrated(table: pd.DataFrame, plan: str) -> None:
         nothing_yet()
         return
     found = agreement.of(table, "Table 3")
-    plan_claims.lines(found, key="concentration")
+    plan_claims.lines(found, plan, key="concentration")
     words = f"{plan_claims.sentence(found)} {concentration.null_words(table)}"
     figure(
         concentration.concentration_grid(table),
         key="concentration-grid",
         alt=words,
         finding=words,
-        made={"plan": plan},
         table=table,
         domain="in",
         plan=plan,
     )
     st.caption(CONCENTRATION)
     level, size = training_set(table, "concentration_set", "Curve of the models trained on")
-    charts.show(
+    figure(
         concentration.concentration_lines(table, level, size),
         key=f"concentration-{level}-{size}",
-        alt=concentration.null_words(table),
-        made={"plan": plan, "trained on": restoring.trained_words(level, size)},
+        alt=concentration.null_words(table, level, size),
+        made={"trained on": restoring.trained_words(level, size)},
+        table=table,
+        domain="in",
+        plan=plan,
     )
     with st.expander("The same in numbers"):
         columns = SHARES | {"top": st.column_config.NumberColumn("most changed", format="%g%%")}
-        charts.table(
-            concentration.concentration_table(table), key="concentration-table", columns=columns, made={"plan": plan}
-        )
+        shown = concentration.concentration_table(table)
+        charts.table(shown, key="concentration-table", columns=columns, **plan_making.of(plan))
 
 
 def several_ways(table: pd.DataFrame, plan: str) -> None:
@@ -114,7 +115,7 @@ def several_ways(table: pd.DataFrame, plan: str) -> None:
     if not percents:
         nothing_yet()
         return
-    plan_claims.lines(agreement.of(table, "Table 7"), key="ways")
+    plan_claims.lines(agreement.of(table, "Table 7", "Control (ours)"), plan, key="ways")
     domain = domain_control("ways_domain")
     left, right = st.columns(2)
     with left:
@@ -122,12 +123,13 @@ def several_ways(table: pd.DataFrame, plan: str) -> None:
     with right:
         address.hold(address.one_of("ways_percent", percents, 20.0 if 20.0 in percents else percents[-1]))
         percent = st.selectbox("Restored", percents, format_func=lambda each: f"{each:g}%", key="ways_percent")
-    made = {"plan": plan, "trained on": restoring.trained_words(level, size), "restored %": percent}
+    trained = restoring.trained_words(level, size)
+    made = {"asked": DOMAINS[domain], "trained on": trained, "restored %": percent}
     figure(
         ways.way_dots(table, level, size, percent, domain),
         key=f"ways-{domain}-{level}-{size}-{percent:g}",
-        alt="Accuracy of every way to a model from the same data; the same numbers are in the table below.",
-        made=made | {"asked": DOMAINS[domain]},
+        alt=ways.way_sentence(table, level, size, percent, domain),
+        made=made,
         table=table,
         domain=domain,
         plan=plan,
@@ -142,12 +144,15 @@ def several_ways(table: pd.DataFrame, plan: str) -> None:
             ways.way_table(table, level, size, percent, domain),
             key=f"ways-table-{domain}",
             columns=SPREAD_COLUMNS,
-            made=made,
+            **plan_making.of(plan, made),
         )
     with papers:
         right_column = {"right": st.column_config.NumberColumn("right (LLaMA-3-8B)", format="percent")}
-        charts.table(ways.paper_ways(), key="ways-paper", columns=right_column)
-        st.caption("**The paper's Table 7**, as far as its numbers are held here; another model, not a target.")
+        charts.table(ways.paper_ways(), key="ways-paper", columns=right_column, made=paper.SOURCE, command="")
+        st.caption(
+            "**The paper's Table 7**, as far as it is held here (level, size, percentage and domain are not); "
+            "another model, not a target."
+        )
 
 
 def where(table: pd.DataFrame, plan: str) -> None:
@@ -157,7 +162,8 @@ def where(table: pd.DataFrame, plan: str) -> None:
     if not percents and not groups:
         nothing_yet()
         return
-    plan_claims.lines(agreement.of(table, "Table 9", "Table 10", "Table 11", weights=base_shares(table)), key="places")
+    found = agreement.of(table, "Table 9", "Table 10", "Table 11", weights=base_shares(table))
+    plan_claims.lines(found, plan, key="places")
     if percents:
         restored_places(table, plan, percents)
     if groups:
@@ -183,15 +189,24 @@ def restored_places(table: pd.DataFrame, plan: str, percents: list[float]) -> No
     }
     for column, measure in zip(st.columns(2), places.MEASURES, strict=True):
         with column:
-            charts.show(
+            figure(
                 places.place_bars(table, measure, percent, weights[measure]),
                 key=f"{measure}-{percent:g}",
-                alt=f"Where the restored {percent:g}% lie, by {places.MEASURES[measure]}; numbers in the table below.",
-                made={"plan": plan, "restored %": percent},
+                alt=places.place_words(table, measure, percent, weights[measure]),
+                made={"restored %": percent},
+                table=table,
+                domain="in",
+                plan=plan,
             )
             with st.expander("The same in numbers"):
-                held = places.place_table(table, measure, percent)
-                charts.table(held, key=f"{measure}-table", columns=SHARES, made={"plan": plan, "restored %": percent})
+                held, making = (
+                    places.place_table(table, measure, percent),
+                    plan_making.of(plan, {"restored %": percent}),
+                )
+                charts.table(held, key=f"{measure}-table", columns=SHARES, **making)
+    unlike = places.unlike_paper(table, percent)
+    if unlike:
+        st.caption(unlike)
     told("Table 9", "Tables 9 and 10: where the restored 20% lie")
 
 
@@ -201,15 +216,18 @@ def layer_groups(table: pd.DataFrame, plan: str, present: list[str]) -> None:
     figure(
         places.group_grid(table, domain),
         key=f"groups-{domain}",
-        alt="Accuracy with one group of layers restored, by training set.",
-        made={"plan": plan, "asked": DOMAINS[domain]},
+        alt=places.group_words(table, domain),
+        made={"asked": DOMAINS[domain]},
         table=table,
         domain=domain,
         plan=plan,
     )
     with st.expander("The same in numbers"):
         shown = places.group_rows(table, domain)
-        charts.table(shown, key=f"groups-table-{domain}", columns=SPREAD_COLUMNS | {"tuned": PERCENT})
+        columns = SPREAD_COLUMNS | {"tuned": PERCENT}
+        charts.table(
+            shown, key=f"groups-table-{domain}", columns=columns, **plan_making.of(plan, {"asked": DOMAINS[domain]})
+        )
 
 
 def base_shares(table: pd.DataFrame) -> WeightShares | None:

@@ -11,12 +11,15 @@ from analysis.figures import experiments_runs as shown_runs
 from analysis.figures import numbers
 from analysis.figures.strategies import strategy_name
 from cache.compared import Compared, compare_stored
+from cache.keys import digest
 from cache.memo import workspace
-from pages.components import address, charts, notices, run_links
+from pages.components import address, charts, notices, plan_making, run_links
 from pages.components.plan_sections import DOMAINS, nothing_yet
 from pages.components.words import EFFECTIVE_K, HEADLINE, MCNEMAR, plain
 
 TABLE = "runs-table"
+CHOSEN = "runs_chosen"  # in the address: the runs chosen in the table
+MOST_CHOSEN = 4  # of them in the address
 TABLE_HEIGHT = 420
 COLUMNS: dict[str, Any] = {
     "run": st.column_config.TextColumn("run", width=270, pinned=True),
@@ -32,6 +35,9 @@ COLUMNS: dict[str, Any] = {
     "effective_percent": st.column_config.NumberColumn("effective k", format="%.3g%%", help=EFFECTIVE_K),
     "kept": st.column_config.CheckboxColumn("on disk", help="Whether its model lies on disk as a folder now."),
 }
+NOT_IN_BOTH = (
+    "Not asked in both runs, or the base's answers were not noted when it was measured (by an earlier version)."
+)
 HIDDEN = dict.fromkeys(
     [
         *("cell", "base", "tuned", "stop_seed", "in_domain_evaluation", "out_of_domain_evaluation"),
@@ -50,16 +56,7 @@ def runs(table: pd.DataFrame, plan: str) -> None:
     st.caption(
         f"{numbers.count(len(found))} of {numbers.count(len(every))} shown. Choose one to open it, two to compare."
     )
-    event = charts.table(
-        found,
-        key=TABLE,
-        columns=COLUMNS | HIDDEN,
-        height=TABLE_HEIGHT,
-        on_select="rerun",
-        selection_mode="multi-row",
-        made={"plan": plan},
-    )
-    chosen = [found.iloc[number] for number in event["selection"]["rows"] if number < len(found)]
+    chosen = chosen_of(found, plan)
     if len(chosen) == 1:
         one(chosen[0], plan)
     elif len(chosen) == 2:
@@ -67,6 +64,33 @@ def runs(table: pd.DataFrame, plan: str) -> None:
     elif chosen:
         st.info("Choose one run to open it, or two to compare them.", icon=":material/info:")
     cells(plan)
+
+
+def chosen_of(found: pd.DataFrame, plan: str) -> list[pd.Series]:
+    """The table, and the runs chosen in it, which the address names.
+
+    A selection is of positions: a table of other runs is another table, or another run would stand chosen in it.
+    """
+    names = [shown_runs.run_id(row) for row in found.to_dict("records")]
+    key = f"{TABLE}-{digest(names)[:12]}"
+    address.hold(address.Field(CHOSEN, str, ""))
+    wanted = [name for name in str(st.session_state[CHOSEN]).split(address.SEPARATOR) if name in names]
+    starts = st.session_state.setdefault(f"start-{key}", [names.index(name) for name in wanted])
+    event = charts.table(
+        found,
+        key=key,
+        columns=COLUMNS | HIDDEN,
+        height=TABLE_HEIGHT,
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": starts}},
+        **plan_making.of(plan, {"shown": f"{len(found)} runs"}),
+    )
+    rows = [number for number in event["selection"]["rows"] if number < len(found)]
+    text = address.SEPARATOR.join(names[number] for number in rows[:MOST_CHOSEN])
+    st.session_state[CHOSEN] = st.session_state[f"held-{CHOSEN}"] = text
+    address.to_addresses({CHOSEN: text})
+    return [found.iloc[number] for number in rows]
 
 
 def cells(plan: str) -> None:
@@ -79,7 +103,7 @@ def cells(plan: str) -> None:
             "size": st.column_config.NumberColumn("samples", help="0: all facts of the level"),
             "seconds": st.column_config.NumberColumn("seconds", format="%.1f", help="of one worker process"),
         }
-        charts.table(shown, key="cells-table", columns=columns, made={"plan": plan})
+        charts.table(shown, key="cells-table", columns=columns, **plan_making.of(plan))
 
 
 def filters(every: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +140,7 @@ def one(run: pd.Series, plan: str) -> None:
             row = run.to_dict() | {"domain": "in", "value": run["in_domain"], "n": run["in_domain_n"]}
             row |= {"low": run["in_domain_low"], "high": run["in_domain_high"]}
             run_links.one(row, plan, "table")
-        made = run_links.command(plan, run["cell"])
+        made = run_links.command(plan, run.to_dict() | {"domain": "in"})
         if made:
             st.code(made, language="bash", wrap_lines=True)
 
@@ -126,15 +150,41 @@ def two(first: pd.Series, second: pd.Series, plan: str) -> None:
     with st.container(border=True, key="runs-compared"):
         st.markdown(f"**{plain(second['run'])}** against **{plain(first['run'])}**", help=MCNEMAR)
         levels = levels_of(plan)
+        told: dict[str, Compared] = {}
         for domain, column in zip(DOMAINS, st.columns(2), strict=True):
             name = shown_runs.HEADLINES[domain]
             with column, notices.shown_errors():
                 st.markdown(f"*{DOMAINS[domain]}*")
                 digests = first[f"{name}_evaluation"], second[f"{name}_evaluation"]
                 if not all(isinstance(digest, str) and digest for digest in digests):
-                    st.caption("Not asked in both runs.")
+                    st.caption(NOT_IN_BOTH)
                     continue
-                comparison(compare_stored(workspace().store, *digests, levels), key=domain)
+                told[domain] = compare_stored(workspace().store, *digests, levels)
+                comparison(told[domain], key=domain)
+        if told:
+            pin_of_two(first["run"], second["run"], told, plan)
+
+
+def pin_of_two(first: str, second: str, told: dict[str, Compared], plan: str) -> None:
+    """The pin and the files of a comparison of two runs."""
+    frame = pd.DataFrame([_compared_row(DOMAINS[domain], found) for domain, found in told.items()])
+    words = " ".join(
+        f"{DOMAINS[domain].capitalize()}: "
+        + shown_runs.compared_words(found.n, found.change, found.macro_change, found.flips)
+        for domain, found in told.items()
+    )
+    finding = f"{second} against {first}. {words}"
+    shares = dict.fromkeys(("first", "second"), st.column_config.NumberColumn(format="percent"))
+    making = plan_making.of(plan, {"first": first, "second": second})
+    charts.foot(frame, key="runs-compared", columns=shares, finding=finding, **making)
+
+
+def _compared_row(asked: str, found: Compared) -> dict[str, Any]:
+    low, high = found.change.interval95
+    right = {"asked": asked, "n": found.n, "first": found.first, "second": found.second}
+    change = {"points": 100 * found.change.estimate, "from (95%)": 100 * low, "to (95%)": 100 * high}
+    flips = {"fixed": found.flips.fixed, "broken": found.flips.broken, "McNemar p": found.flips.mcnemar_p}
+    return right | change | flips
 
 
 def comparison(found: Compared, *, key: str) -> None:

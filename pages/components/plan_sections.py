@@ -3,17 +3,18 @@
 A section gets the result table and the plan's name; a click on a cell shows the runs behind it (`run_links`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from analysis.experiments import agreement, paper
-from analysis.experiments.spread import level_name, size_name
+from analysis.experiments.spread import size_name
 from analysis.figures import experiments as look
 from analysis.figures import experiments_restoration as restoring
 from analysis.figures import experiments_sizes as sizes
-from pages.components import address, charts, plan_claims, run_links
+from pages.components import address, charts, plan_cell, plan_claims, plan_making, run_links
 
 PERCENT = st.column_config.NumberColumn(format="percent")
 SHARES = dict.fromkeys(("mean", "low", "high", "paper"), PERCENT)
@@ -33,14 +34,14 @@ def size(table: pd.DataFrame, plan: str) -> None:
         nothing_yet()
         return
     found = agreement.of(table, "Figure 2")
-    plan_claims.lines(found, key="size")
+    plan_claims.lines(found, plan, key="size")
     words = plan_claims.sentence(found)
     figure(
         sizes.size_curve(table, domain),
         key=f"size-{domain}",
         alt=f"Accuracy against training samples by training level. {words}",
         finding=words,
-        made={"plan": plan, "domain": DOMAINS[domain]},
+        made={"asked": DOMAINS[domain]},
         table=table,
         domain=domain,
         plan=plan,
@@ -59,8 +60,8 @@ def size(table: pd.DataFrame, plan: str) -> None:
     figure(
         sizes.level_grid(table, wanted, domain),
         key=f"levels-{domain}-{wanted}",
-        alt="Accuracy by level trained on and level of the fact asked; the same numbers are in the table below.",
-        made={"plan": plan, "domain": DOMAINS[domain], "samples": wanted},
+        alt=sizes.level_words(table, wanted, domain),
+        made={"asked": DOMAINS[domain], "samples": size_name(wanted)},
         table=table,
         domain=domain,
         plan=plan,
@@ -68,13 +69,16 @@ def size(table: pd.DataFrame, plan: str) -> None:
     told("Table 2", "Table 2: accuracy by level at 1,920 samples")
     with st.expander("The same in numbers"):
         charts.table(
-            sizes.size_table(table, domain), key=f"size-table-{domain}", columns=SPREAD_COLUMNS, made={"plan": plan}
+            sizes.size_table(table, domain),
+            key=f"size-table-{domain}",
+            columns=SPREAD_COLUMNS,
+            **plan_making.of(plan, {"asked": DOMAINS[domain]}),
         )
         charts.table(
             sizes.level_table(table, wanted, domain),
             key=f"level-table-{domain}",
             columns=SPREAD_COLUMNS,
-            made={"plan": plan, "samples": wanted},
+            **plan_making.of(plan, {"asked": DOMAINS[domain], "samples": size_name(wanted)}),
         )
 
 
@@ -85,15 +89,16 @@ def restoration(table: pd.DataFrame, plan: str) -> None:
         nothing_yet()
         return
     domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
-    found = agreement.of(table, "Table 4", "Table 7")
-    plan_claims.lines(found, key="restoration")
+    found = agreement.of(table, "Table 4", "Control (ours)")
+    plan_claims.lines(found, plan, key="restoration")
     for strategy in restored_by(table, domain):
+        words = restoring.grid_words(table, domain, strategy)
         figure(
             restoring.restoration_grid(table, domain, strategy),
             key=f"restoration-{domain}-{strategy}",
-            alt=f"Accuracy after restoring, {restoring.SCOPES[domain]}. {plan_claims.sentence(found)}",
-            finding=plan_claims.sentence(found),
-            made={"plan": plan, "asked": restoring.SCOPES[domain], "strategy": strategy},
+            alt=words,
+            finding=words,
+            made={"asked": restoring.SCOPES[domain], "strategy": strategy},
             table=table,
             domain=domain,
             plan=plan,
@@ -111,7 +116,7 @@ def restoration(table: pd.DataFrame, plan: str) -> None:
             restoring.restoration_table(table, domain),
             key=f"restoration-table-{domain}",
             columns=SPREAD_COLUMNS | changes,
-            made={"plan": plan, "asked": restoring.SCOPES[domain]},
+            **plan_making.of(plan, {"asked": restoring.SCOPES[domain]}),
         )
 
 
@@ -130,6 +135,8 @@ def beside_paper() -> None:
             restoring.paper_grid(),
             key="restoration-paper",
             alt="The paper's own accuracies after restoring, Table 4a, in-domain.",
+            made=paper.SOURCE,
+            command="",
         )
         st.caption(paper.told("Table 4"))
 
@@ -140,8 +147,8 @@ def one_training_set(table: pd.DataFrame, domain: str, plan: str) -> None:
     figure(
         restoring.restoration_curve(table, level, count, domain),
         key=f"restoring-{domain}-{level}-{count}",
-        alt=f"Accuracy against k for {level_name(level)}, {size_name(count)} samples; numbers in the table below.",
-        made={"plan": plan, "trained on": restoring.trained_words(level, count)},
+        alt=restoring.curve_words(table, level, count, domain),
+        made={"asked": restoring.SCOPES[domain], "trained on": restoring.trained_words(level, count)},
         table=table,
         domain=domain,
         plan=plan,
@@ -184,12 +191,25 @@ def domain_control(key: str, names: dict[str, str] | None = None, present: list[
     return str(chosen or options[0])
 
 
-def figure(drawn: Any, *, table: pd.DataFrame, domain: str, plan: str, key: str, **options: Any) -> None:
+def figure(
+    drawn: Any,
+    *,
+    table: pd.DataFrame,
+    domain: str,
+    plan: str,
+    key: str,
+    made: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> None:
     """A figure whose cells and points lead to their runs, shown beneath it once one is clicked."""
+    options |= plan_making.of(plan, made)
     event = charts.show(drawn, key=key, on_select="rerun", selection_mode=look.CELL_CLICK, **options)
-    fields = look.picked(event)
+    fields = plan_cell.of(key, event)
     if fields:
         run_links.panel(table, plan, fields | {"domain": domain}, key=key)
+        st.button(
+            "Close", key=f"close-{key}", type="tertiary", icon=":material/close:", on_click=plan_cell.keep, args=("",)
+        )
 
 
 def told(table: str, title: str) -> None:

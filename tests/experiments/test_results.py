@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.experiments.measured import group_numbers, kl_numbers, layer_groups, layers_name, trained_number
+from analysis.experiments.measured import (
+    group_numbers,
+    kl_numbers,
+    layer_groups,
+    layers_name,
+    layers_of,
+    trained_number,
+)
 from analysis.experiments.results import COLUMNS, Number, State, accuracy_numbers, numbers_table, plan_table
 from analysis.language.paper_records import PaperDivergence
 from analysis.records import DomainAccuracy, Evaluation, Tally
@@ -47,7 +54,8 @@ def test_a_group_of_layers_is_one_number_a_domain_and_trained_facts_are_one_in_a
 
 def test_layers_fall_into_groups_of_a_size_the_last_as_large_as_what_is_left() -> None:
     assert list(layer_groups([2, 0, 1, 4, 3], 2)) == [(0, 1), (2, 3), (4,)]
-    assert [layers_name(group) for group in layer_groups(range(5), 2)] == ["0-1", "2-3", "4"]
+    names = [layers_name(group) for group in layer_groups(range(5), 2)]
+    assert names == ["0-1", "2-3", "4"] and [layers_of(name) for name in names] == [(0, 1), (2, 3), (4,)]
 
 
 def test_the_papers_kl_comes_with_its_interval_and_nothing_comes_where_no_fact_counted() -> None:

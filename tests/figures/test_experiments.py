@@ -185,3 +185,105 @@ def test_small_changes_are_seen_and_text_reads_on_the_strongest_fill() -> None:
     assert look.strength(0.0, 0.5) == 0.05 and look.strength(0.5, 0.5) == 0.5
     assert look.strength(0.01, 0.5) > 0.1
     assert look.change_mark(0.0004) == "= 0" and look.change_colour(float("nan")) == style.RANDOM
+
+
+def test_the_papers_numbers_stand_beside_in_domain_cells_alone(table: pd.DataFrame) -> None:
+    """Table 4a is in-domain: out of it and on the training set the paper's numbers are others, not held here."""
+    out = pd.concat([table, table.assign(domain="out")], ignore_index=True)
+    assert cell_of(restoring.restoration_grid(out, "in"), "level 0 · 1,920", "20%")["paper"] == "54.81%"
+    assert cell_of(restoring.restoration_grid(out, "out"), "level 0 · 1,920", "20%")["paper"] == "–"
+    trained = made(*restored("0", 1920, {0: [0.9], 20: [0.8]}, measure="train_accuracy", domain="train", group="micro"))
+    assert cell_of(restoring.restoration_grid(trained, "train"), "level 0 · 1,920", "20%")["paper"] == "–"
+
+
+def lying(layers: int, percent: float = 20.0) -> pd.DataFrame:
+    """A run whose restored parameters lie evenly in so many layers."""
+    place = {"measure": "restored_layer", "strategy": "relative-top", "percent": percent, "domain": ""}
+    return made(*[number("0", 1920, 1 / layers, group=str(layer), **place) for layer in range(layers)])
+
+
+def test_the_papers_shares_stand_beside_as_many_layers_at_its_percentage_alone(table: pd.DataFrame) -> None:
+    same = places.place_rows(lying(32), "restored_layer", 20.0).set_index("group")["paper"]
+    assert (same["0"], same["31"], same.notna().sum()) == (0.0377, 0.0284, 2)
+    assert places.unlike_paper(lying(32), 20.0) == ""
+    assert places.place_rows(lying(4), "restored_layer", 20.0)["paper"].isna().all()
+    assert "of 32 layers, where an even share is 3.1%; of 4 it is 25.0%" in places.unlike_paper(lying(4), 20.0)
+    five = table.assign(percent=table["percent"].replace(20.0, 5.0))
+    assert places.place_rows(five, "restored_module", 5.0)["paper"].isna().all()
+    assert "of the most changed 20%" in places.unlike_paper(five, 5.0)
+
+
+def clicked(figure: style.Figure, row: str, column: str) -> dict[str, object]:
+    """What a click on this cell names, by the figure's own parameter."""
+    cell = cell_of(figure, row, column)
+    fields = next(param["select"]["fields"] for param in figure.to_dict()["params"] if param["name"] == look.CELL_CLICK)
+    return {name: cell[name] for name in fields}
+
+
+def test_every_cell_leads_to_runs_whose_numbers_make_its_own(table: pd.DataFrame) -> None:
+    at = "level 4 · 1,920"
+    asked = clicked(sizes.level_grid(table, 1920, "in"), "level 4", "3")
+    assert list(runs.behind(table, asked)["value"]) == [0.7]
+    assert runs.cell_words(asked) == "level 4, 1,920 samples, asked about facts of level 3, in-domain"
+    held = clicked(concentration.concentration_grid(table), "level 0 · 1,920", "5%")
+    assert list(runs.behind(table, held)["value"]) == [0.84]
+    assert runs.run_words(runs.behind(table, held).iloc[0].to_dict()) == "seed 0 · 84.0%"
+    group = clicked(places.group_grid(table, "in"), at, "layers 0-3")
+    assert list(runs.behind(table, group)["value"]) == [0.02, 0.04]
+    assert "layers 0-3 restored" in runs.cell_words(group)
+
+
+def test_points_and_bars_lead_to_their_own_numbers_too(table: pd.DataFrame) -> None:
+    nats = {"level": "0", "size": 240, "measure": "kl_paper", "group": "4"}
+    assert list(runs.behind(table, nats)["value"]) == [2.2, 2.4]
+    assert runs.run_words(runs.behind(table, nats).iloc[0].to_dict()) == "seed 0 · 2.200 nats [–] · n = 40"
+    bar = {"measure": "restored_layer", "group": "10", "strategy": "relative-top", "percent": 20.0}
+    found = runs.behind(table, bar)
+    assert list(found["value"]) == [0.7] and runs.cell_words(bar).startswith("all training sets, 20% restored")
+    assert runs.run_words(found.iloc[0].to_dict(), named=True) == "level 0 · 1,920 · seed 0 · 70.0%"
+    dot = {"level": "4", "size": 1920, "measure": "accuracy", "group": "macro", "seed": 1}
+    assert list(runs.behind(table, dot)["value"]) == [0.44] and "seed 1" in runs.cell_words(dot)
+    for figure, fields in (
+        (divergence.kl_curve(table), ["level", "size", "measure", "group"]),
+        (divergence.accuracy_scatter(table), ["level", "size", "measure", "group", "seed"]),
+        (places.place_bars(table, "restored_module", 20.0), ["measure", "group", "strategy", "percent"]),
+        (concentration.concentration_lines(table, "0", 1920), ["level", "size", "measure", "group"]),
+    ):
+        spec = figure.to_dict()
+        assert [param["select"]["fields"] for param in spec["params"] if param["name"] == look.CELL_CLICK] == [fields]
+        assert any(set(fields) <= set(row) for rows in spec["datasets"].values() for row in rows)
+
+
+def test_a_cell_of_the_papers_leads_to_no_run(table: pd.DataFrame) -> None:
+    level = clicked(sizes.level_grid(table, 1920, "in"), "level 4", sizes.PAPER_COLUMN)
+    share = clicked(concentration.concentration_grid(table), concentration.PAPER_ROW, "5%")
+    for fields in (level, share):
+        assert runs.is_papers(fields) and not len(runs.behind(table, fields))
+
+
+def test_a_plan_without_mastery_levels_is_drawn_over_all_questions_together_and_says_so() -> None:
+    plain = made(*restored("all", 0, {0: [0.2, 0.3], 20: [0.4, 0.5]}, group="micro"), number("", 0, 0.1, group="micro"))
+    plain.loc[plain["level"] == "", "variant"] = "base"
+    assert list(sizes.size_rows(plain, "in")["mean"]) == [0.25]
+    assert "all questions together, which carry no mastery levels" in str(
+        sizes.size_curve(plain, "in").to_dict()["title"]
+    )
+    assert cell_of(sizes.level_grid(plain, 0, "in"), "all facts", "all together")["text"] == "25.0"
+    assert cell_of(restoring.restoration_grid(plain, "in"), "all facts · all", "20%")["detail"] == "▲ 20.0"
+    assert list(ways.way_rows(plain, "all", 0, 20.0, "in")["mean"]) == [0.25, 0.45]
+    assert list(runs.run_table(plain)["in_domain"]) == [0.1, 0.2, 0.4, 0.3, 0.5]
+    assert list(runs.behind(plain, {"level": "all", "size": 0})["value"]) == [0.2, 0.3]
+
+
+def test_the_sentences_over_figures_hold_numbers_spread_and_n_and_tell_the_two_grids_apart(table: pd.DataFrame) -> None:
+    top, random = (restoring.grid_words(table, "in", strategy) for strategy in ("relative-top", "random"))
+    assert "from −31.0 points (level 4 · 1,920, 60%) to +10.0 points (level 0 · 1,920, 20%)" in top.replace("-", "−")
+    assert "Every run gained in 2 of 4 cells and lost in 2" in top and "n = 100 questions a run" in top
+    assert top != random and "random draw" in random
+    curve = restoring.curve_words(table, "4", 1920, "in")
+    assert "42.0% [40.0–44.0%] as tuned; 20% restored by largest relative change first 49.0% [48.0–50.0%]" in curve
+    assert "level 0 5.0% [4.0–6.0%]" in sizes.level_words(table, 1920, "in")
+    assert "LoRA 43.0% [40.0–46.0%]" in ways.way_sentence(table, "4", 1920, 20.0, "in")
+    assert "most lie in layer 10: 70.0% (one run)" in places.place_words(table, "restored_layer", 20.0)
+    assert "layers 0-3 -39.0 points to -39.0 points" in places.group_words(table, "in").replace("−", "-")
+    assert concentration.null_words(table, "0", 1920).startswith("Trained on level 0 · 1,920, the most changed 5% hold")

@@ -1,35 +1,55 @@
 """The Experiments page on a plan as the store holds it: before any plan, half measured, section by section."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analysis.experiments.grid import cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
 from analysis.experiments.results import NUMBER_COLUMNS
-from analysis.records import Stored
+from analysis.records import RestoreSpec, Stored
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.work import Workspace
+from pages.components import plan_making
 from pages.components.plan_drawn import SECTIONS
 from tests.conftest import TinyPair
 from tests.experiments.tables import made, number, restored
 from tests.pages.conftest import Open, words_of
+from tests.pages.test_pins import pinned
+
+TOP = "relative-top"
+FACTS = ["P19-1", "P19-2"]
 
 
 @pytest.fixture
-def half_measured(shared: Workspace, tiny_pair: TinyPair) -> Plan:
+def half_measured(shared: Workspace, tiny_pair: TinyPair, tmp_path: Path) -> Plan:
     """A plan of two models and the base, of which the base and level 0 are measured."""
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    for split in ("train", "test"):
+        shutil.copy(tiny_pair.questions, asked / f"questions.{split}.jsonl")
     train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), learning_rate=3e-4)
     restore = Restoring((20.0,), ("relative-top", "random"))
-    plan = Plan("half", str(tiny_pair.base), str(tiny_pair.questions), train=train, restore=restore)
+    plan = Plan("half", str(tiny_pair.base), str(asked), train=train, restore=restore)
     cells = tuple(KeyedCell(cell, 1, {"cell": cell.name}, _folder(cell.name)) for cell in cells_of(plan))
     for keyed, table in zip(cells, _tables(), strict=False):
         numbers = table[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
-        shared.store.put(keyed.key, Stored({"seconds": {"train": 1.0}, "tuned_id": "x"}, tables={"numbers": numbers}))
+        document = {"seconds": {"train": 1.0}, "tuned_id": "x", "facts": FACTS}
+        shared.store.put(keyed.key, Stored(document, tables={"numbers": numbers}))
     PlanFolder(shared.home).keep(KeptPlan(plan, cells))
     return plan
+
+
+@pytest.fixture
+def on_disk(shared: Workspace, half_measured: Plan, tiny_pair: TinyPair) -> Plan:
+    """The same plan, its measured model on disk."""
+    shutil.copytree(tiny_pair.tuned, shared.home / "tuned" / "level-0-60-seed-0-tuned")
+    return half_measured
 
 
 def _folder(name: str) -> str:
@@ -43,13 +63,15 @@ def _tables() -> Iterator[pd.DataFrame]:
     yield made(
         *both,
         number("0", 60, 0.15, strategy="random", percent=20.0),
+        number("0", 60, 0.9, measure="train_accuracy", domain="train", group="micro"),
+        number("0", 60, 0.7, measure="train_accuracy", domain="train", group="micro", strategy=TOP, percent=20.0),
         number("0", 60, 2.5, measure="kl_paper", group="4", low=2.4, high=2.6),
         number("0", 60, 0.8, measure="concentration", group="5", domain=""),
         number("0", 60, 0.7, measure="concentration_null", group="5", domain=""),
         number("0", 60, 1.0, group="down", **places),
         number("0", 60, 1.0, group="0", **(places | {"measure": "restored_layer"})),
-        number("0", 60, 0.05, measure="layer_group", group="0"),
-        number("0", 60, 0.12, measure="layer_group", group="1"),
+        number("0", 60, 0.05, measure="layer_group", group="0", strategy=TOP, percent=100.0),
+        number("0", 60, 0.12, measure="layer_group", group="1", strategy=TOP, percent=100.0),
     )
 
 
@@ -111,3 +133,120 @@ def test_a_finished_plan_offers_nothing_more_to_run(open_page: Open, shared: Wor
     PlanFolder(shared.home).keep(KeptPlan(smaller, kept.cells[:2]))
     app = open_page("experiments")
     assert "Go on" not in [button.label for button in app.button]
+
+
+def at_cell(open_page: Open, section: str, cell: str) -> AppTest:
+    """The page as a link to a cell opens it."""
+    app = open_page("experiments")
+    app.query_params["section"], app.query_params["cell"] = section, cell
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_a_link_to_a_cell_opens_its_runs_and_a_closed_one_is_gone(open_page: Open, half_measured: Plan) -> None:
+    cell = "restoration-in-relative-top;level=0;size=60;strategy=relative-top;percent=20"
+    app = at_cell(open_page, "restoration", cell)
+    text = words_of(app).replace("\\", "")
+    assert "level 0, 60 samples, 20% restored by largest relative change first, in-domain" in text
+    assert "seed 0 · 20.0%" in text
+    app.button(key="close-restoration-in-relative-top").click().run()
+    assert "The runs behind" not in words_of(app) and app.query_params["cell"] == ""
+
+
+def test_what_a_link_makes_up_is_no_run(open_page: Open, half_measured: Plan) -> None:
+    app = at_cell(
+        open_page, "restoration", "restoration-in-relative-top;level=9;size=60;strategy=magic;percent=2e9;x=1"
+    )
+    assert "None is measured yet" in words_of(app)
+
+
+@pytest.mark.parametrize(
+    ("section", "cell", "stop"),
+    [
+        ("size", "size-in;level=0;size=60;measure=accuracy;group=macro", None),
+        (
+            "restoration",
+            "restoration-in-random;level=0;size=60;strategy=random;percent=20",
+            RestoreSpec(20.0, "random", seed=0),
+        ),
+        (
+            "places",
+            "groups-in;level=0;size=60;measure=layer_group;group=1",
+            RestoreSpec(100.0, layers=(1,)),
+        ),
+    ],
+)
+def test_a_run_opens_at_its_own_stop_whatever_the_session_stood_on(
+    open_page: Open, on_disk: Plan, section: str, cell: str, stop: RestoreSpec | None
+) -> None:
+    app = at_cell(open_page, section, cell)
+    left = {"k": 55.0, "strategy": "spectral", "region": "mlp", "seed": 7, "scope": "tensor", "among": True}
+    for name, value in (left | {"arithmetic": "paper", "layers": (0, 0), "layers_whole": (0, 1)}).items():
+        app.session_state[name] = value
+    app.session_state["modules"] = ["q"]
+    next(button for button in app.button if button.label == "Updates").click().run()
+    state = app.session_state
+    wanted = stop or RestoreSpec(0.0)
+    assert [state[name] for name in ("k", "strategy", "region", "seed")] == [
+        *(wanted.percent, wanted.strategy, "transformer", 0)
+    ]
+    assert [state[name] for name in ("scope", "among", "arithmetic", "modules")] == ["global", False, "exact", []]
+    assert state.get("layers") == ((1, 1) if wanted.layers else None)
+    assert state.get("restored_spec") == (stop and stop.canonical())
+
+
+def test_a_run_on_the_facts_trained_on_opens_those_facts(open_page: Open, on_disk: Plan, shared: Workspace) -> None:
+    cell = "restoration-train-relative-top;level=0;size=60;strategy=relative-top;percent=20"
+    app = open_page("experiments")
+    app.session_state["restoration_domain"] = "train"
+    app.query_params["section"], app.query_params["cell"] = "restoration", cell
+    app.run()
+    next(button for button in app.button if button.label == "Samples").click().run()
+    asked = shared.question_set(app.session_state["asking"]).questions
+    assert {question.id for question in asked} == set(FACTS)
+
+
+def test_a_chosen_run_is_another_once_the_filter_leaves_it_out(open_page: Open, half_measured: Plan) -> None:
+    app = open_page("experiments")
+    app.segmented_control(key="section").set_value("runs").run()
+    every = app.dataframe[0].proto.id
+    app.multiselect(key="runs_strategy").select("random").run()
+    assert app.dataframe[0].proto.id != every
+
+
+def test_a_link_to_a_run_opens_it_with_the_commands_that_make_its_model_and_ask_its_stop(
+    open_page: Open, half_measured: Plan, shared: Workspace
+) -> None:
+    cell = shared.plan("half").cells[1].digest[:12]
+    app = open_page("experiments")
+    app.query_params["section"], app.query_params["runs_chosen"] = "runs", f"{cell}.random.20.0"
+    app.run()
+    made = next(code.value for code in app.code if code.value.startswith("palimpsest sft")).splitlines()
+    assert len(made) == 2 and made[1].startswith(f"palimpsest sweep {half_measured.base} level-0-60-seed-0 --questions")
+    assert made[1].endswith("--percents 20 --strategies random")
+
+
+def test_a_pin_of_a_plan_names_the_plan_its_base_cells_and_command(
+    open_page: Open, half_measured: Plan, shared: Workspace
+) -> None:
+    app = open_page("experiments")
+    for key, section in (("claims-all", "paper"), ("size-in", "size"), ("cells-table", "runs")):
+        app.segmented_control(key="section").set_value(section).run()
+        made = pinned(app, shared, key).making
+        assert made.command == "palimpsest experiments half.toml"
+        assert made.further["plan"] == "half" and made.further["cells"] == "2 of 3" and made.further["seeds"] == "0"
+        assert made.further["base"].startswith("base")
+
+
+def test_the_pin_of_the_findings_counts_them_and_holds_every_verdict(
+    open_page: Open, half_measured: Plan, shared: Workspace
+) -> None:
+    found = pinned(open_page("experiments"), shared, "claims-all")
+    assert found.title.startswith("Of 11 findings of the paper,") and "Control (ours): " in found.title
+    assert [column.name for column in found.columns] == ["of", "finding", "verdict", "measured here"]
+
+
+def test_a_shipped_plan_is_named_by_its_file() -> None:
+    shipped = plan_making.shipped_plans()
+    assert shipped["demo/plan.toml"].name == "demo" and "demo/other_domain.toml" in shipped
