@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 PAGES = ("Overview", "Updates", "Tokens", "Mastery", "Samples", "Experiments", "Report", "Jobs", "Compare")
-IN_THE_DARK = ("Tokens", "Samples", "Report")  # with Restore, they hold every kind of control
+TOKEN_VIEWS = ("Grid", "Ranked", "Distribution", "Generation", "Paper's measure")
 # Rule, where in Streamlit's frame, and why it cannot be helped from here.
 FRAME = (
     ("list", "[data-testid=stSidebarNav]", "the sidebar's list of pages holds sections as div inside ul"),
@@ -63,12 +63,29 @@ def test_no_page_has_a_serious_violation_in_light_or_dark(page: Page, dark: Page
     accuracy(dark)
     found = {f"Restore, {name}": violations(each) for name, each in (("light", page), ("dark", dark))}
     for name in PAGES:
-        for paper, each in (("light", page), *((("dark", dark),) if name in IN_THE_DARK else ())):
+        for paper, each in (("light", page), ("dark", dark)):
             each.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
             each.wait_for_url(f"**/{name.lower()}*")
             settle(each)
             each.wait_for_timeout(600)  # charts are drawn after the script's end
             found[f"{name}, {paper}"] = violations(each)
+    open_page(page, "Tokens")
+    for view in TOKEN_VIEWS:
+        page.locator(".st-key-token_tab").get_by_text(view, exact=True).click()
+        settle(page)
+        page.wait_for_timeout(1500)
+        found[f"Tokens, {view}"] = violations(page)
+    open_page(page, "Updates")
+    page.locator("[class*='st-key-pin-'] button").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Pin").wait_for()
+    found["Pin"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    settle(page)
+    page.get_by_role("button", name="Guide", exact=True).click()
+    page.get_by_role("region", name="Guided path").wait_for()
+    found["Guide"] = violations(page)
+    page.keyboard.press("Escape")
     page.keyboard.press("?")
     found["Keys"] = violations(page)
     page.keyboard.press("Escape")
