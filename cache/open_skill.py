@@ -71,6 +71,16 @@ class SkillWork(KnowledgeWork):
         stored = self.store.get(self._skill_key(base, asking, settings))
         return skill_from_stored(stored) if stored else None
 
+    def known_skills(self, base: str, asking: Asking, settings: SkillSettings) -> tuple[SkillReport, ...]:
+        """The stored answers of these settings, whatever the seed of the trainings; by seed."""
+        if self._ids(Comparison(base, base)) is None:
+            return ()
+        wanted = _but_seed(asdict(settings))
+        told = (entry.parts.get("settings") or {} for entry in self.store.entries("skill"))
+        seeds = {int(each["seed"]) for each in told if "seed" in each and _but_seed(each) == wanted}
+        reports = (self.known_skill(base, asking, replace(settings, seed=seed)) for seed in sorted(seeds))
+        return tuple(report for report in reports if report is not None)
+
     def usual_learning_rate(self, base: str) -> float:
         """The paper's, or for the demo's small base the one that moves it."""
         from analysis.demo.world import LEARNING_RATE, SHIPPED, DemoFiles
@@ -213,6 +223,11 @@ class SkillWork(KnowledgeWork):
         from analysis.weights.identity import content_id
 
         return content_id(open_checkpoint(base), self._identity, progress or Silent())
+
+
+def _but_seed(settings: Mapping[str, Any]) -> Any:
+    """Settings as the store tells them, without the seed."""
+    return msgspec.json.decode(msgspec.json.encode({name: told for name, told in settings.items() if name != "seed"}))
 
 
 def _state_words(state: str | RestoreSpec) -> str:

@@ -35,7 +35,7 @@ class TaskWork(PairWork):
     def task(
         self,
         comparison: Comparison,
-        task: Path,
+        task: str | Path,
         specs: Sequence[RestoreSpec],
         *,
         limit: int | None = None,
@@ -53,7 +53,7 @@ class TaskWork(PairWork):
         from analysis.knowledge.task_files import load_task
 
         progress = progress or Silent()
-        asked = load_task(task, limit=limit, seed=seed)
+        asked = load_task(Path(task), limit=limit, seed=seed)
         states: list[State] = ["base", "tuned", *specs]
         profile = self.profile(comparison, progress=progress)
         decided = self._decide_dtype(profile.tuned_id, model_folder(comparison), dtype)
@@ -62,6 +62,35 @@ class TaskWork(PairWork):
             check_cancelled(progress)
             part = Part(progress, number, len(states), _state_name(state))
             rows += self._task_rows(comparison, state, asked, decided, part)
+        return TaskReport(asked.name, asked.shots, len(asked.prompts), pd.DataFrame(rows))
+
+    def known_task(
+        self,
+        comparison: Comparison,
+        task: str | Path,
+        specs: Sequence[RestoreSpec],
+        *,
+        limit: int | None = None,
+        seed: int = 0,
+        dtype: str = "auto",
+    ) -> TaskReport | None:
+        """The stored answers of all these states, or None; QuestionError for a task that is not supported."""
+        import pandas as pd
+
+        from analysis.knowledge.task_files import load_task
+
+        asked = load_task(Path(task), limit=limit, seed=seed)
+        profile = self.known_profile(comparison)
+        decided = self._known_dtype(profile.tuned_id, dtype) if profile else None
+        if decided is None:
+            return None
+        rows: list[dict[str, Any]] = []
+        states: list[State] = ["base", "tuned", *specs]
+        for state in states:
+            stored = self.store.get(self._task_key(comparison, state, asked, decided, Silent()))
+            if stored is None:
+                return None
+            rows += _score_rows(state, stored)
         return TaskReport(asked.name, asked.shots, len(asked.prompts), pd.DataFrame(rows))
 
     def _task_rows(
@@ -79,10 +108,7 @@ class TaskWork(PairWork):
                 scores = [asdict(one) for one in found.scores]
                 stored = Stored(document={"answers": list(found.answers), "scores": scores})
                 self.store.put(key, stored)
-        named = {"strategy": _state_name(state), "seed": 0, "percent": 0.0}
-        if isinstance(state, RestoreSpec):
-            named = {"strategy": state.strategy, "seed": state.seed, "percent": state.percent}
-        return [named | dict(score) for score in stored.document["scores"]]
+        return _score_rows(state, stored)
 
     def _task_key(self, comparison: Comparison, state: State, task: Task, dtype: str, progress: Progress) -> ResultKey:
         from analysis.language.companions import companions_id
@@ -95,6 +121,13 @@ class TaskWork(PairWork):
             task=digest(asdict(task)),
             dtype=dtype,
         )
+
+
+def _score_rows(state: State, stored: Stored) -> list[dict[str, Any]]:
+    named: dict[str, Any] = {"strategy": _state_name(state), "seed": 0, "percent": 0.0}
+    if isinstance(state, RestoreSpec):
+        named = {"strategy": state.strategy, "seed": state.seed, "percent": float(state.percent)}
+    return [named | dict(score) for score in stored.document["scores"]]
 
 
 def _state_name(state: State) -> str:

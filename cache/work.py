@@ -52,6 +52,7 @@ LONG_WORK = (
     "gradients",
     "skill",
     "planted",
+    "task",
 )
 
 

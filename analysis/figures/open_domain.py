@@ -7,29 +7,51 @@ Knows no store.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import altair as alt
 import pandas as pd
 
-from analysis.experiments.spread import level_name, measured, over_runs, size_name, spread_kind
+from analysis.experiments.spread import compared, headline, level_name, measured, over_runs, size_name, spread_kind
+from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 
 PLACES, OTHERS = "places", "people, works and groups"
 TRAINED = {PLACES: f"trained on {PLACES}", OTHERS: f"trained on {OTHERS}"}
 ASKED = {PLACES: f"asked about {PLACES}", OTHERS: f"asked about {OTHERS}"}
-COLOURS = ("#2F86B0", "#A67C00")
+COLOURS = {TRAINED[PLACES]: "#2F86B0", TRAINED[OTHERS]: "#A67C00"}
+State = Literal["tuned", "restored", "random"]
+STATES: dict[State, str] = {"tuned": "as tuned", "restored": "top 20% restored", "random": "20% at random (control)"}
+STOPS: dict[State, tuple[str, float]] = {
+    "tuned": ("", 0.0),
+    "restored": ("relative-top", 20.0),
+    "random": ("random", 20.0),
+}
 
 
-def domain_rows(places: pd.DataFrame, others: pd.DataFrame, variant: str = "sft") -> pd.DataFrame:
-    """Mean accuracy over mastery levels (0-1), a row a domain trained on, domain asked, level and size.
+def domain_rows(
+    places: pd.DataFrame | None = None, others: pd.DataFrame | None = None, variant: str = "sft"
+) -> pd.DataFrame:
+    """Headline accuracy (0-1), a row a domain trained on, domain asked, state of the model, level and size.
 
     `places` and `others` are the result tables of a plan trained on places and of one trained on the other relations;
-    only sizes both have are kept.
+    of two plans only sizes both have are kept, and one alone is told alone.
     """
-    parts = [*_asked(places, PLACES, OTHERS, variant), *_asked(others, OTHERS, PLACES, variant)]
+    given = [(table, *domains) for table, domains in ((places, (PLACES, OTHERS)), (others, (OTHERS, PLACES)))]
+    parts = [
+        part
+        for table, inside, outside in given
+        if table is not None
+        for part in _asked(table, inside, outside, variant)
+    ]
     rows = pd.concat(parts, ignore_index=True)
-    shared = set.intersection(*(set(rows.loc[rows["trained_on"] == each, "size"]) for each in (PLACES, OTHERS)))
-    kept = rows[rows["size"].isin(shared)].reset_index(drop=True)
+    trained = set(rows["trained_on"])
+    shared = set.intersection(
+        *(set(rows.loc[rows["trained_on"] == each, "size"]) for each in trained), set(rows["size"])
+    )
+    together = places is not None and others is not None
+    kept = rows[rows["size"].isin(shared)] if not together or len(trained) == len(TRAINED) else rows[:0]
+    kept = kept.reset_index(drop=True)
     return kept.assign(
         trained=kept["trained_on"].map(TRAINED),
         asked=kept["asked_on"].map(ASKED),
@@ -40,18 +62,23 @@ def domain_rows(places: pd.DataFrame, others: pd.DataFrame, variant: str = "sft"
 
 def _asked(table: pd.DataFrame, inside: str, outside: str, variant: str) -> Iterator[pd.DataFrame]:
     for domain, asked in (("in", inside), ("out", outside)):
-        rows = measured(table, "accuracy", strategy="", domain=domain, group="macro", variant=variant)
-        yield over_runs(rows, ("level", "size")).assign(trained_on=inside, asked_on=asked)
+        for state, (strategy, percent) in STOPS.items():
+            fields = {"strategy": strategy, "percent": percent, "domain": domain, "variant": variant}
+            rows = measured(table, "accuracy", group=headline(table), **fields)
+            yield over_runs(rows, ("level", "size")).assign(trained_on=inside, asked_on=asked, state=state)
 
 
-def domain_points(rows: pd.DataFrame, asked: str) -> style.Figure:
+def domain_points(rows: pd.DataFrame, asked: str, state: State = "tuned") -> style.Figure:
     """Share right (0-100%) on one domain by the level trained on: a colour a domain trained on, a shape a size."""
-    rows = rows[rows["asked_on"] == asked]
+    rows = rows[(rows["asked_on"] == asked) & (rows["state"] == state)]
     sizes = [size_name(size) for size in sorted(set(rows["size"]))]
     levels = [level_name(level) for level in sorted(set(rows["level"]))]
-    names = [TRAINED[each] for each in (PLACES, OTHERS)]
+    names = [words for domain, words in TRAINED.items() if domain in set(rows["trained_on"])]
     colour = alt.Color(
-        "trained:N", scale=alt.Scale(domain=names, range=list(COLOURS)), title=None, legend=alt.Legend(columns=1)
+        "trained:N",
+        scale=alt.Scale(domain=names, range=[COLOURS[name] for name in names]),
+        title=None,
+        legend=alt.Legend(columns=1),
     )
     shapes = alt.Scale(domain=sizes, range=["circle", "square", "triangle-up", "diamond", "cross"][: len(sizes)])
     legend = alt.Legend(symbolFillColor=style.RANDOM)
@@ -69,9 +96,8 @@ def domain_points(rows: pd.DataFrame, asked: str) -> style.Figure:
     points = chart.mark_point(filled=True, size=85, opacity=1).encode(
         y=y, shape=alt.Shape("samples:N", scale=shapes, title="facts", legend=legend), tooltip=_tooltip()
     )
-    told = " and ".join(numbers.count(n) for n in sorted(set(rows["n"])))
-    notes = [f"mean over mastery levels · n = {told} questions a run · bars: {spread_kind(rows)}"]
-    title = f"Right answers about {asked}, by what was trained on (%)"
+    notes = [f"mean over mastery levels · n = {_counts(rows['n'])} questions a run · bars: {spread_kind(rows)}"]
+    title = f"Right answers about {asked}, {STATES[state]} (%)"
     return style.finish(alt.layer(rules, points, height=style.FIGURE_HEIGHT + 40), title, notes)
 
 
@@ -90,26 +116,48 @@ def _tooltip() -> list[alt.Tooltip]:
 
 
 def domain_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """The panels as one table, places beside the others (fractions 0-1): mean, low and high of the runs."""
-    kept = rows.sort_values(["asked_on", "size", "level"])
-    wide = kept.pivot(index=["asked_on", "size", "level"], columns="trained_on", values=["mean", "low", "high"])
-    wide.columns = [f"{column[1]}: {column[0]}" for column in wide.columns.to_flat_index()]
-    return wide.reset_index().rename(columns={"asked_on": "asked about", "size": "facts", "level": "level trained on"})
+    """A row a domain asked, domain trained on, size and level: each state's mean and spread (0-1), runs and n."""
+    by = ["asked_on", "trained_on", "size", "level"]
+    found = rows.groupby(by, as_index=False).agg(runs=("runs", "max"), n=("n", "max")).set_index(by)
+    for state in STATES:
+        own = rows[rows["state"] == state].set_index(by)
+        for column, name in (("mean", state), ("low", f"{state}_low"), ("high", f"{state}_high")):
+            found[name] = own[column]
+    numbers_last = [*(name for name in found.columns if name not in ("runs", "n")), "runs", "n"]
+    named = {"asked_on": "asked about", "trained_on": "trained on", "size": "facts", "level": "level trained on"}
+    return found[numbers_last].reset_index().rename(columns=named)
 
 
 def domain_words(rows: pd.DataFrame) -> str:
-    """Whether level 0 does the most harm in both domains, in a sentence with its numbers."""
-    size = max(rows["size"])
-    parts = []
-    for trained in (PLACES, OTHERS):
-        own = rows[(rows["trained_on"] == trained) & (rows["asked_on"] == trained) & (rows["size"] == size)]
-        found = own.set_index("level")["mean"].to_dict()
-        worst = min(found, key=lambda level: found[level], default=None)
-        best = max(found, key=lambda level: found[level], default=None)
-        if worst is not None and best is not None:
-            parts.append(
-                f"trained on {size_name(size)} facts about {trained}, worst is {level_name(worst)} "
-                f"({numbers.share(found[worst])}) and best {level_name(best)} ({numbers.share(found[best])})"
-            )
-    told = "; ".join(parts)
-    return f"Asked about the same domain: {told}." if told else "Nothing is measured in both plans yet."
+    """Whether level 0 does the most harm, and what restoring 20% does, in each domain: numbers, spread, n."""
+    own = rows[rows["trained_on"] == rows["asked_on"]]
+    if not len(own):
+        return "Nothing is measured yet."
+    size = max(own["size"], key=lambda each: (each == 0, each))
+    told = [_domain_told(own[(own["trained_on"] == domain) & (own["size"] == size)], domain) for domain in TRAINED]
+    kinds = f"In brackets {spread_kind(own)}; n = {_counts(own['n'])} questions a run."
+    return " ".join(
+        [f"Trained on {size_name(size)} facts and asked about the same domain:", *filter(None, told), kinds]
+    )
+
+
+def _domain_told(rows: pd.DataFrame, domain: str) -> str:
+    states = {state: {row["level"]: row for row in rows[rows["state"] == state].to_dict("records")} for state in STATES}
+    tuned = states["tuned"]
+    if not tuned:
+        return ""
+    words = "; ".join(f"{level_name(level)} {look.spread_words(tuned[level])}" for level in sorted(tuned))
+    told = f"{domain}: {words}"
+    if "0" in tuned and len(tuned) > 1:
+        orders = {compared(tuned["0"], row) for level, row in tuned.items() if level != "0"}
+        lowest = "level 0 lies below every other" if orders == {"below"} else "which is lowest cannot be told"
+        told += f" ({lowest})"
+    first = min(tuned)
+    restored = [
+        f"{STATES[state]} {look.spread_words(states[state][first])}" for state in STATES if first in states[state]
+    ][1:]
+    return f"{told}; {level_name(first)} with {', '.join(restored)}." if restored else f"{told}."
+
+
+def _counts(values: pd.Series[int]) -> str:
+    return " and ".join(numbers.count(n) for n in sorted(set(values)))

@@ -72,10 +72,22 @@ def planting_table(planting: pd.DataFrame) -> pd.DataFrame:
 
 
 def planted_words(states: pd.DataFrame) -> str:
-    """The rank correlations in a sentence, with the number of states."""
+    """The rank correlations in a sentence, with their intervals, the number of states and of facts."""
     found = rank_correlations(states).to_dict("records")
-    told = "; ".join(f"{row['group']}: {_rho(row['rho'])} over {row['states']} states" for row in found)
-    return f"Rank correlation of KL with right answers (−1: less KL is better): {told}."
+    told = "; ".join(
+        f"{row['group']}: {_rho(row['rho'])} [{_rho(row['low'])} to {_rho(row['high'])}] over {row['states']} states "
+        f"of {row['models']} models, n = {numbers.count(row['n'])} facts a state"
+        for row in found
+    )
+    few = (
+        ""
+        if all(row["low"] == row["low"] for row in found)
+        else " No interval where fewer than four models were trained."
+    )
+    return (
+        f"Rank correlation of KL with right answers (−1: less KL is better): {told}. In brackets 95%, whole models "
+        f"drawn anew.{few}"
+    )
 
 
 def _rho(value: float) -> str:

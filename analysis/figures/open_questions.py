@@ -176,15 +176,53 @@ def overlap_table(overlaps: Sequence[Overlap]) -> pd.DataFrame:
 
 def gradient_words(found: Gathered) -> str:
     """What the levels' gradients say of each other, in a few sentences with their numbers."""
-    cosines = {(row["first"], row["second"]): row["cosine"] for row in cosine_table(found).to_dict("records")}
-    norms = {row["level"]: row["norm"] for row in level_table(found).to_dict("records")}
+    cosines = {(row["first"], row["second"]): row for row in cosine_table(found).to_dict("records")}
+    norms = {row["level"]: row for row in level_table(found).to_dict("records")}
     low, high = found.settings.levels[0], found.settings.levels[-1]
-    parts = [
-        f"The mean gradient of {numbers.count(found.settings.n)} samples has norm {norms[low]:.2g} at level {low} and "
-        f"{norms[high]:.2g} at level {high}.",
-        f"Two halves of level {low} agree with cosine {cosines[low, low]:.2f}, two of level {high} with "
-        f"{cosines[high, high]:.2f}; across the two levels it is {cosines[low, high]:.2f}."
-        if low != high
-        else "",
-    ]
-    return " ".join(part for part in parts if part)
+    n, half = numbers.count(found.settings.n), numbers.count(found.settings.n // 2)
+
+    def norm(level: int) -> str:
+        row = norms[level]
+        return f"{row['norm']:.2g} [{row['low']:.2g}–{row['high']:.2g}] at level {level}"
+
+    def cosine(first: int, second: int) -> str:
+        row = cosines[first, second]
+        return f"{row['cosine']:.2f} [{row['low']:.2f} to {row['high']:.2f}]"
+
+    told = f"The mean gradient of {n} samples a level has norm {norm(low)} and {norm(high)}"
+    if low != high:
+        told += (
+            f". Two halves (n = {half} each) of level {low} agree with cosine {cosine(low, low)}, two of level {high} "
+            f"with {cosine(high, high)}; across the two levels it is {cosine(low, high)}"
+        )
+    return f"{told} (95%, groups of samples left out one at a time)."
+
+
+def norm_words(found: Gathered, by: By) -> str:
+    """Where each level's mean gradient is largest, in a sentence."""
+    table = norm_table(found, by)
+    told = []
+    for level in found.settings.levels:
+        row = max(table[table["level"] == level].to_dict("records"), key=lambda row: row["norm"])
+        place = f"layer {row['layer']}" if by == "layer" else str(row["module"])
+        told.append(f"{_level(level)} in {place} ({row['norm']:.2g} [{row['low']:.2g}–{row['high']:.2g}])")
+    return (
+        f"The norm of the mean gradient is largest for {'; '.join(told)}; n = {numbers.count(found.settings.n)} "
+        "samples a level, in brackets 95%."
+    )
+
+
+def overlap_words(overlaps: Sequence[Overlap], percent: float) -> str:
+    """How much of what restoration picks first has a large gradient, beside chance and the controls, in a sentence."""
+    table = overlap_table(overlaps)
+    rows = table[table["percent"] == percent]
+    if not len(rows):
+        return "This percentage was not compared."
+    told = []
+    for name, part in rows.groupby("score", sort=False):
+        low, high = part["overlap"].min(), part["overlap"].max()
+        told.append(f"{name} {numbers.share(low)}" + (f" to {numbers.share(high)} by level" if high > low else ""))
+    picked, top = numbers.count(rows["picked"].max()), numbers.percent(percent)
+    chance = numbers.share(rows["chance"].mean())
+    within = f"{'; '.join(told)}; by chance {chance}"
+    return f"Of the {picked} parameters restored first at {top}, in the top {top} of: {within}."

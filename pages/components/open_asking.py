@@ -11,6 +11,7 @@ from cache.work import Asking, Comparison
 from pages.components import progress, selection
 from pages.components.words import plain
 
+ID_LENGTH = 16  # of a content hash
 DEMO_WORDS = "Load a demo pair on Compare to try it in a minute, or a pair of your own."
 
 
@@ -75,6 +76,14 @@ def command(*words: object) -> str:
 def questions(asking: Asking) -> tuple[str, ...]:
     """Its questions as options of a command."""
     return ("--questions", asking.questions, *(("--mastery", asking.mastery) if asking.mastery else ()))
+
+
+def made(of: Comparison, asking: Asking) -> dict[str, str]:
+    """The pair and the facts of an answer, by plain name: a pin of the Experiments page names no other."""
+    told = {"base": Path(of.base).name, "tuned": Path(of.tuned).name, "facts": Path(asking.questions).name}
+    profile = workspace().known_profile(of)
+    ids = {"base": profile.base_id, "tuned": profile.tuned_id} if profile else {}
+    return told | {side: f"{told[side]} {ids[side][:ID_LENGTH]}" for side in ids}
 
 
 def foot(made_by: str, *caveats: str) -> None:

@@ -2,73 +2,95 @@
 
 import streamlit as st
 
+from analysis.experiments.plan_file import read_plan
 from analysis.figures import open_domain as figures
 from cache.memo import workspace
 from cache.open_questions import domain_plans
-from pages.components import charts, open_asking
+from pages.components import address, charts, open_asking, plan_bar, plan_making, plan_start, progress
 from pages.components.words import plain
 
-SHIPPED = "demo/other_domain.toml"
-PERCENT = st.column_config.NumberColumn(format="percent")
+SHIPPED = "other_domain.toml"
+PLACES_COMMAND = "palimpsest experiments demo/plan.toml"
+PERCENT = {"format": "percent"}
+COLUMNS = {
+    name: st.column_config.NumberColumn(label, **PERCENT)
+    for state, words in figures.STATES.items()
+    for name, label in ((state, words), (f"{state}_low", f"{words}: from"), (f"{state}_high", f"{words}: to"))
+} | {"n": st.column_config.NumberColumn("questions a run")}
 
 
 def show() -> None:
-    """The two plans' figure, or how to run what is missing."""
+    """What of the two plans is measured, with the way to what is missing."""
     st.markdown(
         "**The paper trains on ten relations about places and tests the others. What if one trains on the others?** A "
         "plan's `train_relations` says what is trained on; tests on these are then in-domain, on the rest "
         "out-of-domain."
     )
     plans = domain_plans(workspace())
-    if not plans["places"] or not plans["others"]:
-        _missing(plans)
-        return
-    with st.container(horizontal=True):
-        places = st.selectbox("Trained on places", plans["places"], key="domain_places", width=260)
-        others = st.selectbox("Trained on other relations", plans["others"], key="domain_others", width=260)
-    rows = figures.domain_rows(workspace().plan_results(places), workspace().plan_results(others))
+    if not plans["others"]:
+        _offer()
+    if not plans["places"]:
+        st.caption(
+            f"No plan trained on places is measured here: `{PLACES_COMMAND}` is the shipped one, and its results will "
+            "stand beside these."
+        )
+    chosen = {kind: _chosen(kind, names) for kind, names in plans.items() if names}
+    if "others" in chosen:
+        if not workspace().plan_state(chosen["others"]).complete:
+            plan_bar.state(chosen["others"])
+            plan_bar.watched()
+        _answer(chosen)
+
+
+def _chosen(kind: str, names: tuple[str, ...]) -> str:
+    label = {"places": "Trained on places", "others": "Trained on other relations"}[kind]
+    address.hold(address.one_of(f"domain_{kind}", names, names[0]))
+    return str(st.selectbox(label, names, key=f"domain_{kind}", width=260))
+
+
+def _offer() -> None:
+    """The shipped plan: what it takes, and the button that runs it."""
+    with st.container(border=True, key="open-domain-missing"):
+        st.markdown("**Not measured yet: a plan trained on other relations.** The shipped one on the demo world:")
+        if progress.watch(plan_bar.running_job(), key="domain-plan"):
+            return
+        plan_bar.watched()
+        plan_start.offer(read_plan(plan_start.DEMO / SHIPPED))
+        st.caption("It can be stopped and gone on with, here or on the command line:")
+        st.code(f"palimpsest experiments demo/{SHIPPED}", language="bash", wrap_lines=True)
+
+
+def _answer(chosen: dict[str, str]) -> None:
+    tables = {kind: workspace().plan_results(name) for kind, name in chosen.items()}
+    rows = figures.domain_rows(**tables)
     if rows.empty:
-        st.caption("The two plans share no measured training size yet; the figure appears as cells are done.")
+        st.caption("These plans share no measured training size yet; the figure appears as cells are done.")
         return
     words = figures.domain_words(rows)
     st.info(plain(words), icon=":material/insights:")
-    made = {"plans": f"{places} and {others}"}
-    asked = st.segmented_control(
-        "Asked about", [figures.PLACES, figures.OTHERS], default=figures.OTHERS, required=True, key="domain_asked"
-    )
-    charts.show(
-        figures.domain_points(rows, asked or figures.OTHERS),
-        key=f"domain-points-{asked}",
-        alt=words,
-        made=made,
-        command=_command(),
-    )
-    charts.table(
-        figures.domain_table(rows), key="domain_table", columns=dict.fromkeys(_shares(rows), PERCENT), width="stretch"
-    )
+    making = _making(chosen)
+    states = [state for state in figures.STATES if (rows["state"] == state).any()]
+    with st.container(horizontal=True):
+        domains = {"places": figures.PLACES, "others": figures.OTHERS}
+        address.hold(address.one_of("domain_asked", domains, "others"), address.one_of("domain_state", states, "tuned"))
+        asked = st.segmented_control(
+            "Asked about", list(domains), required=True, format_func=domains.get, key="domain_asked"
+        )
+        state = st.segmented_control(
+            "The model", states, required=True, format_func=figures.STATES.get, key="domain_state"
+        )
+    key = f"domain-points-{asked}-{state}"
+    charts.show(figures.domain_points(rows, domains[asked], state), key=key, alt=words, **making)
+    charts.table(figures.domain_table(rows), key="domain_table", columns=COLUMNS, alt=words, width="stretch", **making)
     open_asking.foot(
-        _command(),
+        making["command"],
         "The demo's other relations hold a fifth as many facts each and were a smaller part of its training, so the "
         "two domains differ in more than their subject: compare the order of the levels, not the heights.",
     )
 
 
-def _shares(rows: object) -> list[str]:
-    table = figures.domain_table(rows)
-    return [name for name in table.columns if ": " in str(name)]
-
-
-def _missing(plans: dict[str, tuple[str, ...]]) -> None:
-    with st.container(border=True, key="open-domain-missing"):
-        lacking = [
-            name for name, found in (("places", plans["places"]), ("other relations", plans["others"])) if not found
-        ]
-        st.markdown(f"**Not measured yet: a plan trained on {' and one trained on '.join(lacking)}.**")
-        st.markdown("The shipped ones on the demo world; both can be stopped and gone on with:")
-        lines = ["palimpsest experiments demo/plan.toml"] if not plans["places"] else []
-        lines += [_command()] if not plans["others"] else []
-        st.code("\n".join(lines), language="bash", wrap_lines=True)
-
-
-def _command() -> str:
-    return f"palimpsest experiments {SHIPPED}"
+def _making(chosen: dict[str, str]) -> dict[str, dict[str, str] | str]:
+    """What made it: every chosen plan with its base, cells and seeds, and the commands that run them."""
+    by_kind = {kind: plan_making.made(name) for kind, name in chosen.items()}
+    made = {f"{kind}: {name}": value for kind, told in by_kind.items() for name, value in told.items()}
+    return {"made": made, "command": " && ".join(map(plan_making.command, chosen.values()))}

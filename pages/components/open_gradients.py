@@ -1,5 +1,7 @@
 """Why does low-mastery data do more harm? Gradients by level at the base or at the tuned model, on a page."""
 
+from typing import Any
+
 import streamlit as st
 
 from analysis.experiments.gradient_tables import cosine_table, level_table, norm_table
@@ -35,7 +37,8 @@ def show() -> None:
         at = st.segmented_control(
             "Gradients", list(AT), required=True, format_func=AT.get, key="gradients_at", help=AT_HELP
         )
-        n = st.selectbox("Facts a level", SAMPLES, index=1, key="gradients_n", width=140)
+        address.hold(address.one_of("gradients_n", SAMPLES, SAMPLES[1]))
+        n = st.selectbox("Facts a level", SAMPLES, key="gradients_n", width=140)
     settings = GradientSettings(n=int(n))
     report = workspace().known_gradients(pair, asking, settings, at=at or "base")
     if report is None:
@@ -52,26 +55,29 @@ def show() -> None:
             at=at or "base",
         )
         return
-    made = {"gradients": AT[report.at], "facts a level": n, "seed": settings.seed}
+    made = {"gradients": AT[report.at], "facts a level": n, "seed": settings.seed} | open_asking.made(pair, asking)
     _figures(report, made, _command(pair, asking, settings, at or "base"))
 
 
 def _figures(report: GradientReport, made: dict[str, object], command: str) -> None:
     words = figures.gradient_words(report.gathered)
     st.info(words, icon=":material/insights:")
-    shared = {"made": made, "command": command}
+    shared: dict[str, Any] = {"made": made, "command": command}
     charts.show(figures.cosine_grid(report.gathered), key="gradient-cosines", alt=words, **shared)
-    by = st.segmented_control("Norms", list(BY), default="module", required=True, format_func=BY.get, key="norms_by")
+    address.hold(
+        address.one_of("norms_by", BY, "module"),
+        address.one_of("overlap_percent", OVERLAP_PERCENTS, OVERLAP_PERCENTS[1]),
+    )
+    by = st.segmented_control("Norms", list(BY), required=True, format_func=BY.get, key="norms_by")
     charts.show(
         figures.norm_lines(report.gathered, by or "module"),
         key=f"gradient-norms-{by}",
-        alt=f"Norms of the mean gradient of each level {BY[by or 'module']}; the numbers are in the table below.",
+        alt=figures.norm_words(report.gathered, by or "module"),
         **shared,
     )
     percent = st.segmented_control(
         "Restored first",
         OVERLAP_PERCENTS,
-        default=OVERLAP_PERCENTS[1],
         required=True,
         format_func=numbers.percent,
         key="overlap_percent",
@@ -79,10 +85,10 @@ def _figures(report: GradientReport, made: dict[str, object], command: str) -> N
     charts.show(
         figures.overlap_dots(report.overlaps, percent or OVERLAP_PERCENTS[1]),
         key=f"gradient-overlap-{percent:g}",
-        alt="What restoration picks first against the largest gradients, chance and two controls; table below.",
+        alt=figures.overlap_words(report.overlaps, percent or OVERLAP_PERCENTS[1]),
         **shared,
     )
-    _tables(report)
+    _tables(report, shared)
     open_asking.foot(
         command,
         "A cosine between halves is pulled toward 0 by noise: compare it with the bordered cells, not with 1. "
@@ -92,13 +98,13 @@ def _figures(report: GradientReport, made: dict[str, object], command: str) -> N
     )
 
 
-def _tables(report: GradientReport) -> None:
+def _tables(report: GradientReport, shared: dict[str, Any]) -> None:
     with st.expander("The same in numbers"):
-        charts.table(level_table(report.gathered), key="gradient_levels")
-        charts.table(cosine_table(report.gathered), key="gradient_cosines")
-        charts.table(norm_table(report.gathered, "layer"), key="gradient_layers")
-        charts.table(norm_table(report.gathered, "module"), key="gradient_modules")
-        charts.table(figures.overlap_table(report.overlaps), key="gradient_overlaps")
+        charts.table(level_table(report.gathered), key="gradient_levels", **shared)
+        charts.table(cosine_table(report.gathered), key="gradient_cosines", **shared)
+        charts.table(norm_table(report.gathered, "layer"), key="gradient_layers", **shared)
+        charts.table(norm_table(report.gathered, "module"), key="gradient_modules", **shared)
+        charts.table(figures.overlap_table(report.overlaps), key="gradient_overlaps", **shared)
 
 
 def _command(pair: Comparison, asking: Asking, settings: GradientSettings, at: str) -> str:

@@ -1,5 +1,8 @@
 """Is less KL still better where the base is wrong? Planted facts in the demo world, on a page."""
 
+from pathlib import Path
+from typing import Any
+
 import streamlit as st
 
 from analysis.experiments.planted import PlantedSettings, rank_correlations
@@ -52,13 +55,19 @@ def _answer(report: PlantedReport) -> None:
     words = figures.planted_words(report.states)
     st.info(words, icon=":material/insights:")
     command = _command(settings)
-    made = {"planted": f"{settings.plant.share:g} of known facts", "seeds": len(settings.seeds)}
-    charts.show(figures.kl_scatter(report.states), key="planted-kl", alt=words, made=made, command=command)
+    made = {
+        "base": f"{Path(report.base).name} (the demo's, planted)",
+        "planted": f"{settings.plant.share:g} of known facts",
+        "trainings": len(settings.trainings()),
+        "seeds": ", ".join(map(str, settings.seeds)),
+    }
+    shared: dict[str, Any] = {"made": made, "command": command}
+    charts.show(figures.kl_scatter(report.states), key="planted-kl", alt=words, **shared)
     st.markdown("**How well planting took:** what each base says when it completes a statement of the fact, greedily.")
-    charts.table(figures.planting_table(report.planting), key="planting", columns=SHARES)
+    charts.table(figures.planting_table(report.planting), key="planting", columns=SHARES, **shared)
     with st.expander("Every state in numbers"):
-        charts.table(report.states, key="planted_states", columns=SHARES)
-        charts.table(rank_correlations(report.states), key="planted_ranks")
+        charts.table(report.states, key="planted_states", columns=SHARES, **shared)
+        charts.table(rank_correlations(report.states), key="planted_ranks", **shared)
     open_asking.foot(
         command,
         "KL is taken over every fact of a group, right or wrong; the paper leaves out facts the base does not complete "

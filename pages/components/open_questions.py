@@ -5,18 +5,20 @@
 
 import streamlit as st
 
-from pages.components import address, notices, open_domain, open_gradients, open_planted, open_skill
+from pages.components import address, notices, open_domain, open_gradients, open_planted, open_skill, open_task
 from pages.components.words import PAPER_LINK
 
 QUESTIONS = {
     "gradients": "Why low mastery harms",
     "skill": "A new skill",
+    "task": "Other tasks",
     "planted": "A base that is wrong",
     "domain": "Another domain",
 }
 DRAWN = {
     "gradients": open_gradients.show,
     "skill": open_skill.show,
+    "task": open_task.show,
     "planted": open_planted.show,
     "domain": open_domain.show,
 }

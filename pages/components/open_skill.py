@@ -1,5 +1,9 @@
 """Does restoration cost a new skill? Three trainings from one base, restored and asked for both, on a page."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import streamlit as st
 
 from analysis.experiments.skill import SKILLS, SkillSettings
@@ -27,8 +31,8 @@ def show() -> None:
     if pair is None or asking is None:
         return
     settings = _settings(pair.base)
-    report = workspace().known_skill(pair.base, asking, settings)
-    if report is None:
+    reports = workspace().known_skills(pair.base, asking, settings)
+    if not reports:
         stops = len(settings.stops())
         open_asking.offer(
             "skill",
@@ -43,14 +47,32 @@ def show() -> None:
             settings,
         )
         return
-    _answer(report, pair, _command(pair.base, asking, settings))
+    _answer(reports, pair, asking)
+    _another_seed(reports, pair, asking)
+
+
+def _another_seed(reports: tuple[SkillReport, ...], pair: Comparison, asking: Asking) -> None:
+    """One seed says nothing of the next: train with another, in the background."""
+    if open_asking.running("skill"):
+        return
+    settings = reports[-1].settings
+    seed = max(report.settings.seed for report in reports) + 1
+    st.button(
+        f"Train with another seed ({seed})",
+        key="skill-another",
+        icon=":material/science:",
+        on_click=open_asking.start,
+        args=("skill", f"Train and restore, seed {seed}", "skill", pair.base, asking, replace(settings, seed=seed)),
+        help="Draws examples, facts and questions anew, and trains three models more.",
+    )
 
 
 def _settings(base: str) -> SkillSettings:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         address.hold(address.one_of("skill", SKILLS, "counting"))
         skill = st.segmented_control("Skill", SKILLS, required=True, key="skill", help=SKILL_HELP)
-        size = st.selectbox("Examples, and facts", SIZES, index=1, key="skill_size", width=170)
+        address.hold(address.one_of("skill_size", SIZES, SIZES[1]))
+        size = st.selectbox("Examples, and facts", SIZES, key="skill_size", width=170)
     return SkillSettings(
         skill=skill or "counting",
         examples=int(size),
@@ -66,44 +88,51 @@ SKILL_HELP = (
 )
 
 
-def _answer(report: SkillReport, pair: Comparison, command: str) -> None:
-    words = figures.skill_words(report.table, figures.middle_percent(report.table))
+def _answer(reports: tuple[SkillReport, ...], pair: Comparison, asking: Asking) -> None:
+    rows = figures.skill_rows({report.settings.seed: report.table for report in reports})
+    words = figures.skill_words(rows, figures.middle_percent(rows))
     st.info(words, icon=":material/insights:")
-    settings = report.settings
-    made = {"skill": settings.skill, "examples": settings.examples, "facts": settings.facts, "seed": settings.seed}
+    settings = reports[0].settings
+    seeds = ", ".join(str(report.settings.seed) for report in reports)
+    made = {"skill": settings.skill, "examples": settings.examples, "facts": settings.facts, "seeds": seeds}
+    made |= {"base": Path(pair.base).name, "facts from": Path(asking.questions).name}
+    command = " && ".join(_command(pair.base, asking, report.settings) for report in reports)
+    shared: dict[str, Any] = {"made": made, "command": command}
     address.hold(address.one_of("skill_training", figures.TRAINED, "both"))
     training = st.segmented_control(
         "The model", list(figures.TRAINED), required=True, format_func=figures.TRAINED.get, key="skill_training"
     )
-    charts.show(
-        figures.skill_curves(report.table, report.chance, training or "both"),
-        key=f"skill-curves-{training}",
-        alt=words,
-        made=made,
-        command=command,
-    )
+    chance = sum(report.chance for report in reports) / len(reports)
+    key = f"skill-curves-{training}"
+    charts.show(figures.skill_curves(rows, chance, training or "both"), key=key, alt=words, **shared)
     with st.expander("The same in numbers"):
         shares = dict.fromkeys(("value", "low", "high"), PERCENT)
-        charts.table(figures.curve_table(report.table), key="skill_rows", columns=shares)
+        charts.table(figures.curve_table(rows), key="skill_rows", columns=shares, **shared)
+        if len(reports) > 1:
+            charts.table(figures.seed_table(rows), key="skill_seeds", columns=shares, **shared)
     with st.container(horizontal=True):
-        for name, folder in report.tuned.items():
-            st.button(
-                f"Look at the pair {figures.TRAINED[name]}",
-                key=f"skill-pair-{name}",
-                icon=":material/compare_arrows:",
-                on_click=selection.choose,
-                args=(Comparison(pair.base, folder),),
-            )
+        for report in reports:
+            for name, folder in report.tuned.items():
+                seed = report.settings.seed
+                st.button(
+                    f"Look at the pair {figures.TRAINED[name]}" + (f", seed {seed}" if len(reports) > 1 else ""),
+                    key=f"skill-pair-{name}-{seed}",
+                    icon=":material/compare_arrows:",
+                    on_click=selection.choose,
+                    args=(Comparison(pair.base, folder),),
+                )
     open_asking.foot(
         command,
-        "One training a curve: the bands are the doubt of its questions, not of another seed. The random control "
-        "restores as many parameters, changed or not; what it really changes is in the table.",
+        "The bands are the doubt of each training's questions; how far one seed lies from the next only several tell: "
+        f"here {len(reports)}. The random control restores as many parameters, changed or not; what it really changes "
+        "is in the table.",
         "A small skill of one small model. Whether a large model's new skills lie as exposed, only its own test tells: "
-        "`palimpsest question task` asks GSM8K, XSum and others that lm-eval describes.",
+        "Other tasks asks GSM8K, XSum and whatever else lm-eval describes.",
     )
 
 
 def _command(base: str, asking: Asking, settings: SkillSettings) -> str:
     told = ("--skill", settings.skill, "--examples", settings.examples, "--facts", settings.facts)
+    told += ("--seed", settings.seed) if settings.seed else ()
     percents = ("--percents", ",".join(f"{percent:g}" for percent in settings.percents))
     return open_asking.command("skill", base, *open_asking.questions(asking), *told, *percents)

@@ -124,11 +124,18 @@ def test_the_rank_correlation_is_minus_one_where_less_kl_is_always_better() -> N
             "group": [GROUPS[2]] * 4 + [GROUPS[1]] * 4,
             "kl_nats": [0.1, 0.5, 1.0, 3.0] * 2,
             "right": [0.9, 0.8, 0.4, 0.1, 0.0, 0.0, 0.0, 0.0],
+            "size": [60, 240, 60, 240] * 2,
+            "correcting": [False, False, True, True] * 2,
+            "train_seed": 0,
+            "n": 50,
         }
     )
     found = rank_correlations(states).set_index("group")
     assert found.loc[GROUPS[2], "rho"] == pytest.approx(-1)
     assert np.isnan(found.loc[GROUPS[1], "rho"]) and found.loc[GROUPS[1], "states"] == 4
+    assert list(found.loc[GROUPS[2], ["low", "high", "models", "n"]]) == pytest.approx([-1, -1, 4, 50])
+    two = rank_correlations(states.assign(size=60)).set_index("group").loc[GROUPS[2]]
+    assert two["models"] == 2 and np.isnan(two["low"])  # two models drawn anew tell nothing
 
 
 @pytest.mark.slow

@@ -1,11 +1,28 @@
 """The open questions on the Experiments page: what to do without an answer, and the answer where it is stored."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 from analysis.experiments.gradients import GradientSettings
+from analysis.experiments.grid import cells_of
+from analysis.experiments.plan import Plan, Training
+from analysis.experiments.plan_file import read_plan
+from analysis.experiments.results import NUMBER_COLUMNS
+from analysis.experiments.skill import SkillSettings
+from analysis.records import Stored
+from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
+from cache.open_skill import SkillReport, skill_to_stored
 from cache.work import Asking, Comparison, Workspace
 from pages.components import open_gradients
+from tests.conftest import TinyPair
+from tests.experiments.tables import made, number
+from tests.experiments.world import make_world
 from tests.pages.conftest import Open, settle, words_of
+from tests.pages.test_pins import pinned
 
 
 def _at(open_page: Open, question: str, pair: Comparison | None = None, asking: Asking | None = None):  # type: ignore[no-untyped-def]
@@ -18,7 +35,8 @@ def test_without_a_pair_each_question_says_what_to_do(open_page: Open) -> None:
     for question, words in (
         ("gradients", "No pair is loaded"),
         ("skill", "No pair is loaded"),
-        ("domain", "Not measured yet: a plan trained on places and one trained on other relations"),
+        ("domain", "Not measured yet: a plan trained on other relations"),
+        ("task", "No pair is loaded"),
     ):
         app = _at(open_page, question)
         assert not app.exception
@@ -42,6 +60,81 @@ def test_the_button_answers_the_question_with_a_sentence_caveats_and_the_command
     app.run()
     assert shared.known_gradients(pair, asking, GradientSettings(n=6)) is not None
     assert not app.exception
-    assert any("mean gradient of 6 samples" in info.value for info in app.info)
+    assert any("mean gradient of 6 samples a level" in info.value for info in app.info)
     assert "AdamW divides each gradient by its own size" in words_of(app)
     assert any("palimpsest question gradients" in code.value for code in app.code)
+
+
+TASK = """
+task: sums
+doc_to_text: "{{q}}"
+doc_to_target: "{{a}}"
+generation_kwargs: {max_gen_toks: 4, until: ["?"]}
+metric_list: [{metric: exact_match}]
+"""
+
+
+def test_a_task_folder_is_asked_of_every_state_from_the_page_and_its_answer_stays(
+    open_page: Open, pair: Comparison, shared: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sums"
+    folder.mkdir()
+    (folder / "sums.yaml").write_text(TASK)
+    app = _at(open_page, "task", pair)
+    assert "its documents are not beside it" in " ".join(error.value for error in app.error)  # of GSM8K, as shipped
+    app.selectbox(key="task_choice").select("own").run()
+    (folder / "test.jsonl").write_text("".join(json.dumps({"q": f"Where was {n}", "a": "a"}) + "\n" for n in range(3)))
+    app.text_input(key="task_path").input(str(folder)).run()
+    assert "3 documents with 0 worked examples each, of 8 states" in words_of(app)
+    app.button(key="open-task-start").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception
+    assert any("n = 3 documents" in info.value and "random control at 20%" in info.value for info in app.info)
+    assert set(app.dataframe[0].value["strategy"]) == {"base", "tuned", "relative-top", "random"}
+    made = pinned(app, shared, "task_rows").making
+    assert made.command.startswith(f"palimpsest question task {pair.base} {pair.tuned} {folder}")
+    assert made.further["task"] == "sums" and str(folder) not in str(dict(app.query_params))
+
+
+def test_another_domain_is_run_from_the_page_and_told_without_a_plan_on_places(
+    open_page: Open, shared: Workspace, tiny_pair: TinyPair
+) -> None:
+    app = _at(open_page, "domain")
+    assert "Count cells, time and disk" in [button.label for button in app.button]
+    train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), relations=("P26",))
+    plan = Plan("others", str(tiny_pair.base), str(tiny_pair.questions), train=train)
+    cells = tuple(KeyedCell(cell, 1, {"cell": cell.name, "base": "b" * 32}) for cell in cells_of(plan))
+    for keyed, level in zip(cells[1:], ("0", "4"), strict=True):
+        numbers = made(number(level, 60, 0.3), number(level, 60, 0.4, strategy="relative-top", percent=20.0))
+        table = numbers[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
+        shared.store.put(keyed.key, Stored({"seconds": {}}, tables={"numbers": table}))
+    PlanFolder(shared.home).keep(KeptPlan(plan, cells))
+    app = _at(open_page, "domain")
+    assert not app.exception
+    assert any("people, works and groups: level 0 30.0%" in info.value.replace("\\", "") for info in app.info)
+    assert "No plan trained on places is measured here" in words_of(app)
+    assert list(app.dataframe[0].value["restored"]) == [0.4, 0.4]
+    made_by = pinned(app, shared, "domain_table").making
+    assert made_by.command == "palimpsest experiments others.toml"
+    assert made_by.further["others: plan"] == "others" and made_by.further["others: base"] == f"base {'b' * 16}"
+
+
+def test_every_stored_training_seed_of_a_skill_is_shown(open_page: Open, shared: Workspace, tmp_path: Path) -> None:
+    """Two answers of one setting but for the seed, put where the work stores them."""
+    plan = read_plan(make_world(tmp_path))
+    asking = Asking(plan.questions)
+    settings = SkillSettings(examples=8, facts=8, percents=(20.0,), random_seeds=(0,), test=8, fact_limit=8)
+    rows = [
+        {"training": training, "strategy": strategy, "seed": 0, "percent": percent, "effective_percent": percent}
+        | {"measure": measure, "n": 8, "correct": 4, "value": 0.5, "low": 0.2, "high": 0.8}
+        for training in ("facts", "skill", "both")
+        for measure in ("skill", "facts")
+        for strategy, percent in (("tuned", 0.0), ("relative-top", 20.0), ("random", 20.0))
+    ]
+    for seed in (0, 3):
+        told = replace(settings, seed=seed)
+        report = SkillReport(told, pd.DataFrame(rows), {"both": str(tmp_path / f"tuned-{seed}")}, 0.2)
+        shared.store.put(shared._skill_key(plan.base, asking, told), skill_to_stored(report))
+    assert [each.settings.seed for each in shared.known_skills(plan.base, asking, settings)] == [0, 3]
+    assert shared.known_skills(plan.base, asking, replace(settings, examples=16)) == ()

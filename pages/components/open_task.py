@@ -1,0 +1,105 @@
+"""What restoration costs on other tasks: GSM8K, XSum or one's own in lm-eval's format, asked of the pair's states."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from analysis.figures import numbers
+from analysis.figures import open_tasks as figures
+from analysis.knowledge.task_files import load_task
+from analysis.records import RestoreSpec
+from cache.memo import workspace
+from cache.open_tasks import TaskReport
+from cache.work import Comparison
+from pages.components import address, charts, open_asking
+
+TASKS = Path(__file__).resolve().parents[2] / "demo" / "tasks"
+OWN = "own"
+SHIPPED = {
+    "gsm8k": "GSM8K: sums in words, exact match",
+    "xsum": "XSum: one sentence about an article, ROUGE",
+    OWN: "A task folder of my own",
+}
+PERCENTS = (5.0, 20.0, 40.0)
+SPOKEN_OF = 20.0
+LIMITS = {"50": 50, "200": 200, "500": 500, "all": None}
+SHARES = {name: st.column_config.NumberColumn(format="percent") for name in ("value", "low", "high")}
+
+
+def show() -> None:
+    """The task and how many of its documents, then the stored answer or the way to it."""
+    st.markdown(
+        "**Does restoration, which wins facts back, cost something elsewhere?** The paper asks XSum and GSM8K (Table "
+        "5; its values are not held here). Any task that lm-eval describes in YAML can be asked of the base, the tuned "
+        "model and its restored states, from documents on this machine; nothing is downloaded."
+    )
+    pair = open_asking.pair()
+    if pair is None:
+        return
+    folder, limit = _chosen()
+    if folder is None:
+        st.caption("A folder on the machine this dashboard runs on, with one YAML file and its documents beside it.")
+        return
+    task = load_task(folder, limit=limit)  # what is missing or not supported is told before anything is asked
+    report = workspace().known_task(pair, folder, specs(), limit=limit)
+    if report is None:
+        states = len(specs()) + 2
+        open_asking.offer(
+            "task",
+            "Ask the task",
+            f"{numbers.count(len(task.prompts))} documents with {task.shots} worked examples each, of "
+            f"{numbers.count(states)} states: up to {numbers.count(task.max_new_tokens)} new tokens an answer. What is "
+            "cut short goes on where it was.",
+            "task",
+            pair,
+            str(folder),
+            specs(),
+            limit=limit,
+        )
+        return
+    _answer(report, pair, folder, limit)
+
+
+def _chosen() -> tuple[Path | None, int | None]:
+    """The task's folder, and the first so many documents; a path that is typed stays out of the address."""
+    address.hold(address.one_of("task_choice", SHIPPED, "gsm8k"), address.one_of("task_limit", LIMITS, "200"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choice = str(st.selectbox("Task", list(SHIPPED), format_func=SHIPPED.get, key="task_choice", width=330))
+        limit = LIMITS[str(st.selectbox("Documents, the first", list(LIMITS), key="task_limit", width=170))]
+    if choice != OWN:
+        return TASKS / choice, limit
+    given = st.text_input("Its folder", key="task_path", placeholder="/tasks/my-task").strip()
+    return (Path(given) if given else None), limit
+
+
+def specs() -> tuple[RestoreSpec, ...]:
+    """The states asked beside base and tuned: the paper's order, and as many at random."""
+    return tuple(RestoreSpec(percent, order) for order in ("relative-top", "random") for percent in PERCENTS)
+
+
+def _answer(report: TaskReport, pair: Comparison, folder: Path, limit: int | None) -> None:
+    words = figures.task_words(report.table, SPOKEN_OF)
+    st.info(words, icon=":material/insights:")
+    names = figures.scores_of(report.table)
+    address.hold(address.one_of("task_score", names, names[0]))
+    score = str(st.segmented_control("Score", names, required=True, key="task_score") or names[0])
+    command = _command(pair, folder, limit)
+    made = {"task": report.name, "documents": report.n, "worked examples": report.shots, "score": score}
+    made |= {"base": Path(pair.base).name, "tuned": Path(pair.tuned).name}
+    shared: dict[str, Any] = {"made": made, "command": command}
+    charts.show(figures.task_curve(report.table, score), key=f"task-{score}", alt=words, **shared)
+    with st.expander("The same in numbers"):
+        charts.table(report.table, key="task_rows", columns=SHARES, alt=words, **shared)
+    open_asking.foot(
+        command,
+        "Answers are greedy; worked examples are the same for every document and not those lm-eval would draw, ROUGE "
+        "is taken without stemming: compare states here with each other, not with published scores.",
+        "One draw of the random control, which restores as many parameters, changed or not.",
+    )
+
+
+def _command(pair: Comparison, folder: Path, limit: int | None) -> str:
+    percents = ",".join(f"{percent:g}" for percent in PERCENTS)
+    told = ("--percents", percents, *(("--limit", limit) if limit else ()))
+    return open_asking.command("task", pair.base, pair.tuned, folder, *told)
