@@ -1,7 +1,8 @@
 """The tables of demo/README.md from the results of a plan: python -m benchmarks.plan_tables [RESULTS.parquet].
 
-RESULTS is what `palimpsest experiments demo/plan.toml --table RESULTS.parquet` wrote; without it the plan "demo" of the
-store is read. Every cell is the mean over the seeds, in brackets the lowest and highest of them; shares in percent.
+A plan of several variants gives one table a domain, a plan of one the paper's tables. RESULTS is what `palimpsest
+experiments demo/plan.toml --table RESULTS.parquet` wrote; without it the plan "demo" of the store is read. Every cell
+is the mean over the seeds, in brackets the lowest and highest of them; shares in percent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def main() -> None:
     if table.empty:
         print("The plan has no results yet: palimpsest experiments demo/plan.toml")
         return
-    for title, lines in tables(table):
+    several = table.loc[table["variant"] != "base", "variant"].nunique() > 1
+    for title, lines in (variants if several else tables)(table):
         print(f"\n{title}\n")
         print("\n".join(lines))
 
@@ -66,6 +68,26 @@ def tables(table: pd.DataFrame) -> Iterable[tuple[str, list[str]]]:
         groups = _of(tuned, "layer_group", domain, None)
         groups = groups[groups["size"] == LARGEST]
         yield f"One layer restored whole (Table 11), 1,920, {domain}-domain", _grid(groups, "level", "group")
+
+
+def variants(table: pd.DataFrame) -> Iterable[tuple[str, list[str]]]:
+    """Ways of fine-tuning on the same facts, each as it is and with some percent restored afterwards."""
+    tuned = table[table["variant"] != "base"]
+    for domain in ("in", "out"):
+        rows = _of(tuned, "accuracy", domain, "macro")
+        rows = rows[rows["strategy"].isin(["", "relative-top"])]
+        percents, lines = sorted(rows["percent"].unique()), []
+        for (level, variant), mine in rows.groupby(["level", "variant"], sort=False):
+            own = tuned[(tuned["level"] == level) & (tuned["variant"] == variant)]
+            cells = [_percent(mine[mine["percent"] == percent]["value"]) for percent in percents]
+            trained = _of(own, "train_accuracy", "train", "micro")
+            cells += [
+                _percent(trained[trained["percent"] == 0]["value"]),
+                _nats(_of(own, "kl_paper", None, None)["value"]),
+            ]
+            lines.append((f"level {level}, {variant}", cells))
+        head = [*(f"{percent:g}% restored" for percent in percents), "facts trained on", "KL, nats"]
+        yield f"Ways of fine-tuning, {domain}-domain", _markdown("trained on", head, lines)
 
 
 def _of(table: pd.DataFrame, measure: str, domain: str | None, group: str | None) -> pd.DataFrame:
