@@ -24,7 +24,8 @@ check: $(VENV)/.tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
 test: check browser
-	$(BIN)/pytest -m "slow or browser"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "slow and not browser"
+	$(BIN)/pytest -m browser
 
 browser: $(VENV)/.tests
 	$(BIN)/python tests/browser/find_browser.py --install

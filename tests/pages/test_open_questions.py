@@ -24,6 +24,8 @@ from tests.experiments.world import make_world
 from tests.pages.conftest import Open, settle, words_of
 from tests.pages.test_pins import pinned
 
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
+
 
 def _at(open_page: Open, question: str, pair: Comparison | None = None, asking: Asking | None = None):  # type: ignore[no-untyped-def]
     app = open_page("experiments", pair, asking)

@@ -18,6 +18,8 @@ from cache.work import Workspace
 from pages.components.guide import tuned_words
 from tests.pages.conftest import Open, settle
 
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
+
 FIVE = RestoreSpec(5.0)
 
 

@@ -11,6 +11,8 @@ from cache.work import Workspace
 from pages.components import selection
 from tests.pages.conftest import Open, settle, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
+
 ROOM = {"layers": "0-0", "modules": "q,up"}
 
 

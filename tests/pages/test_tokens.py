@@ -14,6 +14,8 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from tests.pages.conftest import Open, settle, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
+
 HOSTILE = "<img src=x onerror=alert(1)> **b** [l](http://x) \u202eevil 😀 \x07"
 
 
