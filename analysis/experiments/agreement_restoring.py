@@ -220,22 +220,31 @@ def first_layers(table: pd.DataFrame) -> Claim:
         return Claim("Table 11", says, "Needs at least two groups of layers.", "missing")
     moved = {row["group"]: row for row in over_runs(rows, ("group",)).to_dict("records")}
     words = "; ".join(f"layers {group} {points_words(moved[group])}" for group in groups)
-    further = _further(rows, groups)
-    than = "; ".join(f"than layers {row['group']} by {points_words(row)}" for row in further)
-    signs = {_sign(row, 1) for row in further}
-    verdict: Verdict = "differs" if "differs" in signs else _shared(signs)
+    paired = _further(rows, groups[0])
+    than = "; ".join(
+        f"than layers {row['group']} by {points_words(row)}" for row in over_runs(paired, ("group",)).to_dict("records")
+    )
+    by_level = {level: _furthest(own) for level, own in paired.groupby("level")}
+    every = ", ".join(level_name(str(level)) for level, verdict in by_level.items() if verdict == "agrees")
     told = f"{_size_words(rows)}, change with one group restored: {words}. Run by run, layers {groups[0]} move it"
-    return Claim("Table 11", says, f"{told} further {than}.", verdict)
+    told += f" further {than}. Further than every other group in every run of: {every or 'no level'}."
+    return Claim("Table 11", says, told, _shared(set(by_level.values())))
 
 
-def _further(rows: pd.DataFrame, groups: Sequence[str]) -> Sequence[Row]:
-    """How much further (fractions) the first group moves the accuracy of a run than each other group moves it."""
+def _further(rows: pd.DataFrame, critical: str) -> pd.DataFrame:
+    """How much further (fractions) the critical group moves the accuracy of a run than each other group moves it."""
     size = rows.assign(value=rows["value"].abs())
-    first = size[size["group"] == groups[0]].groupby("cell")["value"].first()
-    others = size[size["group"] != groups[0]]
-    paired = others.assign(value=others["cell"].map(first).astype(float) - others["value"])
-    found = {row["group"]: row for row in over_runs(paired, ("group",)).to_dict("records")}
-    return [found[group] for group in groups[1:]]
+    first = size[size["group"] == critical].groupby("cell")["value"].first()
+    others = size[size["group"] != critical].sort_values(
+        "group", key=lambda names: names.str.split("-").str[0].astype(int)
+    )
+    return others.assign(value=others["cell"].map(first).astype(float) - others["value"])
+
+
+def _furthest(paired: pd.DataFrame) -> Verdict:
+    """Of one level: whether every run is moved furthest by the critical group, or further by some other one."""
+    signs = {_sign(row, 1) for row in over_runs(paired, ("group",)).to_dict("records")}
+    return "differs" if "differs" in signs else _shared(signs)
 
 
 def _accuracy(table: pd.DataFrame, domain: str, strategy: str) -> pd.DataFrame:
