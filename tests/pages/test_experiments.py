@@ -22,6 +22,8 @@ from tests.experiments.tables import made, number, restored
 from tests.pages.conftest import Open, words_of
 from tests.pages.test_pins import pinned
 
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
+
 TOP = "relative-top"
 FACTS = ["P19-1", "P19-2"]
 

@@ -1,5 +1,6 @@
 """Fine-tuning from the page: told what it takes and what keeps it, run in the background, compared with its base."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.training.variants import VARIANTS
@@ -7,6 +8,8 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import fine_tuning
 from tests.pages.conftest import Open, settle, words_of
+
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
 
 
 def at_the_form(open_page: Open, pair: Comparison | None = None, asking: Asking | None = None) -> AppTest:
