@@ -78,7 +78,7 @@ def domain_points(rows: pd.DataFrame, asked: str, state: State = "tuned") -> sty
         "trained:N",
         scale=alt.Scale(domain=names, range=[COLOURS[name] for name in names]),
         title=None,
-        legend=alt.Legend(columns=1),
+        legend=alt.Legend(columns=1, labelLimit=300),
     )
     shapes = alt.Scale(domain=sizes, range=["circle", "square", "triangle-up", "diamond", "cross"][: len(sizes)])
     legend = alt.Legend(symbolFillColor=style.RANDOM)

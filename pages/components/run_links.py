@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import PalimpsestError
+from analysis.experiments.command import command_of
 from analysis.experiments.measured import layers_of
 from analysis.figures import experiments_runs as runs
 from analysis.figures import numbers
@@ -93,12 +94,10 @@ def bring_back(plan: str, cell: str) -> None:
 
 def command(plan: str, row: dict[str, Any]) -> str:
     """What makes a run's model and asks it at the run's stop, a command a line; "" for the base's."""
-    cells = workspace().plan_cells(plan)
-    found = cells[cells["cell"] == row["cell"]]
-    made = str(found["command"].iloc[0]) if len(found) else ""
     keyed = keyed_cell(plan, row["cell"])
-    if not made or keyed is None:
-        return made
+    made = command_of(keyed.cell) if keyed is not None else ""
+    if keyed is None or not made:
+        return ""
     pair = Comparison(keyed.cell.base, keyed.cell.name)  # the folder that the first command writes
     try:
         asked = asking(plan, row)
