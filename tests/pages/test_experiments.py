@@ -13,6 +13,7 @@ from analysis.experiments.grid import cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
 from analysis.experiments.results import NUMBER_COLUMNS
 from analysis.records import RestoreSpec, Stored
+from cache.asked import Asking, Comparison
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.work import Workspace
 from pages.components import plan_making
@@ -252,3 +253,30 @@ def test_the_pin_of_the_findings_counts_them_and_holds_every_verdict(
 def test_a_shipped_plan_is_named_by_its_file() -> None:
     shipped = plan_making.shipped_plans()
     assert shipped["demo/plan.toml"].name == "demo" and "demo/other_domain.toml" in shipped
+
+
+def test_two_runs_compared_can_be_pinned_with_both_named(
+    open_page: Open, half_measured: Plan, shared: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    for state in ("base", "tuned"):
+        shared.evaluation(pair, state, asking)
+    digests = [shared.evaluation_digest(pair, state, asking) for state in ("base", "tuned")]
+    keyed = shared.plan("half").cells[1]
+    rows = made(
+        number("0", 60, 0.1, evaluation=digests[0]),
+        number("0", 60, 0.2, strategy=TOP, percent=20.0, evaluation=digests[1]),
+    )
+    table = rows[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
+    other = KeyedCell(keyed.cell, 2, keyed.parts)
+    shared.store.put(other.key, Stored({"seconds": {}}, tables={"numbers": table}))
+    PlanFolder(shared.home).keep(KeptPlan(replace(half_measured, name="two"), (other,)))
+    app = open_page("experiments")
+    app.session_state["plan"] = "two"
+    name = other.digest[:12]
+    app.query_params["section"], app.query_params["runs_chosen"] = "runs", f"{name}..0.0,{name}.{TOP}.20.0"
+    app.run()
+    assert not app.exception
+    found = pinned(app, shared, "runs-compared")
+    first, second = "level 0 · 60 · seed 0", "level 0 · 60 · seed 0 · relative-top 20%"
+    assert found.title.startswith(f"{second} against {first}. In-domain: n = 20, the same questions.")
+    assert (found.making.further["first"], found.making.further["second"]) == (first, second)

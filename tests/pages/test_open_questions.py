@@ -140,3 +140,14 @@ def test_every_stored_training_seed_of_a_skill_is_shown(open_page: Open, shared:
         shared.store.put(shared._skill_key(plan.base, asking, told), skill_to_stored(report))
     assert [each.settings.seed for each in shared.known_skills(plan.base, asking, settings)] == [0, 3]
     assert shared.known_skills(plan.base, asking, replace(settings, examples=16)) == ()
+
+
+def test_a_link_holds_what_an_open_question_was_asked_with(open_page: Open, pair: Comparison, asking: Asking) -> None:
+    app = open_page("experiments", pair, asking)
+    for name, value in {"doing": "questions", "open_question": "gradients", "gradients_n": "48"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert app.selectbox(key="gradients_n").value == 48
+    app.query_params["open_question"], app.query_params["task_limit"] = "task", "50"
+    app.run()
+    assert app.selectbox(key="task_limit").value == "50"
