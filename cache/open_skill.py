@@ -81,14 +81,6 @@ class SkillWork(KnowledgeWork):
         reports = (self.known_skill(base, asking, replace(settings, seed=seed)) for seed in sorted(seeds))
         return tuple(report for report in reports if report is not None)
 
-    def usual_learning_rate(self, base: str) -> float:
-        """The paper's, or for the demo's small base the one that moves it."""
-        from analysis.demo.world import LEARNING_RATE, SHIPPED, DemoFiles
-        from analysis.experiments.skill import SkillSettings
-
-        demo = Path(base).expanduser().resolve() == DemoFiles(SHIPPED).base.resolve()
-        return LEARNING_RATE if demo else SkillSettings().learning_rate
-
     def training_facts(self, asking: Asking) -> tuple[Question, ...]:
         """The questions a model would be fine-tuned on: the train split, in-domain where there is any."""
         asked = replace(asking, split="train", domain="both", limit=None, shots=0)

@@ -143,11 +143,10 @@ class TrainingWork(PairWork):
         return tuple(sorted({fact.relation for fact in facts if fact.relation}))
 
     def usual_learning_rate(self, base: str) -> float:
-        """The paper's, or the demo's where the base is the demo's."""
-        from analysis.demo.world import LEARNING_RATE, prepared
+        """The paper's, or for the demo's small base, prepared or not, the one that moves it."""
+        from analysis.demo.world import LEARNING_RATE, SHIPPED, DemoFiles
 
-        demo = prepared(self.home)
-        return LEARNING_RATE if demo is not None and _same_place(base, str(demo.base)) else PAPER_LEARNING_RATE
+        return LEARNING_RATE if _same_place(base, str(DemoFiles(SHIPPED).base)) else PAPER_LEARNING_RATE
 
     @property
     def _tuned_home(self) -> Path:

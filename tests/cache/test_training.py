@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.demo.world import SHIPPED, DemoFiles
 from analysis.errors import Cancelled, TrainingError
 from analysis.records import Silent
 from analysis.training.variants import Variant
@@ -86,6 +87,12 @@ def test_what_cannot_be_is_told_by_the_outlook_all_at_once(home: Workspace, want
         home.outlook(replace(wanted, size=10_000, learning_rate=2.0, variant=Variant("freeze", layers=(9,))))
     assert len(caught.value.items) == 3
     assert not (home.home / "tuned").exists()
+
+
+def test_the_demos_base_has_its_own_learning_rate_in_a_home_where_nothing_was_prepared(home: Workspace) -> None:
+    assert home.demo() is None
+    assert home.usual_learning_rate(str(DemoFiles(SHIPPED).base)) == 3e-4
+    assert home.usual_learning_rate("/another/base") == 1e-5
 
 
 def test_levels_and_relations_of_a_file_are_counted(home: Workspace, wanted: Training) -> None:
