@@ -55,7 +55,7 @@ def claim_table(found: Sequence[Claim]) -> pd.DataFrame:
 
 
 def tally(found: Sequence[Claim]) -> str:
-    """How many findings of the paper appear, as running text: 'Of 4 findings of the paper, 3 hold here, 1 cannot be told.'"""
+    """How many of the paper's findings appear: 'Of 4 findings of the paper, 3 hold here, 1 cannot be told.'"""
     papers = Counter(claim.verdict for claim in found if claim.where != CONTROL)
     told = [f"{papers[verdict]} {words}" for verdict, words in COUNTED.items() if papers[verdict]]
     controls = [f"{claim.where}: {VERDICTS[claim.verdict]}." for claim in found if claim.where == CONTROL]
