@@ -6,21 +6,23 @@ from analysis.figures import numbers
 from analysis.report import footer, html, tables
 from analysis.report.records import Placed
 from cache.memo import workspace
-from pages.components import charts, notices, packing, pinning, present
+from pages.components import address, charts, finding_files, notices, packing, pinning, present
 from pages.components.words import plain
 
+MOST_PAGES = 10_000
 PAGE_FINDINGS = 6  # drawn at once: a page of fifty figures would take seconds to come
 TABLE_ROWS_HEIGHT = 320
 PAGE = "report_page"
+TITLE, TITLE_SEEN = "report_title", "report_title_seen"
 
 
 def head(placed: tuple[Placed, ...]) -> None:
     """Title, and what to do with all of it."""
     findings = workspace().findings
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    title = left.text_input("Title of the report", findings.title(), key="report_title", max_chars=120)
-    if title != findings.title():
-        findings.rename(title)
+    if st.session_state.get(TITLE_SEEN) != findings.title():  # first, or renamed: here, or by another session
+        st.session_state[TITLE] = st.session_state[TITLE_SEEN] = findings.title()
+    left.text_input("Title of the report", key=TITLE, max_chars=120, on_change=retitle)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Present", type="primary", icon=":material/slideshow:", on_click=present.begin, key="present")
         packing.menu()
@@ -29,13 +31,20 @@ def head(placed: tuple[Placed, ...]) -> None:
     st.caption(f"{told}. {newer} may be out of date." if newer else f"{told}.")
 
 
+def retitle() -> None:
+    """Call the report what was typed; a callback."""
+    st.session_state.pop(TITLE_SEEN, None)
+    notices.tried(workspace().findings.rename, st.session_state[TITLE])
+
+
 def undo_bar() -> None:
     """What was deleted last, and the way back."""
     gone = workspace().findings.last_deleted()
     if gone is not None:
         with st.container(horizontal=True, vertical_alignment="center", key="undo-bar"):
             st.caption(f"Deleted: {plain(_short(gone.title))}")
-            st.button("Undo", key="undo", type="tertiary", icon=":material/undo:", on_click=workspace().findings.undo)
+            undo = workspace().findings.undo
+            st.button("Undo", key="undo", type="tertiary", icon=":material/undo:", on_click=notices.tried, args=(undo,))
 
 
 def _short(text: str, letters: int = 90) -> str:
@@ -45,7 +54,8 @@ def _short(text: str, letters: int = 90) -> str:
 def shown(placed: tuple[Placed, ...]) -> tuple[int, tuple[Placed, ...]]:
     """The findings of the page that is open, and the number of the first."""
     pages = -(-len(placed) // PAGE_FINDINGS)
-    page = min(st.session_state.get(PAGE, 0), pages - 1)
+    address.hold(address.whole_number(PAGE, 0, MOST_PAGES, 0))
+    page = min(st.session_state[PAGE], pages - 1)
     start = page * PAGE_FINDINGS
     return start, placed[start : start + PAGE_FINDINGS]
 
@@ -70,7 +80,7 @@ def section_head(name: str, first: bool, last: bool) -> None:
     """A section's name with its place among the others."""
     findings = workspace().findings
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(name) if name else "Without a section", width="content")
+        st.subheader(plain(name) if name else html.NO_SECTION, width="content")
         steps = ((-1, "Up", ":material/arrow_upward:", first), (1, "Down", ":material/arrow_downward:", last))
         for by, word, icon, stuck in steps:
             st.button(
@@ -79,8 +89,8 @@ def section_head(name: str, first: bool, last: bool) -> None:
                 icon=icon,
                 type="tertiary",
                 disabled=stuck,
-                on_click=findings.move_section,
-                args=(name, by),
+                on_click=notices.tried,
+                args=(findings.move_section, name, by),
             )
         if st.button("Rename", key=f"section-name-{name}", icon=":material/edit:", type="tertiary"):
             rename(name)
@@ -92,8 +102,9 @@ def rename(name: str) -> None:
     new = st.text_input("Name", name, key="section_name", max_chars=80)
     st.caption("The name of another section joins the two; an empty name dissolves this one.")
     if st.button("Rename", type="primary", key="section_renamed"):
-        workspace().findings.rename_section(name, new)
-        st.rerun()
+        with notices.shown_errors():
+            workspace().findings.rename_section(name, new)
+            st.rerun()
 
 
 def card(number: int, placed: Placed, total: int) -> None:
@@ -162,14 +173,16 @@ def _buttons(number: int, placed: Placed, total: int) -> None:
             key=f"delete-{name}",
             icon=":material/delete:",
             type="tertiary",
-            on_click=findings.delete,
-            args=(name,),
+            on_click=notices.tried,
+            args=(findings.delete, name),
         )
+        finding_files.menu(placed.finding)
 
 
 def _move(word: str, icon: str, name: str, by: int, stuck: bool) -> None:
     move = workspace().findings.move
-    st.button(word, key=f"{word}-{name}", icon=icon, type="tertiary", disabled=stuck, on_click=move, args=(name, by))
+    act = {"on_click": notices.tried, "args": (move, name, by)}
+    st.button(word, key=f"{word}-{name}", icon=icon, type="tertiary", disabled=stuck, **act)
 
 
 @st.dialog("Note and section")
@@ -178,15 +191,17 @@ def edit(placed: Placed) -> None:
     note = st.text_area("Note", placed.note, key="edit_note", max_chars=pinning.NOTE_LETTERS)
     section = pinning.section_box("edit_section", placed.section)
     if st.button("Keep", type="primary", key="edited"):
-        workspace().findings.edit(placed.finding.id, note=note, section=section)
-        st.rerun()
+        with notices.shown_errors():
+            workspace().findings.edit(placed.finding.id, note=note, section=section)
+            st.rerun()
 
 
 st.title("Report")
 with notices.shown_errors():
     found = workspace().report_findings()
-    if found and st.session_state.get(present.PRESENTING):
-        present.stage(packing.page(found, paper=charts.paper(), start="present", inside=True))
+    present.hold()
+    if found and st.session_state[present.PRESENTING]:
+        present.stage(packing.presentation(found, charts.paper()))
         st.stop()
     undo_bar()
     if not found:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Start = Literal["page", "present"]
 ROWS_SHOWN = 60  # of a pinned table; the files hold all
+NO_SECTION = "Further findings"  # over findings without a section, where others have one
 # Ink that is read as text or stands behind text: 4.5:1 on its paper, where the figures' own colours are 3:1.
 _INKS: dict[str, dict[str, str]] = {
     "light": {
@@ -142,7 +143,7 @@ def _body(placed: Sequence[Placed], files: Mapping[str, Sequence[str]]) -> str:
     parts, section = [], ""
     for number, each in _numbered(placed):
         if each.section != section:
-            parts.append(f"<h2>{escape(each.section) or 'Further findings'}</h2>\n")
+            parts.append(f"<h2>{escape(each.section or NO_SECTION)}</h2>\n")
             section = each.section
         parts.append(_finding(number, each, files.get(each.finding.id, ())))
     return "".join(parts) or "<p>Nothing has been pinned yet.</p>"

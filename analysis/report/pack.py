@@ -30,12 +30,17 @@ def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Prog
 
     An earlier report in `out` is replaced; any other folder that is not empty is refused (StoreError).
     """
+    old = out.with_name(f"{out.name}.old")
+    if (old / MARK).is_file() and not out.exists():
+        old.rename(out)  # a run was killed between the two renames below
     fresh = out.with_name(f"{out.name}.new") if (out / MARK).is_file() else out
     with whole_folder(fresh) as folder:
         count = _fill(folder, placed, title, progress or Silent())
     if fresh != out:
-        shutil.rmtree(out)
+        shutil.rmtree(old, ignore_errors=True)
+        out.rename(old)  # removed only once the new one stands in its place
         fresh.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
     return count
 
 

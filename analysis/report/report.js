@@ -10,11 +10,16 @@
   // ---- drawing
   const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true } };
 
-  async function draw(place) {
-    if (place.dataset.begun) return;
-    place.dataset.begun = "yes";
+  const begun = new Map();
+
+  function draw(place) {
+    if (!begun.has(place)) begun.set(place, drawNow(place));
+    return begun.get(place);
+  }
+
+  async function drawNow(place) {
     const figure = held[place.dataset.figure];
-    if (figure.kind === "zoomable") drawZoomable(place, figure.spec);
+    if (figure.kind === "zoomable") await drawZoomable(place, figure.spec);
     else views[place.dataset.figure] = (await vegaEmbed(place, narrowed(figure.spec, place.clientWidth), options)).view;
     place.classList.add("drawn");
     const slider = place.closest(".finding").querySelector(".slider input");
@@ -55,8 +60,7 @@
     const settings = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["autoScale2d"] };
     const layout = { ...spec.layout, autosize: true, height: spec.layout.height || 460 };
     if (place.clientWidth < 620) layout.title = { ...layout.title, subtitle: { text: "" } };
-    Plotly.newPlot(place, spec.data, layout, settings)
-      .then(() => Plotly.relayout(place, plotlyInk()));
+    return Plotly.newPlot(place, spec.data, layout, settings).then(() => Plotly.relayout(place, plotlyInk()));
   }
 
   async function drawAll() {
@@ -72,17 +76,26 @@
     document.documentElement.dataset.drawn = "all";
   }
 
-  // ---- light and dark
+  // ---- light and dark: as the page was made, as the reader's system has it, or as the reader chose
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = Boolean(document.documentElement.dataset.paper);
+
   function paper() {
-    const chosen = document.documentElement.dataset.paper;
-    return chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    return document.documentElement.dataset.paper || (system.matches ? "dark" : "light");
   }
+
+  system.addEventListener("change", () => { if (!chosen) turn(system.matches ? "dark" : "light"); });
 
   function turn(to) {
     document.documentElement.dataset.paper = to;
     find("[data-do=paper]").forEach((button) => { button.textContent = LABELS[to]; });
     find(".js-plotly-plot").forEach((place) => Plotly.relayout(place, plotlyInk()));
   }
+
+  // A print is on white paper: plotly's ink stands in the figure, not in the style sheet, and is turned with it.
+  let printed = null;
+  window.addEventListener("beforeprint", () => { printed = paper(); turn("light"); });
+  window.addEventListener("afterprint", () => { if (printed) turn(printed); printed = null; });
 
   // ---- the slider over stops that were evaluated
   function moveTo(slider) {
@@ -111,18 +124,30 @@
   }
 
   // ---- the values behind a figure, and its files
-  function values(figure) {
-    const sets = Object.values((figure.drawn || figure.spec).datasets || {});
-    return sets.sort((one, other) => other.length - one.length)[0] || [];
+  const MOST_ROWS = 200;
+
+  function values(figure) { // every set of rows the figure is drawn from, the largest first
+    const sets = Object.values((figure.drawn || figure.spec).datasets || {}).filter((rows) => rows.length);
+    return sets.sort((one, other) => other.length - one.length);
+  }
+
+  function headsOf(rows) {
+    return Array.from(new Set(rows.flatMap((row) => Object.keys(row))));
   }
 
   function showValues(details) {
     const box = details.querySelector(".scroll");
     if (!details.open || box.childElementCount) return;
-    const rows = values(held[details.dataset.figure]);
-    const heads = rows.length ? Object.keys(rows[0]) : [];
     const text = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? String(+value.toPrecision(5)) : String(value));
-    box.append(tableOf(heads, rows.slice(0, 200).map((row) => heads.map((head) => text(row[head])))));
+    values(held[details.dataset.figure]).forEach((rows) => {
+      const heads = headsOf(rows), shown = rows.slice(0, MOST_ROWS);
+      const told = document.createElement("p");
+      told.className = "more";
+      told.textContent = shown.length < rows.length
+        ? `${MOST_ROWS} of ${rows.length} rows; the CSV holds all`
+        : `${rows.length} ${rows.length === 1 ? "row" : "rows"}`;
+      box.append(told, tableOf(heads, shown.map((row) => heads.map((head) => text(row[head])))));
+    });
   }
 
   function save(name, text, kind) {
@@ -134,19 +159,21 @@
   }
 
   async function saveSvg(id) {
+    await draw(find(".chart").find((place) => place.dataset.figure === id));
     const svg = await views[id].toSVG();
     save(id + ".svg", svg.replace(/var\(--(\w+)\)/g, (_, name) => ink(name)), "image/svg+xml");
   }
 
   function saveCsv(id) {
-    const rows = values(held[id]);
     const cell = (value) => (value === null || value === undefined ? "" : /[",\n]/.test(value) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value));
-    const heads = rows.length ? Object.keys(rows[0]) : [];
-    save(id + ".csv", [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((row) => row.map(cell).join(",")).join("\n") + "\n", "text/csv");
+    values(held[id]).forEach((rows, number) => {
+      const heads = headsOf(rows), name = number ? `${id}-${number + 1}.csv` : id + ".csv";
+      save(name, [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((row) => row.map(cell).join(",")).join("\n") + "\n", "text/csv");
+    });
   }
 
   // ---- one finding a screen
-  let at = 0;
+  let at = Number(document.documentElement.dataset.at) || 0;
 
   function show(number) {
     at = Math.min(Math.max(0, number), findings.length - 1);
@@ -154,6 +181,7 @@
     find(".bar .place").forEach((place) => { place.textContent = at + 1 + " of " + findings.length; });
     const shown = findings[at];
     if (!shown) return;
+    if (document.documentElement.dataset.inside) window.parent.postMessage({ palimpsestAt: at }, "*");
     shown.scrollTop = 0;
     find(".chart", shown).forEach(draw);
     fit();
@@ -207,13 +235,25 @@
     window.dispatchEvent(new Event("resize"));
   }
 
+  // Whether this key moves within a finding that is taller than the screen, and has not come to its end yet.
+  const SCROLLS = { ArrowDown: 0.15, PageDown: 0.85, " ": 0.85, ArrowUp: -0.15, PageUp: -0.85 };
+
+  function scrolled(key) {
+    const shown = findings[at], by = SCROLLS[key];
+    if (!by || !shown) return false;
+    const left = by > 0 ? shown.scrollHeight - shown.clientHeight - shown.scrollTop : shown.scrollTop;
+    if (left < 2) return false;
+    shown.scrollBy({ top: by * shown.clientHeight });
+    return true;
+  }
+
   // ---- hands
   const hands = {
     present: () => present(true),
     end: () => present(false),
     before: () => show(at - 1),
     after: () => show(at + 1),
-    paper: () => turn(paper() === "dark" ? "light" : "dark"),
+    paper: () => { chosen = true; turn(paper() === "dark" ? "light" : "dark"); },
     print: () => print(),
     full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
     svg: (button) => saveSvg(button.dataset.figure),
@@ -237,8 +277,10 @@
     }
     const own = event.target.closest("input, button, summary");
     if (own && (event.key === " " || event.key === "Enter" || (own.tagName === "INPUT" && event.key.startsWith("Arrow")))) return;
+    if (event.target.closest(".scroll") && event.key.startsWith("Arrow")) return; // a wide table moves itself
     if (event.key === "Home") show(0);
     else if (event.key === "End") show(findings.length - 1);
+    else if (scrolled(event.key)) event.preventDefault();
     else if (KEYS[event.key]) hands[KEYS[event.key]]();
     else return;
     event.preventDefault();

@@ -48,7 +48,8 @@ KEYS = (  # of views that have keys of their own: where, then each key with what
         "Presenting, and in the exported report",
         (
             ("p", "Present, from the exported report; here, the button does"),
-            ("→", "The next finding, as ↓ PageDown and Space; ← ↑ PageUp the one before"),
+            ("→", "The next finding; ← the one before"),
+            ("↓", "The same, as PageDown and Space (↑ PageUp back), once a tall finding is scrolled to its end"),
             ("Home", "The first finding; End the last"),
             ("d", "Dark or light"),
             ("f", "Full screen"),

@@ -1,8 +1,9 @@
 """What a page says when something is missing or wrong: what it is, and the way out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +12,8 @@ from cache.work import Comparison
 from pages.components import progress, selection
 from pages.components.words import plain
 
+FAILED = "callback_failed"
+
 
 def show_error(error: PalimpsestError) -> None:
     """An error of ours, with every offender on its own line; nothing of it is read as Markdown."""
@@ -18,9 +21,19 @@ def show_error(error: PalimpsestError) -> None:
     st.error("\n".join(lines), icon=":material/error:")
 
 
+def tried(act: Callable[..., Any], *args: Any) -> None:
+    """Run this in a callback, which can draw nothing: an error of ours is kept for `shown_errors` of the run after."""
+    try:
+        act(*args)
+    except PalimpsestError as error:
+        st.session_state[FAILED] = error
+
+
 @contextmanager
 def shown_errors() -> Iterator[None]:
-    """Show an error of ours in place of what was to be drawn; defects of ours stay loud."""
+    """Show an error of ours in place of what was to be drawn, a callback's on top; defects of ours stay loud."""
+    if FAILED in st.session_state:
+        show_error(st.session_state.pop(FAILED))
     try:
         yield
     except PalimpsestError as error:

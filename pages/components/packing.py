@@ -5,6 +5,7 @@ import streamlit as st
 from analysis.figures.style import Paper
 from analysis.report.html import Start, report_html
 from analysis.report.records import Placed
+from cache.keys import digest
 from cache.memo import workspace
 from pages.components import progress, selection
 
@@ -15,6 +16,19 @@ def page(found: tuple[Placed, ...], *, paper: Paper | None = None, start: Start 
     """The findings as one HTML page, with their data."""
     findings = workspace().findings
     return report_html(findings.complete(found), title=findings.title(), paper=paper, start=start, inside=inside)
+
+
+def presentation(found: tuple[Placed, ...], paper: Paper) -> str:
+    """The page that is presented; laid out once for the findings as they stand."""
+    standing = [(each.finding.id, each.finding.making.created, each.section, each.note, each.news) for each in found]
+    return _laid_out(digest([standing, workspace().findings.title(), paper]), found, paper)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Laying out the findings …")
+def _laid_out(name: str, _found: tuple[Placed, ...], _paper: Paper) -> str:
+    """Made once for every `name`, which tells all that it depends on."""
+    del name
+    return page(_found, paper=_paper, start="present", inside=True)
 
 
 def menu() -> None:

@@ -1,6 +1,9 @@
 """The report page drawn from what was pinned, and what it says when nothing was."""
 
+import shutil
 from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
 
 from cache.work import Workspace
 from tests.pages.conftest import Open, words_of
@@ -40,3 +43,61 @@ def test_many_pins_come_a_page_at_a_time(open_page: Open, shared: Workspace) -> 
     assert "Findings 1–6 of 8" in words_of(app) and "Number 7" not in words_of(app)
     app.button(key="report-after").click().run()
     assert "Findings 7–8 of 8" in words_of(app) and "Number 7" in words_of(app)
+
+
+def pin_some(shared: Workspace, count: int) -> None:
+    """Pin tables of a few rows."""
+    placed = make_placed("f00", table=True)
+    for number in range(count):
+        shared.findings.pin(replace(placed.finding, id=f"f{number:02d}", title=f"Number {number}"), placed.tables)
+
+
+def test_where_the_disk_refuses_a_change_the_page_says_so_and_stays(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 2)
+    app = open_page("report")
+    folder = shared.home / "findings"
+    shutil.rmtree(folder / "again", ignore_errors=True)
+    (folder / "arrangement.json").unlink()
+    (folder / "arrangement.json").mkdir()  # in the way of every change
+    app.text_input(key="report_title").set_value("Mine").run()
+    assert not app.exception
+    assert any("arrangement" in error.value or "written" in error.value for error in app.error)
+
+
+def test_a_title_given_by_another_session_is_followed_and_not_written_back(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 1)
+    mine, theirs = open_page("report"), open_page("report")
+    theirs.text_input(key="report_title").set_value("  What  came back ").run()
+    assert theirs.text_input(key="report_title").value == shared.findings.title() == "What came back"
+    assert mine.run().text_input(key="report_title").value == "What came back"
+    assert shared.findings.title() == "What came back"
+
+
+def test_the_page_and_presenting_are_in_the_address(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 8)
+    app = open_page("report")
+    app.button(key="report-after").click().run()
+    second = elsewhere(open_page, app)
+    assert "Findings 7–8 of 8" in words_of(second)
+    app.button(key="present").click().run()
+    assert elsewhere(open_page, app).session_state["presenting"] is True
+
+
+def elsewhere(open_page: Open, first: AppTest) -> AppTest:
+    """The report opened by its address alone."""
+    second = open_page("report")
+    for name, values in first.query_params.items():
+        second.query_params[name] = values
+    second.run()
+    assert not second.exception
+    return second
+
+
+def test_every_pinned_finding_has_its_files(open_page: Open, shared: Workspace) -> None:
+    figure, table = make_placed("f1"), make_placed("f2", table=True)
+    for placed in (figure, table):
+        shared.findings.pin(placed.finding, placed.tables)
+    app = open_page("report")
+    offered = {button.proto.label for button in app.get("download_button")}
+    assert {"PNG", "SVG", "PDF", "CSV", "Markdown", "LaTeX"} <= offered
+    assert not app.exception

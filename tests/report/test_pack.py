@@ -64,3 +64,12 @@ def test_texts_that_a_finding_compared_lie_beside_it_as_its_command_reads_them(t
     pack.write_folder(tmp_path / "out", [replace(placed, tables={**placed.tables, "texts": texts})], "Title")
     found = read_texts(tmp_path / "out" / "01-restore-curve-in" / "texts.jsonl")
     assert found == (Text("a", text="Plain"), Text("b", prompt="Asked?", answer=" told"))
+
+
+def test_a_run_killed_while_it_put_the_new_report_in_place_leaves_one_that_the_next_run_finds(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    pack.write_folder(out, [make_placed("f1")], "First")
+    out.rename(tmp_path / "site.old")  # killed between the two renames
+    pack.write_folder(out, [make_placed("f2")], "Second")
+    assert "Second" in (out / "index.html").read_text("utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
