@@ -1,18 +1,15 @@
-"""axe-core finds nothing serious on any page, light or dark, nor in the exported report.
+"""axe-core finds nothing serious on any page, light or dark; on the exported report: test_report.py.
 
 Rules: WCAG 2.0 and 2.1, A and AA. What Streamlit's own frame breaks, and we cannot change, is listed by name.
 """
 
-import subprocess
-import sys
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.driver import ROOT, settle
+from tests.browser.driver import settle
 from tests.browser.test_journey import accuracy, load_demo, open_page
 
 pytestmark = pytest.mark.browser
@@ -92,18 +89,3 @@ def test_no_page_has_a_serious_violation_in_light_or_dark(page: Page, dark: Page
     page.keyboard.press("w")
     found["Words"] = violations(page)
     assert {name: told for name, told in found.items() if told} == {}
-
-
-def test_the_exported_report_has_no_serious_violation(page: Page, server: str, home: Path, tmp_path: Path) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Updates")
-    page.locator("[class*='st-key-pin-'] button").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Pin").click()
-    page.get_by_role("dialog").wait_for(state="detached")
-    out = tmp_path / "report.html"
-    environment = {"PALIMPSEST_HOME": str(home), "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "analysis.cli", "report", str(out)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    page.goto(out.as_uri())
-    page.wait_for_timeout(1500)
-    assert violations(page) == []

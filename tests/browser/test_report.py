@@ -7,11 +7,14 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from cache.findings import Findings
-from tests.browser.driver import settle
+from tests.browser.driver import PICTURES, photograph, settle
+from tests.browser.test_axe import violations
 from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+from tests.browser.test_samples import choose_row
 
 pytestmark = pytest.mark.browser
 
+PINNED = 4  # a figure with its slider, a table, a sample, a figure to zoom in
 HOSTILE = "<img src=x onerror=alert(1)> & a note"
 
 
@@ -47,10 +50,15 @@ def test_three_findings_are_pinned_ordered_presented_and_read_without_a_network(
     expect(page.get_by_text(re.compile("It is the best of [2-9]")).first).to_be_visible(timeout=PATIENCE)
     pin(page, "curve-in", note=HOSTILE, section="What comes back")
     open_page(page, "Updates")
-    pin(page, "concentration", section="Where it wrote")
-    pin(page, "glance")
+    pin(page, "shares", section="Where it wrote")  # a table
+    open_page(page, "Samples")
+    choose_row(page, 1)
+    pin(page, "sample")  # what base, tuned and restored said to one question
+    open_page(page, "Updates")
+    pin(page, "glance")  # plotly's
     open_page(page, "Report")
-    expect(page.locator("[class*='st-key-finding-']")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(PINNED, timeout=PATIENCE)
+    photograph(page, "findings-1-report")
     _put_in_order(page)
     _present(page)
     file = _export(page, tmp_path)
@@ -61,9 +69,9 @@ def _put_in_order(page: Page) -> None:
     first = page.locator("[class*='st-key-finding-']").first
     before = first.get_by_role("heading").first.inner_text()
     first.get_by_role("button", name="Delete").click()
-    expect(page.locator("[class*='st-key-finding-']")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(PINNED - 1, timeout=PATIENCE)
     page.locator(".st-key-undo button").first.click()
-    expect(page.locator("[class*='st-key-finding-']")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("[class*='st-key-finding-']")).to_have_count(PINNED, timeout=PATIENCE)
     expect(page.locator("[class*='st-key-finding-']").first.get_by_role("heading").first).to_have_text(before)
     expect(page.get_by_text(HOSTILE)).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -73,7 +81,7 @@ def _present(page: Page) -> None:
     page.locator(".st-key-present button").first.click()
     frame: FrameLocator = page.frame_locator("iframe[title=Presentation]")
     place = frame.locator(".place")
-    expect(place).to_have_text("1 of 3", timeout=PATIENCE)
+    expect(place).to_have_text(f"1 of {PINNED}", timeout=PATIENCE)
     expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
     slider = frame.locator(".finding.shown input[type=range]")
     slider.focus()
@@ -82,10 +90,19 @@ def _present(page: Page) -> None:
     expect(frame.locator(".finding.shown output")).not_to_have_text(told)
     slider.blur()
     page.keyboard.press("ArrowRight")
-    expect(place).to_have_text("2 of 3")
+    expect(place).to_have_text(f"2 of {PINNED}")
+    expect(frame.locator(".finding.shown table").first).to_be_visible(timeout=PATIENCE)
+    page.reload()  # a refresh goes on where it was
+    expect(place).to_have_text(f"2 of {PINNED}", timeout=PATIENCE)
+    frame.locator("body").click()
+    page.keyboard.press("Home")
     expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
+    page.screenshot(path=PICTURES / "findings-2-presented.png")
+    page.keyboard.press("d")
+    page.wait_for_timeout(300)
+    page.screenshot(path=PICTURES / "findings-2-presented-other-paper.png")
     page.keyboard.press("End")
-    expect(place).to_have_text("3 of 3")
+    expect(place).to_have_text(f"{PINNED} of {PINNED}")
     page.keyboard.press("Escape")
     expect(page.locator("iframe[title=Presentation]")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Report")
@@ -108,12 +125,16 @@ def _read_offline(browser: Browser, file: Path) -> None:
         problems = _problems(page)
         page.goto(file.as_uri())
         page.wait_for_selector("html[data-drawn=all]", timeout=PATIENCE)
-        expect(page.locator(".chart svg.marks")).to_have_count(2)
+        expect(page.locator(".chart svg.marks")).to_have_count(1)
+        expect(page.locator(".finding table").first).to_be_visible()
         expect(page.locator(".chart .main-svg").first).to_be_visible()
         assert page.locator(".chart svg.marks path").count() > 10, "the figures are drawn"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs over the edge"
         expect(page.get_by_text(HOSTILE)).to_be_visible()
-        assert problems == []
+        found = violations(page)
+        page.screenshot(path=PICTURES / f"findings-3-offline-{width}-{paper}.png", full_page=True)
+        page.pdf(path=PICTURES / f"findings-4-printed-from-{paper}.pdf")
+        assert found == [] and problems == []
         context.close()
 
 
