@@ -40,7 +40,10 @@ def experiments(
     asked = read_plan(plan)
     workspace = product_of(context).workspace()
     if dry_run:
-        told = workspace.estimate_plan(asked, workers=workers, progress=terminal.progress())
+        with redirect_stdout(sys.stderr):  # Ray tells of its nodes on standard output
+            told = workspace.estimate_plan(
+                asked, engine=engine, address=address, workers=workers, progress=terminal.progress()
+            )
         terminal.answer({"name": asked.name, **msgspec.to_builtins(told)}, as_json)
         if not as_json:
             print(_sentence(told))
@@ -62,9 +65,11 @@ def experiments(
 
 def _sentence(told: Estimate) -> str:
     disk, free = (f"{count / 1e9:.1f} GB" for count in (told.kept_bytes, told.free_bytes))
+    place = "the processor" if told.device == "cpu" else told.device
+    idle = f" This machine's accelerators ({told.idle}) are not asked for: run.gpus = 1 uses them." if told.idle else ""
     return (
-        f"{told.missing} of {told.cells} cells to run, {told.at_once} at once: {told_seconds(told.seconds)} (estimated "
-        f"from {told.source}), about {disk} on disk at the end ({free} free)."
+        f"{told.missing} of {told.cells} cells to run on {place}, {told.at_once} at once: {told_seconds(told.seconds)} "
+        f"(estimated from {told.source}), about {disk} on disk ({free} free).{idle}"
     )
 
 

@@ -29,7 +29,7 @@ def command_of(cell: Cell) -> str:
     words += ["--epochs", str(cell.epochs)] if cell.epochs != 1 else []
     words += _variant_words(cell.variant)
     words += ["--prompt", cell.prompt] if cell.prompt != "paper" else []
-    return shlex.join([*words, "--threads", str(cell.threads)])
+    return shlex.join([*words, "--threads", str(cell.threads), "--device", cell.device])
 
 
 def _variant_words(variant: Variant) -> list[str]:

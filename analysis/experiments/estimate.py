@@ -33,7 +33,10 @@ GUESSED = Rates(GUESSED_SECONDS, "nothing measured yet")
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run of a plan would take: `missing` of `cells`, wall seconds with so many cells at once, bytes on disk."""
+    """What a run of a plan would take: `missing` of `cells`, wall seconds with so many cells at once, bytes on disk.
+
+    `device`: the kind that cells run on; `idle` accelerators of this machine are asked for by none of them.
+    """
 
     cells: int
     missing: int
@@ -42,6 +45,8 @@ class Estimate:
     kept_bytes: int
     free_bytes: int
     source: str
+    device: str = "cpu"
+    idle: int = 0
 
 
 def work_of(cell: Cell, found: Survey) -> dict[str, int]:

@@ -23,7 +23,8 @@ CellKind = Literal["base", "tuned"]
 class Cell:
     """One piece of a plan: the base measured, or one model fine-tuned, restored and measured.
 
-    `size` 0 means all facts of the level. `threads` is the CPU threads that all of it runs on.
+    `size` 0 means all facts of the level. `threads` is the CPU threads that all of it runs on, `device` the kind of
+    device ("cpu", "cuda", "mps").
     """
 
     kind: CellKind
@@ -43,6 +44,7 @@ class Cell:
     learning_rate: float = 0.0
     batch_size: int = 0
     epochs: int = 0
+    device: str = "cpu"
 
     @property
     def name(self) -> str:
@@ -71,6 +73,7 @@ class Cell:
             "epochs": self.epochs,
             "prompt": self.prompt,
             "threads": self.threads,
+            "device": self.device,
         }
 
     def stops(self) -> tuple[RestoreSpec, ...]:
@@ -84,8 +87,10 @@ class Cell:
         return tuple(dict.fromkeys(found))
 
 
-def cells_of(plan: Plan) -> tuple[Cell, ...]:
-    """The plan's cells: the base first, then sizes from small to large, so that early results come early."""
+def cells_of(plan: Plan, device: str = "cpu") -> tuple[Cell, ...]:
+    """The plan's cells on this kind of device: the base first, then sizes from small to large, so that early results
+    come early.
+    """
     base = Cell(
         "base",
         plan.base,
@@ -97,6 +102,7 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
         Restoring((), ()),
         replace(plan.measure, train_percents=(), kl=False, profile=False, layer_groups=0),
         plan.run.threads,
+        device=device,
     )
     return (base, *_tuned(plan, base))
 

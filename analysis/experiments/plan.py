@@ -16,6 +16,8 @@ from analysis.training.variants import Variant
 
 Keep = Literal["keep", "difference", "drop"]
 KEEPS: tuple[Keep, ...] = ("keep", "difference", "drop")
+Device = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda", "mps")
 LEVELS = ("0", "1", "2", "3", "4")
 MIX = "mix:"
 
@@ -70,10 +72,12 @@ class Measuring:
 
 @dataclass(frozen=True)
 class Running:
-    """How the cells are run. `threads` is part of every cell's key; the others change no result.
+    """How the cells are run. `threads` and the kind of device are part of every cell's key; the rest changes no result.
 
-    `cpus`, `gpus` and `memory_gb` are what a cell asks of a Ray cluster. `retries`: how often a cell is begun again
-    whose process or node died. `keep`: tuned checkpoints stay, stay as a difference, or go once measured.
+    `gpus`: accelerators a cell has to itself (a part of one below 1); `device` "auto" is an accelerator where a cell
+    has any, else the processor. `cpus` and `memory_gb` are what a cell asks of a Ray cluster. `retries`: how often a
+    cell is begun again whose process or node died. `keep`: tuned checkpoints stay, stay as a difference, or go once
+    measured.
     """
 
     keep: Keep = "difference"
@@ -82,6 +86,12 @@ class Running:
     cpus: float = 1.0
     gpus: float = 0.0
     memory_gb: float = 0.0
+    device: Device = "auto"
+
+    @property
+    def accelerators(self) -> float:
+        """How many a cell has to itself: `gpus`, and one where only `device` names an accelerator."""
+        return self.gpus or float(self.device not in ("auto", "cpu"))
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,12 @@ def _run_problems(run: Running) -> Iterator[str]:
     for name in ("retries", "cpus", "gpus", "memory_gb"):
         if getattr(run, name) < 0:
             yield f"run.{name} is {getattr(run, name)}: give 0 or more"
+    if run.device not in DEVICES:
+        yield f"run.device is {run.device!r}: choose one of {', '.join(DEVICES)}"
+    if run.gpus > 1 and run.gpus != int(run.gpus):
+        yield f"run.gpus is {run.gpus:g}: give a whole number, or a part of one accelerator below 1"
+    if run.gpus and run.device == "cpu":
+        yield f'run.gpus is {run.gpus:g}, and run.device is "cpu": write gpus = 0, or device = "auto"'
 
 
 def _percent_problems(name: str, percents: tuple[float, ...]) -> Iterator[str]:

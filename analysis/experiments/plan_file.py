@@ -22,7 +22,8 @@ from analysis.training.variants import VARIANT_NAMES, Variant
 Record = TypeVar("Record")
 TOP = ("name", "base", "questions", "mastery", "prompt", "dtype", "train_relations")
 TABLES: dict[str, type[Any]] = {"train": Training, "restore": Restoring, "measure": Measuring, "run": Running}
-CHECKED_LATER: dict[str, Any] = {"strategies": tuple[str, ...], "keep": str}  # the plan's own check names the choices
+# the plan's own check names the choices
+CHECKED_LATER: dict[str, Any] = {"strategies": tuple[str, ...], "keep": str, "device": str}
 
 
 @dataclass

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import PalimpsestError, SpecError
 from analysis.experiments.data import PlanData, load_data, wanted
+from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan
 from analysis.records import Progress, Question
+from analysis.training.asked import needed_bytes
 from analysis.training.facts import fact_problems
+from analysis.training.settings import Settings, part_problems
 from analysis.weights.checkpoint import Checkpoint, open_checkpoint
 from analysis.weights.identity import Memory, content_id
 from analysis.weights.names import place
@@ -47,16 +50,26 @@ class Survey:
     free_bytes: int
 
 
-def survey(plan: Plan, home: Path, memory: Memory, progress: Progress | None = None) -> Survey:
-    """Everything the plan needs, or SpecError with all that is missing."""
-    problems: list[str] = []
+def survey(
+    plan: Plan,
+    home: Path,
+    memory: Memory,
+    progress: Progress | None = None,
+    engine_problems: Sequence[str] = (),
+    *,
+    at_once: int = 1,
+) -> Survey:
+    """Everything the plan needs with so many cells at once, or SpecError with all that is missing: what the engine
+    lacks first.
+    """
+    problems = list(engine_problems)
     base = _open(plan, problems)
     data = _load(plan, problems)
     if data is not None:
         problems += _data_problems(plan, data)
     if base is not None:
-        problems += [*_prompt_problems(plan), *_variant_problems(plan, base)]
-    kept, free = _disk(plan, base, data), _free_bytes(home)
+        problems += [*_language_problems(plan), *_variant_problems(plan, base)]
+    kept, free = _disk(plan, base, data, at_once), _free_bytes(home)
     if kept > free:
         problems.append(
             f"the disk: the plan keeps about {_gigabytes(kept)}, and {home} has {_gigabytes(free)} free: free some, "
@@ -105,24 +118,41 @@ def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
         asked = getattr(plan.measure, name)
         if not questions and asked != 0 and (name == "in_domain" or asked is not None):
             yield f"measure.{name}: the test split has no such questions: write measure.{name} = 0 to ask none"
+    yield from _rate_problems(plan, data)
     if plan.measure.kl and plan.mastery is None:
         yield "measure.kl: the base is asked by its best statements: name its mastery table, or write kl = false"
     elif plan.measure.kl and not any(question.level == 4 for question in data.inside):
         yield "measure.kl: no in-domain test question is of level 4: give the mastery table, or write kl = false"
 
 
-def _prompt_problems(plan: Plan) -> Iterator[str]:
-    from analysis.knowledge.prompts import resolve_prompt
+def _rate_problems(plan: Plan, data: PlanData) -> Iterator[str]:
+    if not any(variant.name == "by-level" for variant in plan.train.variants):
+        return
+    if "all" in plan.train.levels and any(question.level is None for question in data.train):
+        yield (
+            "train.variants, by-level: of the level \"all\" it needs every fact's mastery level: name the base's "
+            "mastery table, or write levels"
+        )
+
+
+def _language_problems(plan: Plan) -> Iterator[str]:
+    """What keeps the base from being asked in this dtype and prompt: names, and the tokenizer's own template."""
+    from analysis.knowledge.prompts import CHAT, encode_prompt, resolve_prompt
+    from analysis.language.load import choose_dtype, find_folder, load_tokenizer
 
     try:
-        resolve_prompt(plan.prompt)
+        choose_dtype(plan.dtype, parameters=0, free_bytes=0)
+    except PalimpsestError as error:
+        yield _line("dtype", error)
+    try:
+        prompt = resolve_prompt(plan.prompt)
+        if prompt.template == CHAT:
+            encode_prompt(load_tokenizer(find_folder(plan.base)), prompt, "Where?")
     except PalimpsestError as error:
         yield _line("prompt", error)
 
 
 def _variant_problems(plan: Plan, base: Checkpoint) -> Iterator[str]:
-    from analysis.training.settings import part_problems
-
     modules = {place(name).module for name in base.tensors}
     for variant in plan.train.variants:
         for problem in part_problems(variant, _layers(base), modules):
@@ -133,17 +163,30 @@ def _layers(base: Checkpoint) -> set[int]:
     return {layer for name in base.tensors if (layer := place(name).layer) is not None}
 
 
-def _disk(plan: Plan, base: Checkpoint | None, data: PlanData | None) -> int:
-    """About how many bytes the plan keeps: answers of every state, and tuned checkpoints as they are kept."""
+def _disk(plan: Plan, base: Checkpoint | None, data: PlanData | None, at_once: int) -> int:
+    """About how many bytes the plan takes: answers of every state, tuned checkpoints as they are kept, and what cells
+    under way have beside that (the checkpoints of a training, or what a pass stores of the tuned one).
+    """
     if base is None or data is None:
         return 0
-    tuned, measure = _bytes(base), plan.measure
+    tuned = _bytes(base)
     kept = {"keep": tuned * (1 + PROFILE_FACTOR), "difference": tuned * DIFFERENCE_FACTOR, "drop": 0.0}[plan.run.keep]
+    cells = [cell for cell in cells_of(plan) if cell.kind == "tuned"]
+    answers = sum(_answer_bytes(cell, data, len(_layers(base))) for cell in cells)
+    training = needed_bytes(base, Settings(), checkpoints=True)
+    at_work = at_once * max(training, tuned * (1 + PROFILE_FACTOR))
+    return int(len(cells) * kept + answers + at_work)
+
+
+def _answer_bytes(cell: Cell, data: PlanData, layers: int) -> int:
+    """Of all that a tuned model is asked: at every stop, with each group of layers restored, the facts it learnt."""
+    measure = cell.measure
     asked = _asked(measure.in_domain, data.inside) + _asked(measure.out_of_domain, data.outside)
-    answers = 1 + len(plan.restore.percents) * len(plan.restore.strategies)
-    models = len(plan.train.levels) * len(plan.train.sizes) * len(plan.train.seeds) * len(plan.train.variants)
-    at_work = 2 * tuned * (1 + PROFILE_FACTOR)
-    return int(models * (kept + answers * (asked * ANSWER_BYTES + 2 * STATE_BYTES)) + at_work)
+    groups = -(-layers // measure.layer_groups) if measure.layer_groups else 0
+    states = 1 + sum(1 for stop in cell.stops() if stop.percent) + groups
+    learnt = min(cell.size or len(data.train), len(data.train) if measure.train_limit is None else measure.train_limit)
+    of_facts = len(measure.train_percents) * (learnt * ANSWER_BYTES + STATE_BYTES)
+    return states * (asked * ANSWER_BYTES + 2 * STATE_BYTES) + of_facts
 
 
 def _asked(limit: int | None, questions: tuple[Question, ...]) -> int:

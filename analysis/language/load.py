@@ -26,6 +26,7 @@ DTYPES = {"float32": "float32", "fp32": "float32", "bfloat16": "bfloat16", "bf16
 )
 ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 MEMORY_SHARE = 0.7  # of what is free: the rest is for activations, caches and the file cache
+DEVICE = "PALIMPSEST_DEVICE"  # of the environment: what "auto" means in this process; a plan's cells run by it
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 
 
@@ -87,11 +88,16 @@ def find_folder(source: str | Path) -> Path:
 
 
 def choose_device(device: str) -> str:
-    """The device asked for, or the best there is; LanguageError for one this machine does not have."""
+    """The device asked for, or the best there is; LanguageError for one this machine does not have.
+
+    What the environment's PALIMPSEST_DEVICE names is the best there is.
+    """
     let_waiting_threads_sleep()
     import torch
 
     have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = os.environ.get(DEVICE) or "auto"
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if have[name])
     if not have.get(device.split(":")[0], False):

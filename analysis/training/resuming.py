@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from analysis.errors import TrainingError
 
+OTHER_TRAINING = "other-training"
 RUN, WHOLE, PREFIX = "run.json", "whole.json", "checkpoint-"
 
 
@@ -91,7 +92,7 @@ def _claim(folder: Path, out: Path, run: Mapping[str, Any]) -> None:
         raise TrainingError(
             f"A training into {out} was begun with other settings and can be gone on with only as it began. Give "
             f"another folder, or begin anew (--fresh), which removes {folder}.",
-            code="other-training",
+            code=OTHER_TRAINING,
             items=[f"{name} was {_short(found.get(name))}, is {_short(wanted.get(name))}" for name in names],
         )
 

@@ -6,6 +6,7 @@ cell that was cut short goes on where it was; its own result, the table of numbe
 
 from __future__ import annotations
 
+import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from analysis.errors import SpecError
 from analysis.experiments import measured
 from analysis.experiments.data import Side
 from analysis.experiments.grid import Cell, CellKind
@@ -22,6 +24,7 @@ from analysis.records import Evaluation, Progress, RestoreSpec, Silent, Stored, 
 from cache.asked import Asking, Comparison
 from cache.experiments.askings import asking_of, kl_asking, trained_asking
 from cache.experiments.folder import KeyedCell
+from cache.experiments.keys import libraries
 from cache.experiments.tuned import Tuned, put_away, tuned_model
 from cache.models import State as WeightState
 
@@ -80,7 +83,18 @@ def run_cell(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Progr
         if workspace.store.document(keyed.key) is not None:
             return
         workspace.store.require_room()
+        _require_libraries(keyed)
         KINDS[keyed.cell.kind](workspace, keyed, keep, progress)
+
+
+def _require_libraries(keyed: KeyedCell) -> None:
+    """A node of a cluster with other versions would give other numbers under this cell's key."""
+    wanted, here = keyed.parts.get("libraries", {}), libraries()
+    if others := [f"{name} is {here.get(name)}, not {told}" for name, told in wanted.items() if here.get(name) != told]:
+        raise SpecError(
+            f"{platform.node()} has other libraries than the machine that gave it this cell: install the same there.",
+            items=others,
+        )
 
 
 def _run_base(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from analysis.experiments.plan import Running
+from analysis.experiments.plan import Plan, Running
 from cache.experiments.folder import KeyedCell
 
 EventKind = Literal["started", "progress", "done", "failed", "lost", "idle"]
@@ -34,8 +34,16 @@ class Engine(Protocol):
 
     name: str
 
-    def check(self, running: Running) -> list[str]:
-        """What keeps cells from running here, each with its way out; quick, and before anything is begun."""
+    def check(self, plan: Plan) -> list[str]:
+        """What keeps the plan's cells from running here, each with its way out; quick, before anything is begun."""
+        ...
+
+    def device(self, running: Running) -> str:
+        """The kind of device that cells run on here ("cpu", "cuda", "mps"): part of their keys."""
+        ...
+
+    def places(self, running: Running) -> int:
+        """How many cells run at once, as far as that is known now; asked after a `check` without problems."""
         ...
 
     def run(

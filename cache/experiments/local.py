@@ -1,7 +1,8 @@
 """The local engine: worker processes on this machine, each with the plan's number of threads, one cell after another.
 
 A worker is a process of its own (`worker.py`), so that cells are repeatable and none shares its weights or its fate
-with another. It serves several cells, since loading torch takes seconds and leaves no trace in a result.
+with another. It serves several cells, since loading torch takes seconds and leaves no trace in a result. Where cells
+ask for accelerators each worker sees its own only; where they ask for none it sees none.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import msgspec
 
-from analysis.experiments.plan import Running
+from analysis.experiments.plan import Plan, Running
+from analysis.language.load import DEVICE
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
 
@@ -29,41 +33,107 @@ CELLS_A_WORKER = 20  # then a fresh process: what libraries never give back is b
 WAIT_SECONDS = 0.5
 GOODBYE_SECONDS = 5.0
 LOG_LINES = 8
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Accelerators:
+    """What a machine has: their kind ("cuda", "mps", "" for none), and their names as CUDA_VISIBLE_DEVICES has them."""
+
+    kind: str = ""
+    names: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def accelerators_here() -> Accelerators:
+    """Those of this machine that this process may see; imports torch, and takes no memory of theirs."""
+    import torch
+
+    if found := torch.cuda.device_count():
+        told = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
+        return Accelerators("cuda", tuple(told[:found] if told else map(str, range(found))))
+    return Accelerators("mps", ("0",)) if torch.backends.mps.is_available() else Accelerators()
 
 
 @dataclass(eq=False)
 class _Worker:
-    """One process, and the cell it works on; `log` is what it wrote on standard error."""
+    """One process at its place (0, 1, ...), and the cell it works on; `log` is what it wrote on standard error."""
 
     process: subprocess.Popen[bytes]
     log: Path
+    place: int = 0
     cell: KeyedCell | None = None
     served: int = 0
 
 
 @dataclass
 class LocalEngine:
-    """`workers` processes at once (None: as many as the processors hold, one where cells need an accelerator)."""
+    """`workers` processes at once (None: as many as the processors hold, or the accelerators where cells ask for any).
+
+    `accelerators`: those there are (None: looked for once a plan asks for one).
+    """
 
     home: Path
     workers: int | None = None
     cells_a_worker: int = CELLS_A_WORKER
     name: str = "local"
+    accelerators: Accelerators | None = None
     _heard: SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = field(default_factory=SimpleQueue)
 
-    def check(self, running: Running) -> list[str]:
-        """Local processes can always be started."""
+    def check(self, plan: Plan) -> list[str]:
+        """Whether this machine has the processors and the accelerators that a cell asks for."""
+        running, problems = plan.run, []
         processors = os.cpu_count() or 1
         if running.threads > processors:
-            return [f"run.threads is {running.threads}, and this machine has {processors} processors: give fewer"]
-        return []
+            problems += [f"run.threads is {running.threads}, and this machine has {processors} processors: give fewer"]
+        if running.accelerators:
+            problems += self._accelerator_problems(running)
+        return problems
+
+    def device(self, running: Running) -> str:
+        """See Engine."""
+        if not running.accelerators:
+            return "cpu"
+        return self._accelerators().kind if running.device == "auto" else running.device
 
     def places(self, running: Running) -> int:
         """How many cells run at once."""
-        if self.workers is not None:
-            return max(1, self.workers)
-        return 1 if running.gpus else max(1, (os.cpu_count() or 1) // running.threads)
+        if not running.accelerators:
+            return max(1, self.workers or (os.cpu_count() or 1) // running.threads)
+        room = max(1, self._places_on_accelerators(running))
+        return min(room, self.workers or room)
+
+    def environment(self, running: Running, place: int) -> dict[str, str]:
+        """Of the worker at this place (0, 1, ...): its threads, the device, and which accelerators it sees."""
+        settings = worker_environment(running.threads, self.device(running))
+        if not running.accelerators:
+            return settings | {VISIBLE: ""}
+        names, each = self._accelerators().names, running.accelerators
+        if each < 1:
+            first, last = place // int(1 / each), place // int(1 / each) + 1
+        else:
+            first, last = int(place * each), int((place + 1) * each)
+        return settings | ({VISIBLE: ",".join(names[first:last])} if self.device(running) == "cuda" else {})
+
+    def _accelerators(self) -> Accelerators:
+        self.accelerators = self.accelerators or accelerators_here()
+        return self.accelerators
+
+    def _places_on_accelerators(self, running: Running) -> int:
+        there, each = len(self._accelerators().names), running.accelerators
+        return there * int(1 / each) if each < 1 else int(there // each)
+
+    def _accelerator_problems(self, running: Running) -> list[str]:
+        there = self._accelerators()
+        asked = f"run.gpus is {running.accelerators:g}"
+        if not there.names:
+            return [f'{asked}, and this machine has no accelerator that torch sees: write gpus = 0, device = "auto"']
+        if running.device not in ("auto", there.kind):
+            return [f"run.device is {running.device!r}, and this machine's accelerator is {there.kind}: write that"]
+        if not self._places_on_accelerators(running):
+            return [f"{asked}, and this machine has {len(there.names)}: give fewer"]
+        return []
 
     def run(
         self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
@@ -82,7 +152,8 @@ class LocalEngine:
 
     def _give(self, workers: list[_Worker], waiting: deque[KeyedCell], running: Running) -> Iterator[Event]:
         while waiting and len(workers) < self.places(running):
-            workers.append(self._start(running.threads))
+            taken = {worker.place for worker in workers}
+            workers.append(self._start(running, next(place for place in count() if place not in taken)))
         for worker in workers:
             if worker.cell is None and waiting:
                 worker.cell = waiting.popleft()
@@ -114,28 +185,29 @@ class LocalEngine:
                 workers.remove(worker)
                 _dismiss([worker])
 
-    def _start(self, threads: int) -> _Worker:
+    def _start(self, running: Running, place: int) -> _Worker:
         logs = self.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=logs, prefix="worker-", suffix=".log", delete=False) as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cache.experiments.worker", str(self.home), str(threads)],
+                [sys.executable, "-m", "cache.experiments.worker", str(self.home), str(running.threads)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=worker_environment(threads),
+                env=self.environment(running, place),
                 start_new_session=True,  # an interrupt at the terminal is for whoever gives the cells
             )
-        worker = _Worker(process, Path(errors.name))
+        worker = _Worker(process, Path(errors.name), place)
         threading.Thread(target=_listen, args=(worker, self._heard), daemon=True).start()
         return worker
 
 
-def worker_environment(threads: int) -> dict[str, str]:
-    """This process's environment, with our rooms importable and every library held to so many threads."""
+def worker_environment(threads: int, device: str) -> dict[str, str]:
+    """This process's environment, with our rooms importable and every library held to so many threads and a device."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)} | dict.fromkeys(THREAD_SETTINGS, str(threads))
+    ours = {"PYTHONPATH": os.pathsep.join(paths), DEVICE: device}
+    return dict(os.environ) | ours | dict.fromkeys(THREAD_SETTINGS, str(threads))
 
 
 def _begin_again(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.errors import SpecError
 from analysis.experiments.estimate import Rates, rates_from
-from analysis.experiments.plan import Measuring, Plan, Restoring, Training
+from analysis.experiments.plan import Measuring, Plan, Restoring
 from analysis.experiments.survey import survey
 from analysis.records import Progress
 from analysis.weights.identity import Forgetful
@@ -27,9 +27,10 @@ def probe(plan: Plan, progress: Progress) -> Rates:
     progress.report(0, 1, "measuring one small cell, to tell the time of the others")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        kept = keyed_plan(_small(plan), survey(_small(plan), home, Forgetful()))
+        engine = LocalEngine(home, 1)
+        kept = keyed_plan(_small(plan), survey(_small(plan), home, Forgetful()), engine.device(plan.run))
         *_, first, cell = kept.cells
-        for event in LocalEngine(home, 1).run([first, cell], plan.run, progress.cancelled):
+        for event in engine.run([first, cell], plan.run, progress.cancelled):
             if event.kind == "failed":
                 raise SpecError(f"A small cell of the plan {plan.name} failed: {event.note}")
         document = Store(home).document(cell.key) or {}
@@ -48,16 +49,7 @@ def _small(plan: Plan) -> Plan:
     measure = plan.measure
     return replace(
         plan,
-        train=Training(
-            train.levels[:1],
-            sizes,
-            train.seeds[:1],
-            train.variants[:1],
-            train.relations,
-            train.learning_rate,
-            train.batch_size,
-            train.epochs,
-        ),
+        train=replace(train, levels=train.levels[:1], sizes=sizes, seeds=train.seeds[:1], variants=train.variants[:1]),
         restore=Restoring(plan.restore.percents[:2], plan.restore.strategies[:1], plan.restore.seeds[:1]),
         measure=Measuring(
             _fewer(measure.in_domain),

@@ -20,14 +20,17 @@ from typing import Any
 
 import msgspec
 
-from analysis.experiments.plan import Running
+from analysis.experiments.plan import Plan, Running
+from analysis.language.load import DEVICE
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
+from cache.experiments.keys import libraries
 from cache.experiments.local import worker_environment
 
 WAIT_SECONDS = 0.5
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 60.0  # for a node to say what it sees
+PATHS = ("base", "questions", "mastery")  # of a plan: what is no hub id lies on a disk that nodes must see
 INSTALL = "Ray is not installed here: pip install 'palimpsest[cluster]' (in a checkout: pip install -e '.[cluster]')"
 START = "start one with `ray start --head`, and join other machines with `ray start --address=HEAD:6379`"
 
@@ -40,13 +43,28 @@ class RayEngine:
     address: str | None = None
     name: str = "ray"
 
-    def check(self, running: Running) -> list[str]:
-        """Whether the cluster answers, some node is large enough for a cell, and every node sees the home folder."""
+    def check(self, plan: Plan) -> list[str]:
+        """Whether the cluster answers, some node is large enough for a cell, and every node sees what a cell needs:
+        the home folder, the plan's files, and the same libraries.
+        """
         if importlib.util.find_spec("ray") is None:
             return [INSTALL]
         if problems := self._connect():
             return problems
-        return [*self._too_small(running), *self._blind_nodes(running)]
+        problems = [*self._too_small(plan.run), *self._blind_nodes(plan)]
+        if problems:
+            self._leave()
+        return problems
+
+    def device(self, running: Running) -> str:
+        """Of a cluster the plan alone tells: tasks that ask for accelerators get them."""
+        if not running.accelerators:
+            return "cpu"
+        return "cuda" if running.device == "auto" else running.device
+
+    def places(self, running: Running) -> int:
+        """How many cells the nodes alive now can run at once."""
+        return max(1, _places(running))
 
     def run(
         self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
@@ -56,12 +74,12 @@ class RayEngine:
 
         waiting, lost = deque(cells), Counter[str]()
         under_way: dict[Any, KeyedCell] = {}
-        task = ray.remote(run_task).options(**_needs(running), max_retries=0, runtime_env=_environment(running))
+        task = ray.remote(run_task).options(**_needs(running), max_retries=0, runtime_env=self._environment(running))
         try:
             while waiting or under_way:
                 if cancelled():
                     return
-                while waiting and len(under_way) < max(1, _places(running)):
+                while waiting and len(under_way) < self.places(running):
                     cell = waiting.popleft()
                     told = msgspec.to_builtins(cell)
                     under_way[task.remote(str(self.home), told, running.keep, running.threads)] = cell
@@ -75,6 +93,11 @@ class RayEngine:
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(reference, force=True)
             ray.shutdown()
+
+    def _leave(self) -> None:
+        import ray
+
+        ray.shutdown()
 
     def _connect(self) -> list[str]:
         import ray
@@ -104,30 +127,54 @@ class RayEngine:
         asked = ", ".join(f"{amount:g} {name} (the most a node has: {most[name]:g})" for name, amount in needs.items())
         return [f"no node of the cluster can run a cell, which asks for {asked}: lower run.cpus, gpus or memory_gb"]
 
-    def _blind_nodes(self, running: Running) -> list[str]:
-        """Nodes that do not see the home folder, told by a mark that is looked for on each of them."""
+    def _blind_nodes(self, plan: Plan) -> list[str]:
+        """What nodes do not see: the home folder, told by a mark that is looked for on each of them, and the plan's
+        base, questions and mastery table; and libraries of theirs that are of other versions than here.
+        """
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         mark = self.home / f".seen-{uuid.uuid4().hex}"
         self.home.mkdir(parents=True, exist_ok=True)
         mark.touch()
+        needed = {name: getattr(plan, name) for name in PATHS if Path(getattr(plan, name) or "").is_absolute()}
         try:
             looks = {}
             for node in ray.nodes():
                 if node["Alive"]:
                     there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                    look = ray.remote(sees).options(
-                        num_cpus=0, scheduling_strategy=there, runtime_env=_environment(running)
+                    look = ray.remote(missing_here).options(
+                        num_cpus=0, scheduling_strategy=there, runtime_env=self._environment(plan.run)
                     )
-                    looks[look.remote(str(mark))] = node["NodeManagerAddress"]
+                    looks[look.remote(str(mark), needed, libraries())] = node["NodeManagerAddress"]
             ready, silent = ray.wait(list(looks), num_returns=len(looks), timeout=LOOK_SECONDS)
-            blind = {looks[each]: _ill_seen(each) for each in ready}
-            blind |= dict.fromkeys((looks[each] for each in silent), "it does not answer")
+            told = [(looks[each], problem) for each in ready for problem in self._ill_seen(each)]
+            told += [(looks[each], "it does not answer; end it, or look at its log") for each in silent]
         finally:
             mark.unlink(missing_ok=True)
+        return [f"the node {address}: {problem}" for address, problem in told]
+
+    def _ill_seen(self, reference: Any) -> list[str]:
+        """What `missing_here` found on a node, in words."""
+        import ray
+
+        try:
+            found = ray.get(reference)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            return [f"it cannot run our code ({reason}); install this checkout there, under the same path"]
         way = f"put PALIMPSEST_HOME (now {self.home}) on a disk that all nodes share, under the same path"
-        return [f"the node {address}: {reason}; {way}" for address, reason in blind.items() if reason]
+        return [
+            *([f"it does not see the results' folder; {way}"] if found["blind"] else []),
+            *(f"it does not see the plan's {name}, {path}; put it on a shared disk" for name, path in found["paths"]),
+            *(f"it has {name} {theirs}, not {ours} as here; install that" for name, theirs, ours in found["versions"]),
+        ]
+
+    def _environment(self, running: Running) -> dict[str, Any]:
+        """Our rooms importable, every library held to the plan's threads and device; no other variable goes along."""
+        settings = worker_environment(running.threads, self.device(running))
+        names = [name for name in settings if name in ("PYTHONPATH", DEVICE) or name.endswith("_NUM_THREADS")]
+        return {"env_vars": {name: settings[name] for name in names}}
 
 
 def run_task(home: str, cell: dict[str, Any], keep: str, threads: int) -> dict[str, Any]:
@@ -139,9 +186,16 @@ def run_task(home: str, cell: dict[str, Any], keep: str, threads: int) -> dict[s
     return outcome(_workspace(home), {"cell": cell, "keep": keep}, Silent())
 
 
-def sees(path: str) -> bool:
-    """On a node: whether it sees a file."""
-    return Path(path).is_file()
+def missing_here(mark: str, paths: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
+    """On a node: whether it is blind to the mark, which of the plan's paths (by name) it lacks, and which libraries are
+    of other versions: name, its own, the one wanted.
+    """
+    here = libraries()
+    return {
+        "blind": not Path(mark).is_file(),
+        "paths": [(name, path) for name, path in paths.items() if not Path(path).exists()],
+        "versions": [(name, here[name], wanted) for name, wanted in versions.items() if here[name] != wanted],
+    }
 
 
 @lru_cache(maxsize=1)
@@ -174,22 +228,13 @@ def _taken(
     yield Event(told["event"], cell.digest, 1.0, told.get("note", ""))
 
 
-def _ill_seen(reference: Any) -> str:
-    import ray
-
-    try:
-        return "" if ray.get(reference) else "it does not see the results' folder"
-    except ray.exceptions.RayError as error:
-        return f"it cannot run our code ({str(error).strip().splitlines()[-1]})"
-
-
 def _needs(running: Running) -> dict[str, Any]:
     memory = {"memory": running.memory_gb * 1e9} if running.memory_gb else {}
-    return {"num_cpus": running.cpus, "num_gpus": running.gpus} | memory
+    return {"num_cpus": running.cpus, "num_gpus": running.accelerators} | memory
 
 
 def _asked_resources(running: Running) -> dict[str, float]:
-    asked = {"CPU": running.cpus, "GPU": running.gpus, "memory": running.memory_gb * 1e9}
+    asked = {"CPU": running.cpus, "GPU": running.accelerators, "memory": running.memory_gb * 1e9}
     return {name: amount for name, amount in asked.items() if amount}
 
 
@@ -202,13 +247,6 @@ def _places(running: Running) -> int:
     if not needs:
         return max(1, len(nodes))
     return sum(min(int(node.get(name, 0) // amount) for name, amount in needs.items()) for node in nodes)
-
-
-def _environment(running: Running) -> dict[str, Any]:
-    """Our rooms importable, every library held to the plan's threads; no other variable goes along."""
-    settings = worker_environment(running.threads)
-    names = [name for name in settings if name == "PYTHONPATH" or name.endswith("_NUM_THREADS")]
-    return {"env_vars": {name: settings[name] for name in names}}
 
 
 def _unreachable(address: str) -> str:

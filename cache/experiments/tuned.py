@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from analysis.errors import TrainingError
 from analysis.experiments.data import load_data, wanted
 from analysis.experiments.grid import Cell
 from analysis.experiments.plan import Keep
 from analysis.records import Progress, Question, ResultKey
+from analysis.training.resuming import OTHER_TRAINING
 from cache.asked import Comparison
 from cache.experiments.folder import KeyedCell
 from cache.identity import IdentityMemory
@@ -97,6 +99,16 @@ def _make(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) ->
 
 
 def _train(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) -> None:
+    """Fine-tune into the folder; leftovers of another version or device are of no use here, and are begun anew."""
+    try:
+        _fine_tune(workspace, cell, folder, progress, resume=True)
+    except TrainingError as error:
+        if error.code != OTHER_TRAINING:
+            raise
+        _fine_tune(workspace, cell, folder, progress, resume=False)
+
+
+def _fine_tune(workspace: Workspace, cell: Cell, folder: Path, progress: Progress, *, resume: bool) -> None:
     from analysis.training.sft import fine_tune
 
     asked = wanted(cell.level, cell.size)
@@ -114,7 +126,9 @@ def _train(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) -
         epochs=cell.epochs,
         variant=cell.variant,
         prompt=cell.prompt,
+        device=cell.device,
         threads=cell.threads,
+        resume=resume,
         memory=IdentityMemory(workspace.home),
         progress=progress,
     )

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from analysis.errors import SpecError, StoreError
+from analysis.errors import StoreError
 from analysis.experiments.results import plan_table
 from analysis.experiments.state import PlanState, RunReport
 from analysis.records import Progress, ResultKey, Silent
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from analysis.experiments.survey import Survey
     from cache.experiments.engine import Engine
     from cache.work import Workspace
+
+
+EngineName = Literal["local", "ray"]
 
 
 class ExperimentWork(PairWork):
@@ -94,28 +97,43 @@ class ExperimentWork(PairWork):
             raise StoreError(f"The plan {name} has no tuned model in a cell {cell}.")
         return bring_back(cast("Workspace", self), found, progress or Silent())
 
-    def estimate_plan(self, plan: Plan, *, workers: int | None = None, progress: Progress | None = None) -> Estimate:
-        """Cells, time and disk, before anything runs; measures shortly where no earlier cell tells the time."""
+    def estimate_plan(
+        self,
+        plan: Plan,
+        *,
+        engine: EngineName = "local",
+        address: str | None = None,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Estimate:
+        """Cells, time and disk with this engine, before anything runs.
+
+        Measures shortly where no earlier cell tells the time, and this machine has the device. Raises SpecError with
+        everything that keeps the plan from running.
+        """
         from analysis.experiments.estimate import GUESSED, Estimate, wall_seconds, work_of
-        from analysis.experiments.survey import survey
         from cache.experiments.keys import keyed_plan
-        from cache.experiments.local import LocalEngine
+        from cache.experiments.local import LocalEngine, accelerators_here
         from cache.experiments.probe import probe
 
-        found = survey(plan, self.home, self._identity, progress)
-        kept = keyed_plan(plan, found)
+        where = self._engine(engine, address, workers)
+        found, at_once = self._surveyed(plan, where, progress)
+        device = where.device(plan.run)
+        kept = keyed_plan(plan, found, device)
         missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
-        rates = self._known_rates(found, plan) or (probe(plan, progress or Silent()) if missing else GUESSED)
-        at_once = LocalEngine(self.home, workers).places(plan.run)
+        rates = self._known_rates(found, plan, device) or GUESSED
+        if rates is GUESSED and missing and not LocalEngine(self.home).check(plan):
+            rates = probe(plan, progress or Silent())
         seconds = wall_seconds([rates.of(work_of(keyed.cell, found)) for keyed in missing], at_once)
+        idle = len(accelerators_here().names) if engine == "local" and device == "cpu" else 0
         sizes = found.kept_bytes, found.free_bytes
-        return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source)
+        return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source, device, idle)
 
     def run_plan(
         self,
         plan: Plan,
         *,
-        engine: Literal["local", "ray"] = "local",
+        engine: EngineName = "local",
         address: str | None = None,
         workers: int | None = None,
         progress: Progress | None = None,
@@ -125,22 +143,28 @@ class ExperimentWork(PairWork):
         Raises SpecError with everything that keeps the plan from running, before anything runs; Cancelled.
         """
         from analysis.experiments.estimate import GUESSED, work_of
-        from analysis.experiments.survey import survey
         from cache.experiments.keys import keyed_plan
         from cache.experiments.running import run_missing
 
         progress = progress or Silent()
         where = self._engine(engine, address, workers)
-        if problems := where.check(plan.run):
-            raise SpecError(f"The plan {plan.name} cannot be run by the engine {engine}.", items=problems)
         self.store.require_room()
-        found = survey(plan, self.home, self._identity, progress)
-        kept = keyed_plan(plan, found)
+        found, _ = self._surveyed(plan, where, progress)
+        device = where.device(plan.run)
+        kept = keyed_plan(plan, found, device)
         self._plans.keep(kept)
         missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
-        rates = self._known_rates(found, plan) or GUESSED
+        rates = self._known_rates(found, plan, device) or GUESSED
         cost = {keyed.digest: rates.of(work_of(keyed.cell, found)) for keyed in missing}
         return run_missing(kept, missing, cost, where, self._plans, progress)
+
+    def _surveyed(self, plan: Plan, engine: Engine, progress: Progress | None) -> tuple[Survey, int]:
+        """What the plan is made of, and how many cells run at once; SpecError with all that plan and engine lack."""
+        from analysis.experiments.survey import survey
+
+        problems = engine.check(plan)
+        at_once = 1 if problems else engine.places(plan.run)
+        return survey(plan, self.home, self._identity, progress, problems, at_once=at_once), at_once
 
     def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
         if engine == "local":
@@ -151,13 +175,14 @@ class ExperimentWork(PairWork):
 
         return RayEngine(self.home, address)
 
-    def _known_rates(self, found: Survey, plan: Plan) -> Rates | None:
-        """Rates of earlier cells of this base with as many threads."""
+    def _known_rates(self, found: Survey, plan: Plan, device: str) -> Rates | None:
+        """Rates of earlier cells of this base on such a device with as many threads."""
         from analysis.experiments.estimate import rates_from
 
         spent = []
         for entry in self.store.entries("cell"):
-            if (entry.parts.get("base"), entry.parts.get("threads")) == (found.base_id, plan.run.threads):
+            ran = [entry.parts.get(name) for name in ("base", "threads", "device")]
+            if ran == [found.base_id, plan.run.threads, device]:
                 document = self.store.document(ResultKey(entry.kind, entry.version, entry.parts)) or {}
                 spent.append((document.get("seconds", {}), document.get("units", {})))
         return rates_from(spent, f"{len(spent)} cells measured before")

@@ -45,7 +45,7 @@ class _Told:
 
 
 def main() -> None:
-    """Serve until the input ends: HOME THREADS."""
+    """Serve until the input ends: HOME THREADS; the environment says which device."""
     home, threads = Path(sys.argv[1]), int(sys.argv[2])
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from analysis.experiments.plan import Running
+from analysis.experiments.plan import Plan, Running
 from analysis.experiments.plan_file import read_plan
+from analysis.experiments.survey import survey
 from analysis.records import Silent
+from analysis.training.resuming import folder_beside
+from analysis.weights.identity import Forgetful
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
+from cache.experiments.keys import keyed_plan
 from cache.experiments.worker import outcome
 from cache.work import Workspace
 from tests.experiments.world import make_world
@@ -73,8 +77,14 @@ class Here:
     workspace: Workspace
     name: str = "here"
 
-    def check(self, running: Running) -> list[str]:
+    def check(self, plan: Plan) -> list[str]:
         return []
+
+    def device(self, running: Running) -> str:
+        return "cpu"
+
+    def places(self, running: Running) -> int:
+        return 1
 
     def run(
         self, cells: Sequence[KeyedCell], running: Running, cancelled: Callable[[], bool]
@@ -91,16 +101,35 @@ class Here:
 def test_a_cell_that_fails_ends_itself_only_and_says_why(
     plan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, workspace = read_plan(plan_file), Workspace(tmp_path)
+    plan, workspace = read_plan(plan_file), Workspace(tmp_path / "home")
     train = replace(plan.train, levels=("0",), sizes=(8,))
     monkeypatch.setattr(workspace, "_engine", lambda *asked: Here(workspace))
-    failing = replace(plan, train=train, prompt="chat")  # this base's tokenizer has no template
-    report = workspace.run_plan(failing)
-    assert (report.cells, report.failed, report.measured) == (2, 2, 0)
-    assert {name for name, _ in report.failures} == {"base", "level-0-8-seed-0"}
-    assert all("template" in reason and "defect" not in reason for _, reason in report.failures)
+    asked = replace(plan, train=train)
+    workspace.home.mkdir()
+    (workspace.home / "tuned").write_text("in the way")
+    report = workspace.run_plan(asked)
+    assert (report.cells, report.failed, report.measured) == (2, 1, 1)
+    ((name, reason),) = report.failures
+    assert name == "level-0-8-seed-0" and "could not be written" in reason and "defect" not in reason
     state = workspace.plan_state("tiny")
-    assert (state.failed, state.done, state.failures) == (2, 0, report.failures)
-    assert set(workspace.plan_cells("tiny")["state"]) == {"failed"}
-    report = workspace.run_plan(replace(failing, prompt="paper"))
-    assert (report.measured, report.failed) == (2, 0) and workspace.plan_state("tiny").complete
+    assert (state.failed, state.done, state.failures) == (1, 1, report.failures)
+    assert set(workspace.plan_cells("tiny")["state"]) == {"done", "failed"}
+    (workspace.home / "tuned").unlink()
+    report = workspace.run_plan(asked)
+    assert (report.known, report.measured, report.failed) == (1, 1, 0) and workspace.plan_state("tiny").complete
+
+
+@pytest.mark.slow
+def test_leftovers_of_a_training_by_other_versions_are_begun_anew(
+    plan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, workspace = read_plan(plan_file), Workspace(tmp_path)
+    monkeypatch.setattr(workspace, "_engine", lambda *asked: Here(workspace))
+    asked = replace(plan, train=replace(plan.train, levels=("0",), sizes=(8,)))
+    found = survey(asked, tmp_path, Forgetful())
+    leftovers = folder_beside(tmp_path / "tuned" / keyed_plan(asked, found, "cpu").cells[1].tuned)
+    (leftovers / "checkpoint-1").mkdir(parents=True)
+    (leftovers / "run.json").write_text('{"versions": {"torch": "1.0"}, "device": "cuda"}')
+    report = workspace.run_plan(asked)
+    assert (report.failures, report.measured) == ((), 2)
+    assert not leftovers.exists()

@@ -45,7 +45,7 @@ def test_the_command_has_every_setting_that_is_not_the_default() -> None:
     plain, last = cells_of(PLAN)[1], cells_of(PLAN)[-1]
     assert command_of(plain) == (
         "palimpsest sft b level-0-16-seed-0 --questions q --mastery m.parquet --level 0 --size 16 --seed 0 "
-        "--learning-rate 0.0003 --threads 1"
+        "--learning-rate 0.0003 --threads 1 --device cpu"
     )
     assert "--mix 0=0.5,4=0.5 --seed 1" in command_of(last)
     assert "--variant l2sp --strength 0.1" in command_of(last)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.errors import Cancelled
+from analysis.errors import Cancelled, SpecError
 from analysis.experiments.plan import Plan
 from analysis.experiments.plan_file import read_plan
 from analysis.experiments.results import COLUMNS
@@ -215,6 +215,12 @@ def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this
                 nodes.remove_node(second, allow_graceful=False)  # type: ignore[attr-defined]
 
     workspace = Workspace(tmp_path)
+    lacking = replace(measured.plan, mastery=str(tmp_path / "mastery.parquet"))
+    with pytest.raises(SpecError) as told:
+        workspace.run_plan(lacking, engine="ray", address=address)
+    blind = [line for line in told.value.items if "does not see the plan's mastery, " in line]
+    assert len(blind) == 2 and all(line.startswith("the node ") for line in blind)  # one a node
+    assert any(line.startswith("questions:") for line in told.value.items)  # and this machine's own word
     report = workspace.run_plan(measured.plan, engine="ray", address=address, progress=Removing())
     assert removed and report.retried >= 1
     assert (report.engine, report.measured, report.failed) == ("ray", 5, 0)

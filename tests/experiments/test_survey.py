@@ -1,5 +1,6 @@
 """What a plan needs is looked at before anything runs, and everything missing is told at once."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from analysis.errors import SpecError
 from analysis.experiments.plan import Plan
 from analysis.experiments.plan_file import read_plan
 from analysis.experiments.survey import survey
+from analysis.training import card
 from analysis.training.variants import Variant
 from analysis.weights.identity import Forgetful
-from cache.experiments.keys import keyed_plan
-from cache.experiments.local import LocalEngine
-from cache.experiments.ray_engine import RayEngine
+from cache.experiments.keys import keyed_plan, libraries
+from cache.experiments.local import Accelerators, LocalEngine
+from cache.experiments.ray_engine import RayEngine, missing_here
+from cache.work import Workspace
 from tests.experiments.world import make_world
 
 
@@ -67,8 +70,8 @@ def test_a_disk_too_small_is_told_with_the_ways_out(
 def test_a_cells_key_changes_with_what_changes_its_result_and_with_nothing_else(plan: Plan, tmp_path: Path) -> None:
     found = survey(plan, tmp_path, Forgetful())
 
-    def digests(changed: Plan) -> list[str]:
-        return [cell.digest for cell in keyed_plan(changed, found).cells]
+    def digests(changed: Plan, device: str = "cpu") -> list[str]:
+        return [cell.digest for cell in keyed_plan(changed, found, device).cells]
 
     here = digests(plan)
     assert len(set(here)) == 5
@@ -77,13 +80,107 @@ def test_a_cells_key_changes_with_what_changes_its_result_and_with_nothing_else(
     more = digests(replace(plan, restore=replace(plan.restore, percents=(20, 40))))
     assert (more[0], len(set(more[1:]) & set(here))) == (here[0], 0)  # the base is asked nothing new
     other = replace(found, data_ids=("x", *found.data_ids[1:]))
-    assert not {cell.digest for cell in keyed_plan(plan, other).cells} & set(here)
+    assert not {cell.digest for cell in keyed_plan(plan, other, "cpu").cells} & set(here)
+    assert not set(digests(plan, "cuda")) & set(here)
     longer = digests(replace(plan, train=replace(plan.train, sizes=(8, 16, 24))))
     assert set(here) < set(longer)
 
 
+def test_keys_of_cells_and_tuned_models_change_with_the_device_and_the_libraries(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = survey(plan, tmp_path, Forgetful())
+    here, there = (keyed_plan(plan, found, device).cells for device in ("cpu", "cuda"))
+    assert here[1].parts["device"] == "cpu" and here[1].parts["tuned"]["training"]["device"] == "cpu"
+    assert {"torch", "transformers", "numpy"} <= set(here[1].parts["libraries"])
+    assert not {cell.tuned for cell in here[1:]} & {cell.tuned for cell in there}
+    monkeypatch.setattr(card, "version", lambda name: "0.0")
+    later = keyed_plan(plan, found, "cpu").cells
+    assert not {cell.digest for cell in here} & {cell.digest for cell in later}
+    assert not {cell.tuned for cell in here[1:]} & {cell.tuned for cell in later}
+
+
 def test_an_engine_that_cannot_run_cells_says_why(plan: Plan, tmp_path: Path) -> None:
-    assert "processors" in LocalEngine(tmp_path).check(replace(plan.run, threads=10_000))[0]
+    assert "processors" in LocalEngine(tmp_path).check(running(plan, threads=10_000))[0]
     pytest.importorskip("ray", reason="Ray is not installed")
-    assert "nothing answers at 127.0.0.1:9" in RayEngine(tmp_path, "127.0.0.1:9").check(plan.run)[0]
-    assert "write HOST:6379" in RayEngine(tmp_path, "nonsense").check(plan.run)[0]
+    assert "nothing answers at 127.0.0.1:9" in RayEngine(tmp_path, "127.0.0.1:9").check(plan)[0]
+    assert "write HOST:6379" in RayEngine(tmp_path, "nonsense").check(plan)[0]
+
+
+def running(plan: Plan, **changed: object) -> Plan:
+    return replace(plan, run=replace(plan.run, **changed))  # type: ignore[arg-type]
+
+
+def local(tmp_path: Path, *names: str, kind: str = "cuda", workers: int | None = None) -> LocalEngine:
+    """The engine of a machine with these accelerators."""
+    return LocalEngine(tmp_path, workers, accelerators=Accelerators(kind if names else "", names))
+
+
+def test_a_cell_that_asks_for_accelerators_has_its_own_and_as_many_run_as_there_are(plan: Plan, tmp_path: Path) -> None:
+    engine, two, half = local(tmp_path, *"01234567"), running(plan, gpus=2), running(plan, gpus=0.5)
+    assert engine.check(two) == engine.check(half) == []
+    assert (engine.device(two.run), engine.places(two.run), engine.places(half.run)) == ("cuda", 4, 16)
+    assert [engine.environment(two.run, place)["CUDA_VISIBLE_DEVICES"] for place in (0, 3)] == ["0,1", "6,7"]
+    assert [engine.environment(half.run, place)["CUDA_VISIBLE_DEVICES"] for place in (0, 1, 15)] == ["0", "0", "7"]
+    assert local(tmp_path, *"01234567", workers=3).places(two.run) == 3
+    named = running(plan, device="cuda")  # an accelerator asked for by its kind alone is one
+    assert (engine.places(named.run), engine.device(named.run)) == (8, "cuda")
+
+
+def test_a_cell_that_asks_for_none_runs_on_the_processor_and_sees_none(plan: Plan, tmp_path: Path) -> None:
+    engine = local(tmp_path, "0", "1")
+    assert engine.device(plan.run) == "cpu"
+    settings = engine.environment(plan.run, 0)
+    assert (settings["CUDA_VISIBLE_DEVICES"], settings["PALIMPSEST_DEVICE"]) == ("", "cpu")
+    assert RayEngine(tmp_path).device(plan.run) == "cpu"
+    assert RayEngine(tmp_path).device(running(plan, gpus=1).run) == "cuda"
+
+
+def test_a_node_says_which_paths_it_lacks_and_which_libraries_are_others(plan: Plan, tmp_path: Path) -> None:
+    paths = {"base": plan.base, "questions": str(tmp_path / "elsewhere")}
+    told = missing_here(str(tmp_path / "mark"), paths, libraries() | {"torch": "1.0"})
+    assert told["blind"] and told["paths"] == [("questions", str(tmp_path / "elsewhere"))]
+    assert told["versions"] == [("torch", libraries()["torch"], "1.0")]
+    (tmp_path / "mark").touch()
+    told = missing_here(str(tmp_path / "mark"), {"base": plan.base}, libraries())
+    assert not any(told.values())
+
+
+def test_accelerators_that_are_not_there_are_told(plan: Plan, tmp_path: Path) -> None:
+    assert "no accelerator that torch sees" in local(tmp_path).check(running(plan, gpus=1))[0]
+    assert "this machine has 1: give fewer" in local(tmp_path, "0").check(running(plan, gpus=2))[0]
+    assert "accelerator is mps" in local(tmp_path, "0", kind="mps").check(running(plan, device="cuda"))[0]
+
+
+def test_what_plan_and_engine_lack_is_told_together(plan: Plan, tmp_path: Path) -> None:
+    lacking = running(replace(plan, dtype="float12", prompt="chat"), threads=10_000)
+    for work in (Workspace(tmp_path).run_plan, Workspace(tmp_path).estimate_plan):
+        with pytest.raises(SpecError) as told:
+            work(lacking)
+        assert [line.split(":")[0][:11] for line in told.value.items] == ["run.threads", "dtype", "prompt"]
+    assert "float12" in told.value.items[1] and "no chat template" in told.value.items[2]
+    with pytest.raises(SpecError, match=r"127\.0\.0\.1:9|not installed"):
+        Workspace(tmp_path).estimate_plan(plan, engine="ray", address="127.0.0.1:9")
+
+
+def test_rates_by_level_need_levels_of_all_facts(plan: Plan, tmp_path: Path) -> None:
+    shutil.copytree(plan.questions, tmp_path / "q")
+    for file in (tmp_path / "q").iterdir():
+        file.write_text(re.sub(r', "level": \d', "", file.read_text()))
+    train = replace(plan.train, levels=("all",), variants=(Variant("by-level"),))
+    told = problems(replace(plan, questions=str(tmp_path / "q"), train=train), tmp_path)
+    assert len(told) == 1 and "by-level" in told[0] and "mastery table" in told[0]
+
+
+def test_the_disk_counts_every_state_that_is_asked_and_what_cells_under_way_take(plan: Plan, tmp_path: Path) -> None:
+    def kept(changed: Plan, at_once: int = 1) -> int:
+        return survey(changed, tmp_path, Forgetful(), at_once=at_once).kept_bytes
+
+    here = kept(plan)
+    assert kept(plan, at_once=3) > here + 4 * survey(plan, tmp_path, Forgetful()).base_bytes
+    for changed in (
+        replace(plan, restore=replace(plan.restore, seeds=(0, 1))),  # of the strategy that draws lots
+        replace(plan, measure=replace(plan.measure, layer_groups=1)),
+        replace(plan, measure=replace(plan.measure, train_percents=(0, 5, 20))),
+    ):
+        assert kept(changed) > here
