@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from analysis.records import Progress, Question, Silent
 from analysis.training.asked import Outlook
-from analysis.training.settings import PAPER_LEARNING_RATE
+from analysis.training.settings import PAPER_LEARNING_RATE, Precision
 from analysis.training.variants import PLAIN, Variant
 from cache.asked import Comparison
 from cache.keys import digest, key_digest, make_key
@@ -48,6 +48,9 @@ class Training:
     batch_size: int = 8
     epochs: int = 1
     variant: Variant = PLAIN
+    precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    accumulate: int = 1
     prompt: str = "paper"
     device: str = "auto"
     threads: int | None = None
@@ -161,7 +164,16 @@ class TrainingWork(PairWork):
             self._tuned_home / ".new",
             _facts_of(training),
             wanted_facts(training.size, training.level, dict(training.mix), training.relations),
-            Settings(training.learning_rate, training.batch_size, training.epochs, training.seed, training.variant),
+            Settings(
+                training.learning_rate,
+                training.batch_size,
+                training.epochs,
+                training.seed,
+                training.variant,
+                training.precision,
+                training.gradient_checkpointing,
+                training.accumulate,
+            ),
             threads=training.threads,
         )
 
@@ -196,6 +208,9 @@ class TrainingWork(PairWork):
             batch_size=training.batch_size,
             epochs=training.epochs,
             variant=training.variant,
+            precision=training.precision,
+            gradient_checkpointing=training.gradient_checkpointing,
+            accumulate=training.accumulate,
             prompt=training.prompt,
             device=training.device,
             threads=training.threads,

@@ -14,6 +14,7 @@ from analysis.command_line.options import Base, Json, Layers, Mastery, Modules, 
 from analysis.command_line.parsing import read_layers, read_shares, read_words
 from analysis.command_line.product import product_of
 from analysis.errors import SpecError
+from analysis.training.settings import Precision
 from analysis.training.variants import VariantName
 
 
@@ -29,7 +30,7 @@ def sft(
     relations: Annotated[str | None, typer.Option(help="train on facts of these relations only: P17,P19")] = None,
     seed: Seed = 0,
     learning_rate: Annotated[float, typer.Option(help="at the peak of the cosine schedule")] = 1e-5,
-    batch_size: Annotated[int, typer.Option(help="facts a step")] = 8,
+    batch_size: Annotated[int, typer.Option(help="facts a step, over all processes")] = 8,
     epochs: Annotated[int, typer.Option(help="times every fact is seen")] = 1,
     lora: Annotated[bool, typer.Option("--lora", help="short for --variant lora")] = False,
     variant: Annotated[VariantName, typer.Option(help="the way of fine-tuning")] = "sft",
@@ -37,6 +38,13 @@ def sft(
     layers: Layers = None,
     modules: Modules = None,
     every: Annotated[int | None, typer.Option(help="restoring: each time so many steps are done")] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="of the arithmetic; auto: bfloat16 on a CUDA device that has it")
+    ] = "auto",
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="compute activations again instead of keeping them")
+    ] = False,
+    accumulate: Annotated[int, typer.Option(help="take each step's facts in so many parts, one after another")] = 1,
     prompt: Prompt = "paper",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads; the same number gives the same weights")] = None,
@@ -64,6 +72,9 @@ def sft(
         batch_size=batch_size,
         epochs=epochs,
         variant=way,
+        precision=precision,
+        gradient_checkpointing=gradient_checkpointing,
+        accumulate=accumulate,
         prompt=prompt,
         device=device,
         threads=threads,

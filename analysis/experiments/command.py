@@ -28,6 +28,9 @@ def command_of(cell: Cell) -> str:
     words += ["--batch-size", str(cell.batch_size)] if cell.batch_size != 8 else []
     words += ["--epochs", str(cell.epochs)] if cell.epochs != 1 else []
     words += _variant_words(cell.variant)
+    words += ["--precision", cell.precision] if cell.device != "cpu" or cell.precision != "float32" else []
+    words += ["--gradient-checkpointing"] if cell.gradient_checkpointing else []
+    words += ["--accumulate", str(cell.accumulate)] if cell.accumulate != 1 else []
     words += ["--prompt", cell.prompt] if cell.prompt != "paper" else []
     return shlex.join([*words, "--threads", str(cell.threads), "--device", cell.device])
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from analysis.experiments.plan import Measuring, Plan, Restoring
 from analysis.records import SEEDED, RestoreSpec
+from analysis.training.settings import Precision
 from analysis.training.variants import Variant
 
 PLAIN = Variant()
@@ -45,6 +46,9 @@ class Cell:
     batch_size: int = 0
     epochs: int = 0
     device: str = "cpu"
+    precision: Precision = "float32"
+    gradient_checkpointing: bool = False
+    accumulate: int = 1
 
     @property
     def name(self) -> str:
@@ -74,6 +78,9 @@ class Cell:
             "prompt": self.prompt,
             "threads": self.threads,
             "device": self.device,
+            "precision": self.precision,
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "accumulate": self.accumulate,
         }
 
     def stops(self) -> tuple[RestoreSpec, ...]:
@@ -123,7 +130,17 @@ def _tuned(plan: Plan, base: Cell) -> Iterator[Cell]:
             learning_rate=train.learning_rate,
             batch_size=train.batch_size,
             epochs=train.epochs,
+            precision=_precision(train.precision, base.device),
+            gradient_checkpointing=train.gradient_checkpointing,
+            accumulate=train.accumulate,
         )
+
+
+def _precision(asked: Precision, device: str) -> Precision:
+    """What "auto" is on such a device: every node of a plan must train alike."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if device == "cuda" else "float32"
 
 
 def variant_label(variant: Variant) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from analysis.errors import SpecError
 from analysis.records import IN_DOMAIN, PAPER_PERCENTS, STRATEGIES, Strategy
+from analysis.training.settings import Precision, Settings
 from analysis.training.variants import Variant
 
 Keep = Literal["keep", "difference", "drop"]
@@ -27,7 +28,8 @@ class Training:
     """What is trained on and how: every level x size x seed x variant is one tuned model.
 
     `levels`: "0" to "4", "all", or a mix: "mix:0+4" (equal parts) or "mix:0=0.25,4=0.75". `sizes`: facts, 0 means
-    all there are. `relations` are those trained on; tests on them are in-domain, on the others out-of-domain.
+    all there are. `relations` are those trained on; tests on them are in-domain, on the others out-of-domain. The last
+    four are what analysis.training.settings says of them; here "auto" is bfloat16 on every CUDA device.
     """
 
     levels: tuple[str, ...] = LEVELS
@@ -38,6 +40,9 @@ class Training:
     learning_rate: float = 1e-5
     batch_size: int = 8
     epochs: int = 1
+    precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    accumulate: int = 1
 
 
 @dataclass(frozen=True)
@@ -149,11 +154,13 @@ def _train_problems(train: Training) -> Iterator[str]:
         if level not in (*LEVELS, "all") and not _is_mix(level):
             yield f'train.levels holds {level!r}: write 0 to 4, "all", or a mix like "mix:0+4" or "mix:0=0.25,4=0.75"'
     yield from (f"train.sizes holds {size}: give 1 or more, or 0 for all facts" for size in train.sizes if size < 0)
+    found: list[str] = []
     if not 0 < train.learning_rate < 1:
         yield f"train.learning_rate is {train.learning_rate}: give a number between 0 and 1, like 1e-5"
-    for name in ("batch_size", "epochs"):
-        if getattr(train, name) < 1:
-            yield f"train.{name} is {getattr(train, name)}: give 1 or more"
+    for variant in train.variants or (Variant(),):
+        settings = Settings(0.5, train.batch_size, train.epochs, 0, variant, train.precision, False, train.accumulate)
+        found += [problem for problem in settings.problems() if problem not in found]
+    yield from (f"train.{problem}" for problem in found)
 
 
 def _is_mix(level: str) -> bool:

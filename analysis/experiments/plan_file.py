@@ -23,7 +23,7 @@ Record = TypeVar("Record")
 TOP = ("name", "base", "questions", "mastery", "prompt", "dtype", "train_relations")
 TABLES: dict[str, type[Any]] = {"train": Training, "restore": Restoring, "measure": Measuring, "run": Running}
 # the plan's own check names the choices
-CHECKED_LATER: dict[str, Any] = {"strategies": tuple[str, ...], "keep": str, "device": str}
+CHECKED_LATER: dict[str, Any] = {"strategies": tuple[str, ...], "keep": str, "device": str, "precision": str}
 
 
 @dataclass

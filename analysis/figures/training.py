@@ -41,6 +41,9 @@ class Asked(Protocol):
     batch_size: int
     epochs: int
     variant: Variant
+    precision: str
+    gradient_checkpointing: bool
+    accumulate: int
 
 
 def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = None) -> style.Figure:
@@ -125,10 +128,13 @@ def command(asked: Asked, out: str) -> str:
         "learning-rate": f"{asked.learning_rate:g}",
         "batch-size": asked.batch_size if asked.batch_size != PAPER_BATCH else None,
         "epochs": asked.epochs if asked.epochs != 1 else None,
+        "precision": asked.precision if asked.precision != "auto" else None,
+        "accumulate": asked.accumulate if asked.accumulate != 1 else None,
         **_variant_options(asked.variant),
     }
     for name, value in options.items():
         words += [f"--{name}", str(value)] if value is not None else []
+    words += ["--gradient-checkpointing"] if asked.gradient_checkpointing else []
     return shlex.join(words)
 
 

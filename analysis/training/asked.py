@@ -17,6 +17,7 @@ from analysis.knowledge.questions import QuestionSet, load_questions
 from analysis.records import Question
 from analysis.training.facts import NO_MIX, Wanted, draw_facts, fact_problems
 from analysis.training.settings import Settings, part_problems
+from analysis.training.variants import part_of
 from analysis.weights.checkpoint import open_checkpoint
 from analysis.weights.names import place
 
@@ -27,6 +28,8 @@ Source = str | Path | QuestionSet | Iterable[Question]
 Given = TypeVar("Given")
 NEED_WHOLE_WEIGHTS = ("l2sp", "restoring")
 _CHECKPOINT_BYTES = 12  # a parameter: the weight and Adam's two moments, float32
+_WEIGHT_BYTES = 4
+_TRAINED_BYTES = 12  # beside the weight: the gradient and Adam's two moments
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,13 @@ def ask(
 
     Raises every problem at once as one TrainingError; where a single file is the only problem, its own error.
     """
-    problems: list[str] = settings.problems()
+    problems: list[str] = settings.problems(processes())
     errors: list[PalimpsestError] = []
     if out.exists():
         problems.append(f"{out} exists already: give a folder that does not, or remove it")
     if threads is not None and threads < 1:
         problems.append(f"threads is {threads}: give 1 or more")
-    if settings.variant.name in NEED_WHOLE_WEIGHTS and os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+    if settings.variant.name in NEED_WHOLE_WEIGHTS and sharded():
         problems.append(f"the variant {settings.variant.name} needs every weight whole: train without FSDP")
     pool = _attempt(errors, lambda: training_questions(questions, mastery, wanted.relations))
     if pool is not None:
@@ -127,6 +130,47 @@ def needed_bytes(checkpoint: Checkpoint, settings: Settings, *, checkpoints: boo
         return 0  # an adapter is small, and so are its checkpoints
     stored = sum(tensor.nbytes for tensor in checkpoint.tensors.values())
     return stored + (2 * _CHECKPOINT_BYTES * checkpoint.parameters if checkpoints else 0)
+
+
+def memory_bytes(checkpoint: Checkpoint, settings: Settings) -> int:
+    """Memory that weights, gradients and Adam's moments take, and a variant's copy of the base; not the activations."""
+    copies = 2 if settings.variant.name in ("kl", *NEED_WHOLE_WEIGHTS) else 1
+    if settings.lora:
+        trained = 0  # an adapter is small
+    elif settings.variant.name == "freeze":
+        frozen = part_of(settings.variant, list(checkpoint.tensors))
+        trained = checkpoint.parameters - sum(checkpoint.tensors[name].elements for name in frozen)
+    else:
+        trained = checkpoint.parameters
+    return _WEIGHT_BYTES * copies * checkpoint.parameters + _TRAINED_BYTES * trained
+
+
+def require_memory(asked: Asked, device: str, free_bytes: int) -> None:
+    """TrainingError, with the ways out, where so much free memory on this device cannot hold the training.
+
+    Sharded over processes (FSDP) each holds its part; otherwise each holds all.
+    """
+    shards = processes() if sharded() else 1
+    needed = memory_bytes(asked.base, asked.settings) / shards
+    if needed <= free_bytes:
+        return
+    raise TrainingError(
+        f"Weights, gradients and Adam's moments need about {needed / 1e9:.1f} GB on {device}, activations not counted, "
+        f"and {free_bytes / 1e9:.1f} GB are free there: train an adapter (--variant lora), freeze layers (--variant "
+        "freeze), spread the weights over more accelerators (accelerate launch --use_fsdp), or train on the processor "
+        "(--device cpu).",
+        code="memory",
+    )
+
+
+def processes() -> int:
+    """Over how many processes torchrun or accelerate spread this training."""
+    return int(os.environ.get("WORLD_SIZE") or 1)
+
+
+def sharded() -> bool:
+    """Whether accelerate splits the weights over the processes (FSDP)."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def _room_problems(checkpoint: Checkpoint, out: Path, settings: Settings, checkpoints: bool) -> list[str]:

@@ -20,6 +20,8 @@ class SftReport:
     `loss` holds (step, mean training loss per answer token in nats over the steps since the last point); what a variant
     adds to the loss is not in it. `facts` are the ids of the questions trained on, in the order drawn; `size` is what
     was asked for (None: all), `n` what was got, `by_level` and `by_relation` how many of each (level "" where unknown).
+    `batch_size` facts make a step, over all `processes`; each takes `micro_batch` of them at once (None: not told),
+    `accumulate` times. `trained_dtype` is that of the weights while training, `precision` that of the arithmetic.
     `mix` holds level -> share where several were mixed. `seconds` is the training alone, without loading and saving;
     `resumed` says whether it went on from a checkpoint.
     """
@@ -53,6 +55,10 @@ class SftReport:
     by_level: dict[str, int] = field(default_factory=dict)
     by_relation: dict[str, int] = field(default_factory=dict)
     processes: int = 1
+    precision: str = "float32"
+    gradient_checkpointing: bool = False
+    accumulate: int = 1
+    micro_batch: int | None = None
     resumed: bool = False
 
 

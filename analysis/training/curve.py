@@ -36,12 +36,10 @@ class Curve:
         self.every = max(1, steps // POINTS)
         self.points: list[Point] = []
         self._sum: Any = 0.0
-        self._count = 0
 
     def add(self, loss: Any) -> None:
-        """A batch's loss, a tensor of one value; nothing waits for it."""
+        """A step's loss, or its part of a batch taken in several, a tensor of one value; nothing waits for it."""
         self._sum = self._sum + loss
-        self._count += 1
 
     def due(self, step: int) -> bool:
         """Whether a point belongs at this step."""
@@ -49,7 +47,8 @@ class Curve:
 
     def take(self, step: int) -> None:
         """Make the point that belongs here; TrainingError where the loss is no number any more."""
-        mean = float(self._sum) / max(1, self._count)
+        before = self.points[-1][0] if self.points else 0
+        mean = float(self._sum) / max(1, step - before)
         if mean != mean or mean in (float("inf"), float("-inf")):
             raise TrainingError(
                 f"The loss is no number any more at step {step} of {self.steps}: the training ran away. Lower the "
@@ -57,7 +56,7 @@ class Curve:
                 code="diverged",
             )
         self.points.append((step, mean))
-        self._sum, self._count = 0.0, 0
+        self._sum = 0.0
 
     def so_far(self, step: int) -> TrainingSoFar:
         """The curve for whoever watches."""
@@ -65,9 +64,9 @@ class Curve:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of it; a float written as JSON comes back the same."""
-        return {"points": self.points, "sum": float(self._sum), "count": self._count}
+        return {"points": self.points, "sum": float(self._sum)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what a checkpoint kept."""
         self.points = [(int(step), float(loss)) for step, loss in state["points"]]
-        self._sum, self._count = float(state["sum"]), int(state["count"])
+        self._sum = float(state["sum"])

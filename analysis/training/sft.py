@@ -1,7 +1,7 @@
 """Supervised fine-tuning on closed-book questions: facts drawn, trained on, and a complete checkpoint written.
 
 The paper (arXiv 2509.16596): its prompt format, loss on the answer only; its other settings stand in `settings`.
-Weights are trained in float32 and saved in the dtype the base is stored in. Knows no pages and no store; a folder
+Weights are held in float32 and saved in the dtype the base is stored in. Knows no pages and no store; a folder
 appears under its name only when it is whole.
 """
 
@@ -19,12 +19,12 @@ from analysis.errors import TrainingError
 from analysis.folders import whole_folder
 from analysis.knowledge.prompts import Prompt, encode_example, resolve_prompt
 from analysis.records import MASTERY_LEVELS, Progress, Question, Silent
-from analysis.training.asked import Asked, Source, ask, wanted_facts
+from analysis.training.asked import Asked, Source, ask, processes, require_memory, wanted_facts
 from analysis.training.card import SftReport, library_versions, write_card
 from analysis.training.resuming import resumable
 from analysis.training.saving import save
-from analysis.training.settings import CLIP_NORM, PAPER_LEARNING_RATE, SCHEDULE, WEIGHT_DECAY, Settings
-from analysis.training.trainer import Sample, Saving, Trained, train
+from analysis.training.settings import CLIP_NORM, PAPER_LEARNING_RATE, SCHEDULE, WEIGHT_DECAY, Precision, Settings
+from analysis.training.trainer import Sample, Saving, Trained, precision_on, train
 from analysis.training.variants import PLAIN, Variant
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def fine_tune(
     epochs: int = 1,
     lora: bool = False,
     variant: Variant = PLAIN,
+    precision: Precision = "auto",
+    gradient_checkpointing: bool = False,
+    accumulate: int = 1,
     prompt: str = "paper",
     device: str = "auto",
     threads: int | None = None,
@@ -63,6 +66,7 @@ def fine_tune(
     `questions`: the training questions with their levels, or a file of them with the `mastery` table that gives the
     levels: its train split, in-domain as in the paper (all of it, where nothing is in-domain or `relations` are named).
     `mix`: level -> share instead of one level. `variant` says how; `lora` is short for Variant("lora").
+    `batch_size`, `precision`, `gradient_checkpointing` and `accumulate` are what Settings says of them.
 
     `out`, a folder that does not exist yet, gets the weights as safetensors (of LoRA a PEFT adapter in float32), the
     base's tokenizer files byte for byte, and palimpsest.json, the report as JSON. `threads` is torch's number of CPU
@@ -73,7 +77,8 @@ def fine_tune(
     TrainingError with everything that cannot be before anything runs, LanguageError and CheckpointError for a base that
     cannot be read, StoreError where `out` cannot be written.
     """
-    settings = Settings(learning_rate, batch_size, epochs, seed, _with_lora(variant, lora))
+    way = _with_lora(variant, lora)
+    settings = Settings(learning_rate, batch_size, epochs, seed, way, precision, gradient_checkpointing, accumulate)
     asked = ask(
         base,
         Path(out),
@@ -110,8 +115,16 @@ class _Run:
 
 
 def identity(asked: Asked, prompt: Prompt, *, base_id: str, device: str, threads: int) -> dict[str, Any]:
-    """Everything the weights depend on, as names and plain values: the same again gives the same weights."""
+    """Everything the weights depend on, as names and plain values: the same again gives the same weights.
+
+    What was added to the settings later stands there only where it is not what it was before.
+    """
     settings = asked.settings
+    arithmetic = {
+        "precision": (precision_on(device, settings.precision), "float32"),
+        "gradient_checkpointing": (settings.gradient_checkpointing, False),
+        "accumulate": (settings.accumulate, 1),
+    }
     return {
         "base": base_id,
         "facts": [(fact.id, fact.question, fact.answers[0], fact.level) for fact in asked.facts],
@@ -123,13 +136,14 @@ def identity(asked: Asked, prompt: Prompt, *, base_id: str, device: str, threads
         "variant": settings.variant.identity(),
         "device": device,
         "threads": threads,
-        "processes": _processes(),
+        "processes": processes(),
         "versions": library_versions(),
+        **{name: value for name, (value, usual) in arithmetic.items() if value != usual},
     }
 
 
 def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, progress: Progress) -> SftReport:
-    from analysis.language.load import choose_device, load_model
+    from analysis.language.load import choose_device, free_memory_bytes, load_model
     from analysis.weights.identity import Forgetful, content_id
 
     asked, variant = run.asked, run.asked.settings.variant
@@ -137,15 +151,18 @@ def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, prog
     base_id = content_id(asked.base, memory or Forgetful(), progress)
     device = choose_device(run.device)
     same = identity(asked, run.prompt, base_id=base_id, device=device, threads=run.threads)
+    precision = precision_on(device, asked.settings.precision)
+    if device != "cpu":
+        require_memory(asked, device, free_memory_bytes(_own(device)))
     with _kept(asked.out, same, keeping) as saving:
-        lm = load_model(run.base, dtype="float32", device="cpu" if _processes() > 1 else device)
+        lm = load_model(run.base, dtype="float32", device="cpu" if processes() > 1 else device)
         samples = [_sample(lm, run.prompt, fact, variant) for fact in asked.facts]
-        trained = train(lm, samples, asked.settings, progress, saving, use_cpu=device == "cpu")
+        trained = train(lm, samples, asked.settings, progress, saving, use_cpu=device == "cpu", precision=precision)
         stored_dtype = (
             "float32" if asked.settings.lora else asked.base.dtype.split(" + ")[0]
         )  # of several the commonest
         save(trained, lm, folder, stored_dtype)
-        report = _report(run, trained, base_id, stored_dtype, device)
+        report = _report(run, trained, base_id, stored_dtype, device, precision)
         resumed = saving is not None and saving.place.latest is not None
         if _is_first():
             write_card(replace(report, resumed=resumed), folder)
@@ -165,7 +182,7 @@ def rate_of(level: int | None, variant: Variant) -> float:
     return lowest + (1 - lowest) * level / MASTERY_LEVELS[-1]
 
 
-def _report(run: _Run, trained: Trained, base_id: str, stored_dtype: str, device: str) -> SftReport:
+def _report(run: _Run, trained: Trained, base_id: str, stored_dtype: str, device: str, precision: str) -> SftReport:
     asked, settings = run.asked, run.asked.settings
     facts, wanted = asked.facts, asked.wanted
     return SftReport(
@@ -197,8 +214,17 @@ def _report(run: _Run, trained: Trained, base_id: str, stored_dtype: str, device
         relations=wanted.relations,
         by_level=_counts("" if fact.level is None else str(fact.level) for fact in facts),
         by_relation=_counts(fact.relation or "" for fact in facts),
-        processes=_processes(),
+        processes=processes(),
+        precision=precision,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        accumulate=settings.accumulate,
+        micro_batch=settings.micro_batch(processes()),
     )
+
+
+def _own(device: str) -> str:
+    """This process's own of several accelerators."""
+    return f"{device}:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
 def _counts(names: Iterator[str]) -> dict[str, int]:
@@ -214,7 +240,7 @@ def _with_lora(variant: Variant, lora: bool) -> Variant:
 @contextmanager
 def _kept(out: Path, run: Mapping[str, Any], keeping: _Keeping) -> Iterator[Saving | None]:
     """The checkpoints of this training, where any are kept; of several processes the first one's."""
-    if keeping.seconds is None or _processes() > 1:
+    if keeping.seconds is None or processes() > 1:
         yield None
         return
     with resumable(out, run, resume=keeping.resume) as place:
@@ -226,11 +252,6 @@ def _tuned_folder(out: Path) -> Iterator[Path]:
     """The folder to write the tuned model to; of several processes only the first one has it."""
     with whole_folder(out) if _is_first() else nullcontext(out) as folder:
         yield folder
-
-
-def _processes() -> int:
-    """Over how many processes torchrun or accelerate spread this training."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def _is_first() -> bool:

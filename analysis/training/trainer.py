@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analysis.errors import TrainingError
 from analysis.knowledge.prompts import IGNORED_LABEL
 from analysis.records import Progress, check_cancelled
+from analysis.training.asked import processes
 from analysis.training.curve import Point
 from analysis.training.resuming import Resumable
 from analysis.training.settings import CLIP_NORM, SCHEDULE, WEIGHT_DECAY, Settings
@@ -62,8 +64,11 @@ def train(
     saving: Saving | None = None,
     *,
     use_cpu: bool = True,
+    precision: str = "float32",
 ) -> Trained:
     """Train the model in place on these samples; the order of the batches hangs on the seed alone.
+
+    `precision`: of the arithmetic, "float32" or "bfloat16"; the weights stay float32.
 
     With `saving` it goes on from the newest checkpoint there, and leaves one when it is cancelled.
     """
@@ -78,7 +83,7 @@ def train(
     with _scratch(saving) as folder:
         trainer = trainer_class(settings.variant)(
             model=model,
-            args=_arguments(settings, folder, use_cpu=use_cpu),
+            args=_arguments(settings, folder, use_cpu=use_cpu, precision=precision),
             train_dataset=samples,
             data_collator=pad_with_rates if settings.variant.name == "by-level" else pad_right,
             callbacks=callbacks_of(settings.variant, model),
@@ -95,6 +100,23 @@ def train(
 def _trained(trainer: Any, watch: Watch) -> Trained:
     model = trainer.accelerator.unwrap_model(trainer.model)
     return Trained(model, trainer, trainer.state.global_step, tuple(watch.curve.points), watch.seconds)
+
+
+def precision_on(device: str, asked: str) -> str:
+    """The precision asked for, "auto" made one: bfloat16 on a CUDA device that has it, else float32.
+
+    TrainingError where bfloat16 is asked of a device without.
+    """
+    if asked == "float32" or (asked == "auto" and not device.startswith("cuda")):
+        return "float32"
+    if device.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            if asked == "auto":
+                return "float32"
+            raise TrainingError(f"The device {device} has no bfloat16: give --precision float32.")
+    return "bfloat16"
 
 
 def pad_right(rows: Sequence[Any]) -> dict[str, Any]:
@@ -144,12 +166,16 @@ def _scratch(saving: Saving | None) -> Iterator[str]:
         yield folder
 
 
-def _arguments(settings: Settings, folder: str, *, use_cpu: bool) -> Any:
+def _arguments(settings: Settings, folder: str, *, use_cpu: bool, precision: str) -> Any:
     from transformers import TrainingArguments
 
-    return TrainingArguments(
+    found = TrainingArguments(
         output_dir=folder,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.micro_batch(processes()),
+        gradient_accumulation_steps=settings.accumulate,
+        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+        bf16=precision == "bfloat16",
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=SCHEDULE,
@@ -169,3 +195,6 @@ def _arguments(settings: Settings, folder: str, *, use_cpu: bool) -> Any:
         remove_unused_columns=False,
         ddp_find_unused_parameters=False,
     )
+    if found.n_gpu > 1:
+        found._n_gpu = 1  # else Trainer lays one process over every accelerator it sees, with a whole batch on each
+    return found

@@ -1,12 +1,13 @@
 """The widgets that say what to fine-tune on and how: facts, amounts, learning rate, the way and its strength."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from analysis.figures import numbers, training
 from analysis.records import MASTERY_LEVELS
-from analysis.training.settings import PAPER_LEARNING_RATE
+from analysis.training.settings import PAPER_LEARNING_RATE, PRECISIONS
 from analysis.training.variants import EVERY_STEPS, VARIANT_NAMES, VARIANTS, Variant
 from cache.memo import workspace
 from cache.training import Training
@@ -22,6 +23,9 @@ NO_LEVELS = (
     " None has a level: to train on one, give a mastery table of the train split's facts (Mastery page, questions with "
     "split: train)."
 )
+PRECISION = "Of the arithmetic; the weights are float32 always. auto: bfloat16 on a CUDA device that has it."
+ACCUMULATE = "The facts of a step are taken in so many parts, one after another: less memory, the same step."
+CHECKPOINTING = "Gradient checkpointing: much less memory, about a third slower."
 KINDS = "q,k,v,o,gate,up,down"
 RELATIONS = "Relation ids, as P17, P19. Without any: those about places, as in the paper; all of them where none is."
 
@@ -31,6 +35,7 @@ def chosen(base: str, source: str, table: str | None, held: Mapping[int | None, 
     facts = _facts(held, level)
     size, seed, epochs, batch = _amounts()
     rate = _learning_rate(base)
+    variant = _variant()
     return Training(
         base=base,
         questions=source,
@@ -40,8 +45,9 @@ def chosen(base: str, source: str, table: str | None, held: Mapping[int | None, 
         epochs=epochs,
         batch_size=batch,
         learning_rate=rate,
-        variant=_variant(),
+        variant=variant,
         **facts,
+        **_more(),
     )
 
 
@@ -136,6 +142,19 @@ def _variant() -> Variant:
         if name == "restoring":
             every = int(third.number_input("Every so many steps", 1, value=EVERY_STEPS, key="ft_every"))
     return Variant(name, strength, layers, modules, every)
+
+
+def _more() -> dict[str, Any]:
+    """What changes memory and speed: the arithmetic, and how a step's facts are taken."""
+    with st.expander("More", icon=":material/tune:"):
+        first, second = st.columns(2, vertical_alignment="bottom")
+        return {
+            "precision": first.selectbox("Precision", PRECISIONS, key="ft_precision", help=PRECISION),
+            "accumulate": int(second.number_input("Parts of a step", 1, 1024, 1, key="ft_accumulate", help=ACCUMULATE)),
+            "gradient_checkpointing": st.checkbox(
+                "Compute activations again instead of keeping them", key="ft_checkpointing", help=CHECKPOINTING
+            ),
+        }
 
 
 def _first_upper(words: str) -> str:

@@ -43,7 +43,10 @@ def test_the_same_asked_again_is_what_is_there_and_anything_else_is_made(home: W
     written = {path: path.stat().st_mtime_ns for path in tuned.folder.iterdir()}
     assert home.fine_tune(wanted) == home.known_fine_tuned(wanted) == tuned
     assert {path: path.stat().st_mtime_ns for path in tuned.folder.iterdir()} == written
-    for other in (replace(wanted, seed=1), replace(wanted, variant=Variant("l2sp")), replace(wanted, batch_size=2)):
+    others = [replace(wanted, seed=1), replace(wanted, variant=Variant("l2sp")), replace(wanted, batch_size=2)]
+    others += [replace(wanted, precision="bfloat16"), replace(wanted, accumulate=2)]
+    assert home.known_fine_tuned(replace(wanted, precision="float32", device="cpu")) == tuned  # as auto is here
+    for other in others:
         assert home.known_fine_tuned(other) is None
     assert tuned.folder.name.startswith("level-0-8-seed-0-")
 

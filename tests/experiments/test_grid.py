@@ -51,6 +51,16 @@ def test_the_command_has_every_setting_that_is_not_the_default() -> None:
     assert "--variant l2sp --strength 0.1" in command_of(last)
 
 
+def test_precision_is_the_devices_and_is_part_of_what_is_trained() -> None:
+    here, there = cells_of(PLAN)[1], cells_of(PLAN, "cuda")[1]
+    assert (here.precision, there.precision) == ("float32", "bfloat16")
+    assert here.training() != there.training()
+    assert command_of(there).endswith("--precision bfloat16 --threads 1 --device cuda")
+    asked = replace(PLAN, train=replace(TRAINING, precision="float32", accumulate=2, gradient_checkpointing=True))
+    written = command_of(cells_of(asked, "cuda")[1])
+    assert "--precision float32 --gradient-checkpointing --accumulate 2" in written
+
+
 def test_a_mix_of_thirds_is_written_so_that_it_adds_up_when_it_is_read_again() -> None:
     thirds = replace(cells_of(PLAN)[1], level="mix:0+2+4")
     written = command_of(thirds).partition("--mix ")[2].split()[0]

@@ -53,6 +53,11 @@ def test_everything_wrong_in_a_plan_is_told_at_once() -> None:
         ('levels = ["mix:0+0"]', "train.levels holds"),
         ("levels = []", "train.levels is empty"),
         ("learning_rate = 2", "train.learning_rate is 2"),
+        ("accumulate = 3", "train.batch_size is 8, and 3 parts cannot share it evenly"),
+        ('precision = "half"', "train.precision is 'half'"),
+        ('[run]\ndevice = "tpu"', "run.device is 'tpu'"),
+        ('[run]\ngpus = 1\ndevice = "cpu"', 'run.device is "cpu"'),
+        ("[run]\ngpus = 1.5", "run.gpus is 1.5"),
     ],
 )
 def test_a_wrong_line_is_told_with_its_reason(line: str, told: str) -> None:

@@ -74,3 +74,17 @@ def test_every_way_of_fine_tuning_has_its_form_and_its_command(
         assert not app.exception
         assert about.source in words_of(app).replace("\\", "")
         assert f"--variant {name}" in app.code[-1].value
+
+
+def test_what_saves_memory_is_chosen_under_more_and_stands_in_the_command(
+    open_page: Open, pair: Comparison, asking: Asking
+) -> None:
+    app = type_number(at_the_form(open_page, pair, asking), "Facts (0: all)", 8)
+    app = type_number(app, "Parts of a step", 3)
+    assert "3 parts cannot share it evenly" in words_of(app).replace("\\", "")
+    app = type_number(app, "Parts of a step", 2)
+    app.selectbox(key="ft_precision").set_value("bfloat16").run()
+    app.checkbox(key="ft_checkpointing").check().run()
+    assert not app.exception
+    (command,) = [each.value for each in app.code if "palimpsest sft" in each.value]
+    assert "--precision bfloat16 --accumulate 2 --gradient-checkpointing" in command

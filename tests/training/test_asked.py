@@ -9,7 +9,7 @@ import pytest
 from analysis.errors import CheckpointError, TrainingError
 from analysis.records import Question
 from analysis.training import asked as rooms
-from analysis.training.asked import ask, training_questions, wanted_facts
+from analysis.training.asked import Asked, ask, memory_bytes, require_memory, training_questions, wanted_facts
 from analysis.training.facts import draw_facts
 from analysis.training.settings import Settings
 from analysis.training.sft import fine_tune
@@ -81,6 +81,45 @@ def test_variants_that_need_whole_weights_are_refused_under_fsdp(
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(TrainingError, match="without FSDP"):
         fine_tune(base, tmp_path / "out", QUESTIONS, size=4, variant=Variant("restoring"))
+
+
+def test_a_batch_that_processes_or_parts_cannot_share_evenly_is_told(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings(batch_size=12, accumulate=2).problems(processes=3) == []
+    assert Settings(batch_size=12, accumulate=2).micro_batch(3) == 2
+    (told,) = Settings(accumulate=3).problems()
+    assert told == "batch_size is 8, and 3 parts cannot share it evenly: give a multiple of 3"
+    (told,) = Settings(variant=Variant("by-level"), accumulate=2).problems()
+    assert "weighs a batch as a whole" in told
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(TrainingError) as caught:
+        fine_tune(base, tmp_path / "out", QUESTIONS, size=4, precision="half")  # type: ignore[arg-type]
+    assert caught.value.items == (
+        "precision is 'half': choose one of auto, float32, bfloat16",
+        "batch_size is 8, and 3 processes cannot share it evenly: give a multiple of 3",
+    )
+
+
+def test_a_training_that_an_accelerator_cannot_hold_is_told_in_bytes_with_the_ways_out(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(variant: Variant) -> Asked:
+        return ask(base, tmp_path / "out", QUESTIONS, wanted_facts(4, None, None, None), Settings(variant=variant))
+
+    weights = asked(Variant()).base.parameters
+    assert memory_bytes(asked(Variant()).base, Settings()) == 16 * weights
+    assert memory_bytes(asked(Variant()).base, Settings(variant=Variant("lora"))) == 4 * weights
+    assert memory_bytes(asked(Variant()).base, Settings(variant=Variant("kl"))) == 20 * weights
+    frozen = memory_bytes(asked(Variant()).base, Settings(variant=Variant("freeze", layers=(0,))))
+    assert 4 * weights < frozen < 16 * weights
+    require_memory(asked(Variant()), "cuda", 16 * weights)
+    with pytest.raises(TrainingError, match="variant lora") as caught:
+        require_memory(asked(Variant()), "cuda", 16 * weights - 1)
+    assert caught.value.code == "memory"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    require_memory(asked(Variant()), "cuda", 8 * weights)  # each process holds its half
 
 
 def test_a_mix_gives_every_level_its_share_balanced_over_relations_and_seeded() -> None:

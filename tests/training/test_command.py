@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+LESS_MEMORY = ["--precision", "bfloat16", "--gradient-checkpointing", "--accumulate", "2"]
+
 
 @pytest.fixture
 def sft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_pair: Any) -> Any:
@@ -27,13 +29,14 @@ def sft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_options_arrive_in_the_card(sft: Any, tmp_path: Path) -> None:
     words = "--mix 0=0.5,4=0.5 --size 4 --relations P19,P26 --variant restoring --strength 10 --every 3 --layers 0-1"
-    code, told = sft(tmp_path / "out", *words.split(), "--modules", "q,down", "--threads", 1, "--seed", 2)
+    code, told = sft(tmp_path / "out", *words.split(), "--modules", "q,down", "--threads", 1, "--seed", 2, *LESS_MEMORY)
     assert code == 0, told
     restoring = {"name": "restoring", "strength": 10.0, "layers": [0, 1], "modules": ["down", "q"], "every": 3}
     assert told["variant"] == restoring
     assert (told["by_level"], set(told["by_relation"])) == ({"0": 2, "4": 2}, {"P19", "P26"})
     assert (told["mix"], told["relations"]) == ({"0": 0.5, "4": 0.5}, ["P19", "P26"])
     assert (told["seed"], told["threads"]) == (2, 1)
+    assert (told["precision"], told["gradient_checkpointing"], told["micro_batch"]) == ("bfloat16", True, 4)
     card = json.loads((tmp_path / "out" / "palimpsest.json").read_text())
     assert card == {"kind": "sft"} | {name: value for name, value in told.items() if name != "out"}
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_two_processes_with_half_the_batch_each_train_as_one_does(tmp_path: Path) -> None:
+def test_two_processes_share_the_batch_and_train_as_one_does(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     (tmp_path / "q.jsonl").write_text(
         "\n".join(
@@ -26,7 +26,7 @@ def test_two_processes_with_half_the_batch_each_train_as_one_does(tmp_path: Path
             for q in QUESTIONS
         )
     )
-    settings = ["--size", "32", "--learning-rate", "1e-3", "--threads", "1", "--device", "cpu", "--batch-size", "4"]
+    settings = ["--size", "32", "--learning-rate", "1e-3", "--threads", "1", "--device", "cpu", "--batch-size", "8"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -51,6 +51,7 @@ def test_two_processes_with_half_the_batch_each_train_as_one_does(tmp_path: Path
     )
     (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert (told["processes"], told["steps"]) == (2, 4)
+    assert (told["batch_size"], told["micro_batch"]) == (8, 4)
     fine_tune(
         base, tmp_path / "one", tmp_path / "q.jsonl", size=32, learning_rate=1e-3, threads=1, device="cpu", batch_size=8
     )

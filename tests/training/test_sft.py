@@ -77,6 +77,35 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(base: Path
     assert not same(weights(tmp_path / "one"), weights(tmp_path / "other"))
 
 
+def test_a_batch_taken_in_parts_is_the_same_step_with_the_same_loss(base: Path, tmp_path: Path) -> None:
+    whole = tune(base, tmp_path / "whole", epochs=2)
+    parts = tune(base, tmp_path / "parts", epochs=2, accumulate=4)
+    assert (whole.micro_batch, parts.micro_batch, parts.accumulate, parts.steps) == (8, 2, 4, whole.steps)
+    assert [step for step, _ in parts.loss] == [step for step, _ in whole.loss]
+    for (_, one), (_, other) in zip(whole.loss, parts.loss, strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+    one, other = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_activations_computed_again_change_nothing(base: Path, tmp_path: Path) -> None:
+    tune(base, tmp_path / "kept")
+    report = tune(base, tmp_path / "again", gradient_checkpointing=True)
+    assert report.gradient_checkpointing
+    assert same(weights(tmp_path / "kept"), weights(tmp_path / "again"))
+
+
+def test_bfloat16_is_of_the_arithmetic_and_float32_what_the_processor_does_unasked(base: Path, tmp_path: Path) -> None:
+    plain = tune(base, tmp_path / "plain", device="cpu")
+    mixed = tune(base, tmp_path / "mixed", device="cpu", precision="bfloat16")
+    assert (plain.precision, mixed.precision, mixed.trained_dtype) == ("float32", "bfloat16", "float32")
+    one, other = weights(tmp_path / "plain"), weights(tmp_path / "mixed")
+    assert {value.dtype for value in other.values()} == {torch.float32}
+    assert not same(one, other)
+    assert mixed.loss[0][1] == pytest.approx(plain.loss[0][1], rel=0.02)
+
+
 def test_the_base_stays_as_it_was_and_the_stored_dtype_is_kept(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base", torch.bfloat16)
     before = weights(base)
