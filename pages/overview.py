@@ -27,7 +27,7 @@ from analysis.report.records import Grows
 from cache.making import About, Compared
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import answers, charts, notices, pinning, questions, stop_tests, sweeps
+from pages.components import answers, charts, notices, once, pinning, questions, stop_tests, sweeps
 from pages.components.words import PAPER_LINK, plain
 
 SHOWN = ("relative-top", "random")  # the paper's order and its control; Restore shows them all
@@ -96,17 +96,30 @@ def what_it_knows(
         sweeps.offer_sweep(pair, asking, key="overview")
     left, right = st.columns(2)
     with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
-        words = verdicts.states_words(states, every, chosen="The restored k was chosen on half of these questions.")
+        answered = [pair, asking, at, {state: once.bare(each) for state, each in states.items()}]
+        words = once.once(
+            lambda: verdicts.states_words(
+                states, every, chosen="The restored k was chosen on half of these questions."
+            ),
+            "states",
+            answered,
+        )
         st.caption(plain(words))
         about = About(spec=at, asking=asking, grows=grows)
-        charts.show(accuracy.accuracy_bars(states), key="bars", alt=words, finding=words, about=about)
+        bars = once.figure(lambda: accuracy.accuracy_bars(states), "bars", answered)
+        charts.show(bars, key="bars", alt=words, finding=words, about=about)
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
         cliff = workspace().changed_percent(pair, RestoreSpec(0))
-        curve = restoration.accuracy_curve(
-            shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
+        depends = [*answered, shown, scope, best, cliff]
+        curve = once.figure(
+            lambda: restoration.accuracy_curve(
+                shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
+            ),
+            "curve",
+            depends,
         )
-        told_here = stop_tests.judged(pair, asking, shown, scope, tuned)
+        told_here = once.once(lambda: stop_tests.judged(pair, asking, shown, scope, tuned), "judged", depends)
         words = stops.curve_words(shown, scope, base, tuned, told_here)
         st.caption(plain(words))
         sliding = stop_slider.readings(shown, scope)
@@ -118,17 +131,18 @@ def what_changed(pair: Comparison) -> None:
     """Where fine-tuning wrote, and how unevenly."""
     profile = workspace().known_profile(pair)
     rows, curve = profile.tensor_rows("transformer", ()), profile.concentration("transformer")
+    read = [profile.base_id, profile.tuned_id, profile.arithmetic, profile.seconds]
     left, right = st.columns(2)
     with left, card("Updates", "updates.py", "every layer, module and tensor"):
         words = updates.grid_words(rows, "mean_relative")
-        charts.show(updates.layer_module_grid(rows, "mean_relative"), key="grid", alt=words, about=WEIGHTS)
+        grid = once.figure(lambda: updates.layer_module_grid(rows, "mean_relative"), "grid", read)
+        charts.show(grid, key="grid", alt=words, about=WEIGHTS)
     with right, card("Updates", "updates.py", "the curve against its null, in numbers"):
-        charts.show(
-            concentration.concentration_curve(curve, changed_percent=100 * profile.changed_fraction("transformer")),
-            key="concentration",
-            alt=concentration.concentration_words(curve),
-            about=WEIGHTS,
+        changed = 100 * profile.changed_fraction("transformer")
+        figure = once.figure(
+            lambda: concentration.concentration_curve(curve, changed_percent=changed), "concentration", read
         )
+        charts.show(figure, key="concentration", alt=concentration.concentration_words(curve), about=WEIGHTS)
 
 
 def where_they_differ(pair: Comparison, asking: Asking) -> None:
@@ -170,7 +184,11 @@ with notices.shown_errors():
     restored_by_percent = {percent: draws[0] for percent, draws in ranked.items() if draws}
     control = evaluated(pair, asked, stops_known, "random")
     every = workspace().question_set(asked).questions
-    told = finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every)
+    told = once.once(
+        lambda: finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every),
+        "story",
+        [pair, asked, once.bare(answered["base"]), once.bare(answered["tuned"]), stops_known],
+    )
     what_it_knows(pair, asked, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
     what_changed(pair)
     where_they_differ(pair, asked)

@@ -4,6 +4,8 @@ The slider reads the stored profile and stored results only; a stop not yet eval
 the latest request of this session wins.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from analysis.figures import numbers, repairs, restoration, stop_slider, stop_verdicts, stops
@@ -17,6 +19,7 @@ from pages.components import (
     address,
     charts,
     notices,
+    once,
     progress,
     questions,
     repair,
@@ -126,17 +129,24 @@ def curves(
     about = About(spec=spec, asking=asking, drawn=drawn, grows=Grows(spec.identity()))
     for column, scope in zip(st.columns(len(shown)), shown, strict=True):
         with column:
-            figure = restoration.accuracy_curve(
-                known,
-                scope=scope,
-                base=base,
-                tuned=tuned,
-                axis=axis,
-                current=spec,
-                current_percent=current,
-                changed_percent=workspace().changed_percent(comparison, spec),
+            cliff = workspace().changed_percent(comparison, spec)
+            answered = [comparison, asking, known, scope, once.bare(base), once.bare(tuned)]
+            figure = once.figure(
+                lambda scope=scope, cliff=cliff: restoration.accuracy_curve(
+                    known,
+                    scope=scope,
+                    base=base,
+                    tuned=tuned,
+                    axis=axis,
+                    current=spec,
+                    current_percent=current,
+                    changed_percent=cliff,
+                ),
+                "curve",
+                [*answered, axis, spec, current, cliff],
             )
-            told = stop_tests.judged(comparison, asking, known, scope, tuned) if tuned else None
+            judge = partial(stop_tests.judged, comparison, asking, known, scope, tuned)
+            told = once.once(judge, "judged", answered) if tuned else None
             words = stops.curve_words(known, scope, base, tuned, told)
             st.caption(plain(words))
             charts.show(

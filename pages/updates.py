@@ -9,7 +9,7 @@ from analysis.records import PAPER_PERCENTS, REGIONS, RestoreSpec
 from cache import commands
 from cache.making import About
 from cache.memo import workspace
-from pages.components import address, charts, notices, stop_preview
+from pages.components import address, charts, notices, once, stop_preview
 from pages.components.words import CLIFF, CONCENTRATION, EFFECTIVE_K, PAPER_LINK, RELATIVE_CHANGE, plain
 
 GRID = "grid"
@@ -109,6 +109,7 @@ with notices.shown_errors():
     changed = profile.changed_fraction(region)
     rows = profile.tensor_rows(region, (tensors.RESTORED_PERCENT,))
     curve = profile.concentration(region)
+    read = [profile.base_id, profile.tuned_id, arithmetic, region, profile.seconds]
     cells_here = {f"{updates.layer_name(row.layer)}/{row.module}" for row in rows}
     address.hold(address.one_of(CELL, ["", *sorted(cells_here)], ""))
 
@@ -126,7 +127,7 @@ with notices.shown_errors():
             st.warning(plain(finding.message), icon=":material/warning:")
 
     charts.show(
-        updates.layer_module_grid(rows, measure, arithmetic=arithmetic),
+        once.figure(lambda: updates.layer_module_grid(rows, measure, arithmetic=arithmetic), "grid", measure, read),
         key=GRID,
         alt=updates.grid_words(rows, measure),
         about=measured,
@@ -138,7 +139,11 @@ with notices.shown_errors():
     left, right = st.columns([3, 2], gap="large")
     with left:
         charts.show(
-            concentration.concentration_curve(curve, changed_percent=100 * changed, arithmetic=arithmetic),
+            once.figure(
+                lambda: concentration.concentration_curve(curve, changed_percent=100 * changed, arithmetic=arithmetic),
+                "concentration",
+                read,
+            ),
             key="concentration",
             alt=concentration.concentration_words(curve),
             about=about,

@@ -36,9 +36,9 @@ class Drawn:
         return [self.kind, self.spec, self.drawn, tables]
 
 
-def of_figure(figure: Figure, alt: str, stops: Sequence[StopReading] = ()) -> Drawn:
-    """An altair figure: its specification without the colours of a paper, and its data."""
-    spec = specification(figure)
+def of_figure(figure: Figure | dict[str, Any], alt: str, stops: Sequence[StopReading] = ()) -> Drawn:
+    """An altair figure or its specification, without the colours of a paper, and its data."""
+    spec = figure if isinstance(figure, dict) else specification(figure)
     return Drawn("figure", alt, spec=spec, tables=frames_of(spec), stops=tuple(stops))
 
 
