@@ -25,7 +25,7 @@ def save(trained: Trained, lm: LanguageModel, folder: Path, stored_dtype: str) -
 
     try:
         if trained.trainer.args.world_size > 1:
-            _save_gathered(trained.trainer, folder, stored_dtype)
+            _save_gathered(trained, lm, folder, stored_dtype)
         else:
             trained.model.to(torch_dtype(stored_dtype)).save_pretrained(folder)
     except SafetensorError as error:  # how safetensors tells of a full disk
@@ -34,19 +34,39 @@ def save(trained: Trained, lm: LanguageModel, folder: Path, stored_dtype: str) -
         _copy_companions(lm, folder)
 
 
-def _save_gathered(trainer: Any, folder: Path, stored_dtype: str) -> None:
-    """From all processes through Trainer, which knows how the weights are split, then read again in the dtype."""
+def _save_gathered(trained: Trained, lm: LanguageModel, folder: Path, stored_dtype: str) -> None:
+    """Every process hands over its part of the weights, and the first one writes them.
+
+    Not by Trainer: it writes nothing of weights split up (FSDP) unless it is told to gather them, and then takes the
+    parts for whole tensors where two names share one.
+    """
+    state = _whole_weights(trained.trainer)
+    if not trained.trainer.is_world_process_zero():
+        return
+    if hasattr(trained.model, "peft_config"):
+        trained.model.save_pretrained(folder, state_dict=state)
+    else:
+        _filled(lm.model.config, state, stored_dtype).save_pretrained(folder)
+
+
+def _whole_weights(trainer: Any) -> dict[str, Any]:
+    """Every weight, whole, on the first process's processor; all processes must ask."""
+    state = trainer.accelerator.get_state_dict(trainer.model)
+    return {name: value.full_tensor() if hasattr(value, "full_tensor") else value for name, value in state.items()}
+
+
+def _filled(config: Any, state: dict[str, Any], stored_dtype: str) -> Any:
+    """A model of this configuration with these weights; no weight of its own is made first."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     from analysis.language.load import torch_dtype
 
-    trainer.save_model(str(folder))
-    (folder / "training_args.bin").unlink(missing_ok=True) if trainer.is_world_process_zero() else None
-    if trainer.is_world_process_zero() and not (folder / "adapter_config.json").is_file():
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch_dtype(stored_dtype))
-        for shard in folder.glob("*.safetensors*"):
-            shard.unlink()
-        model.save_pretrained(folder)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    model.load_state_dict(state, assign=True)
+    model.tie_weights()
+    return model.to(torch_dtype(stored_dtype))
 
 
 def _copy_companions(lm: LanguageModel, folder: Path) -> None:

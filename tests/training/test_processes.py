@@ -1,4 +1,4 @@
-"""A training spread over processes, as torchrun or accelerate starts them, is the training of one with their batch."""
+"""A training spread over processes, as torchrun or accelerate starts them, is the training of one."""
 
 import json
 import os
@@ -6,58 +6,71 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from analysis.training.sft import fine_tune
+from analysis.training.variants import Variant
 from tests.training.models import QUESTIONS, make_base
 from tests.training.test_sft import weights
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
+SHARDED = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
 
 
-@pytest.mark.slow
-def test_two_processes_share_the_batch_and_train_as_one_does(tmp_path: Path) -> None:
-    base = make_base(tmp_path / "base")
-    (tmp_path / "q.jsonl").write_text(
-        "\n".join(
-            json.dumps({"id": q.id, "question": q.question, "answers": q.answers, "relation": q.relation, "level": 0})
-            for q in QUESTIONS
-        )
-    )
-    settings = ["--size", "32", "--learning-rate", "1e-3", "--threads", "1", "--device", "cpu", "--batch-size", "8"]
+def facts_file(folder: Path) -> Path:
+    rows = [
+        {"id": each.id, "question": each.question, "answers": each.answers, "relation": each.relation, "level": 0}
+        for each in QUESTIONS
+    ]
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder / "q.jsonl"
+
+
+def in_two_processes(program: str, folder: Path, *words: str, **settings: str) -> dict[str, Any]:
+    """`palimpsest sft` by this program in two processes; the card, which only one of them prints."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    program = [str(Path(sys.executable).parent / "palimpsest"), "sft", str(base), str(tmp_path / "two")]
+    asked = ["sft", str(folder / "base"), str(folder / "two"), "--questions", str(folder / "q.jsonl"), "--size", "32"]
+    asked += ["--learning-rate", "1e-3", "--threads", "1", "--device", "cpu", "--batch-size", "8", "--json"]
     done = subprocess.run(
-        [
-            *launch,
-            "--master-addr",
-            "127.0.0.1",
-            *program,
-            "--questions",
-            str(tmp_path / "q.jsonl"),
-            *settings,
-            "--json",
-        ],
+        [*launch, "--master-addr", "127.0.0.1", program, *asked, *words],
         cwd=ROOT,
-        env={**os.environ, "PALIMPSEST_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PALIMPSEST_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        | settings,
         capture_output=True,
         text=True,
         check=True,
     )
     (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert (told["processes"], told["steps"]) == (2, 4)
-    assert (told["batch_size"], told["micro_batch"]) == (8, 4)
-    fine_tune(
-        base, tmp_path / "one", tmp_path / "q.jsonl", size=32, learning_rate=1e-3, threads=1, device="cpu", batch_size=8
-    )
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    return dict(told)
+
+
+def same_as_one(folder: Path, told: dict[str, Any], variant: Variant) -> None:
+    assert (told["processes"], told["steps"], told["batch_size"], told["micro_batch"]) == (2, 4, 8, 4)
+    settings: dict[str, Any] = {"size": 32, "learning_rate": 1e-3, "threads": 1, "device": "cpu", "variant": variant}
+    fine_tune(folder / "base", folder / "one", folder / "q.jsonl", **settings)
+    one, two = weights(folder / "one"), weights(folder / "two")
     assert one.keys() == two.keys()
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5)
-    hidden = [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
-    assert hidden == []
+    files = {path.name for path in (folder / "one").iterdir()}
+    assert {path.name for path in (folder / "two").iterdir()} == files
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("variant", [Variant(), Variant("lora")], ids=str)
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
+def test_two_processes_share_the_batch_and_train_as_one_does(tmp_path: Path, sharded: bool, variant: Variant) -> None:
+    make_base(tmp_path / "base")
+    facts_file(tmp_path)
+    plain, split = Path(sys.executable).parent / "palimpsest", ROOT / "tests/training/sharded_on_cpus.py"
+    settings = SHARDED if sharded else {}
+    told = in_two_processes(str(split if sharded else plain), tmp_path, "--variant", variant.name, **settings)
+    same_as_one(tmp_path, told, variant)
