@@ -10,7 +10,7 @@ from pages.components import address, charts, finding_files, notices, packing, p
 from pages.components.words import plain
 
 MOST_PAGES = 10_000
-PAGE_FINDINGS = 6  # drawn at once: a page of fifty figures would take seconds to come
+PAGE_FINDINGS = 4  # drawn at once: a page of fifty figures would take seconds to come
 TABLE_ROWS_HEIGHT = 320
 PAGE = "report_page"
 TITLE, TITLE_SEEN = "report_title", "report_title_seen"
