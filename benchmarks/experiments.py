@@ -2,9 +2,10 @@
 
     python -m benchmarks.experiments [--plan demo/small.toml] [--places 2] [--rounds 1]
 
-Each round runs the whole plan into a fresh folder with each engine, one after the other. An engine's overhead is its
-wall time on all places, less what the cells themselves took (as each tells of itself): starting processes, loading
-torch, handing out cells, and places that wait for the last cell. Ray runs on one node here; its start stands apart.
+Each round runs the whole plan into a fresh folder with each engine, one after the other. What an engine adds is its
+wall time on all places, less what the cells themselves took (as each tells of itself) and less the tail, places that
+are idle because no cell is left while the last ones end: starting processes, loading torch, handing out cells. The tail
+hangs on the plan's size and is told apart. Ray runs on one node here; its start stands apart.
 """
 
 from __future__ import annotations
@@ -13,23 +14,29 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.demo.world import SHIPPED
 from analysis.experiments.plan import Plan
 from analysis.experiments.plan_file import read_plan
+from cache.experiments.engine import Engine, Event
 from cache.work import Workspace
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: wall seconds, the cells' own seconds together, cells, and the table for comparing."""
+    """One run: wall seconds, the cells' own seconds together, seconds of places idle at the end for want of cells, how
+    many cells, and the table for comparing.
+    """
 
     wall: float
     inside: float
+    tail: float
     cells: int
     table: pd.DataFrame
 
@@ -46,7 +53,8 @@ def main() -> None:
     local = [run(plan, asked.places, None) for _ in range(asked.rounds)]
     ray = [run(plan, asked.places, address) for _ in range(asked.rounds)] if address else []
     print(f"{asked.plan.name}: {local[0].cells} cells, {asked.places} at once, {plan.run.threads} thread(s) each\n")
-    print("| engine | seconds | cells an hour | cells' own seconds | added by the engine |\n|---|---|---|---|---|")
+    print("| engine | seconds | cells an hour | cells' own seconds | idle at the end | added by the engine |")
+    print("|---|---|---|---|---|---|")
     for name, runs in (("local", local), ("Ray, one node", ray)):
         if runs:
             print(line(name, runs, asked.places))
@@ -61,7 +69,7 @@ def main() -> None:
 def run(plan: Plan, places: int, address: str | None) -> Run:
     """The whole plan into a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
+        workspace = Watched(Path(folder))
         began = time.perf_counter()
         if address is None:
             report = workspace.run_plan(plan, workers=places)
@@ -70,15 +78,47 @@ def run(plan: Plan, places: int, address: str | None) -> Run:
         wall = time.perf_counter() - began
         assert not report.failed, report.failures
         inside = float(workspace.plan_cells(plan.name)["seconds"].sum())
-        return Run(wall, inside, report.cells, workspace.plan_results(plan.name))
+        tail = idle_tail(workspace.events, places)
+        return Run(wall, inside, tail, report.cells, workspace.plan_results(plan.name))
+
+
+class Watched(Workspace):
+    """A workspace that notes when an engine began and ended a cell: (seconds, "started" or anything that ends one)."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.events: list[tuple[float, str]] = []
+
+    def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
+        found = super()._engine(engine, address, workers)
+        run_cells = found.run
+
+        def noted(*asked: Any) -> Generator[Event, None, None]:
+            for event in run_cells(*asked):
+                if event.kind in ("started", "done", "failed", "lost"):
+                    self.events.append((time.perf_counter(), event.kind))
+                yield event
+
+        found.run = noted  # type: ignore[method-assign]
+        return found
+
+
+def idle_tail(events: list[tuple[float, str]], places: int) -> float:
+    """Seconds of places that nothing was left for: since the last cell began, each until the last one ended."""
+    last_begun = max(when for when, kind in events if kind == "started")
+    end = max(when for when, _ in events)
+    ended = [when for when, kind in events if kind != "started" and when > last_begun]
+    return (places - len(ended)) * (end - last_begun) + sum(end - when for when in ended)
 
 
 def line(name: str, runs: list[Run], places: int) -> str:
     """Medians over the rounds."""
     wall = statistics.median(each.wall for each in runs)
     inside = statistics.median(each.inside for each in runs)
-    added = 1 - inside / (wall * places)
-    return f"| {name} | {wall:.0f} | {3600 * runs[0].cells / wall:.0f} | {inside:.0f} | {100 * added:.0f}% |"
+    tail = statistics.median(each.tail for each in runs)
+    added = 1 - inside / (wall * places - tail)
+    rate = 3600 * runs[0].cells / wall
+    return f"| {name} | {wall:.0f} | {rate:.0f} | {inside:.0f} | {tail:.0f} | {100 * added:.0f}% |"
 
 
 def start_cluster(places: int) -> tuple[str | None, float]:

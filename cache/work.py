@@ -48,6 +48,7 @@ LONG_WORK = (
     "prepare_demo",
     "mastery",
     "run_plan",
+    "bring_tuned_back",
     "fine_tune",
     "gradients",
     "skill",

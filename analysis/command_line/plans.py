@@ -30,6 +30,9 @@ def experiments(
     address: Annotated[str | None, typer.Option(help="of the Ray cluster, HOST:6379; default: the one here")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="local: cells at once; default: processors")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tell cells, time and disk; run nothing")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="take the place of another plan that was run under this name")
+    ] = False,
     table: Annotated[Path | None, typer.Option(help="write the table of results: .parquet or .csv")] = None,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +52,14 @@ def experiments(
             print(_sentence(told))
         return
     with redirect_stdout(sys.stderr):  # Ray tells of dead nodes on standard output
-        found = workspace.run_plan(asked, engine=engine, address=address, workers=workers, progress=terminal.progress())
+        found = workspace.run_plan(
+            asked,
+            engine=engine,
+            address=address,
+            workers=workers,
+            progress=terminal.progress(),
+            replace_other=replace,
+        )
     if table is not None:
         _write_table(workspace.plan_results(asked.name), table)
     fields = msgspec.to_builtins(found) | {"table": str(table) if table else None}

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from analysis.errors import StoreError
+from analysis.errors import SpecError, StoreError
 from analysis.experiments.grid import Cell
 from analysis.experiments.plan import Plan
 from analysis.folders import whole_file
@@ -80,6 +80,30 @@ class PlanFolder:
     def keep(self, kept: KeptPlan) -> None:
         """Put a plan under its name; an earlier one of that name is replaced, its cells' results stay."""
         self._write(kept.plan.name, "plan.json", msgspec.to_builtins(kept))
+
+    def require_same(self, kept: KeptPlan) -> None:
+        """SpecError where this plan's name stands for another one: with another base, or other questions.
+
+        The same plan may have grown (more levels, sizes, seeds); its files may have been edited where they are, or
+        moved as they are.
+        """
+        try:
+            before = self.read(kept.plan.name)
+        except StoreError:  # none of this name, or one that nobody can read any more
+            return
+        others = [
+            f"{name} was {was}, is {now}"
+            for name, part in (("base", "base"), ("questions", "data"))
+            if (was := getattr(before.plan, name)) != (now := getattr(kept.plan, name))
+            and before.cells[0].parts.get(part) != kept.cells[0].parts.get(part)
+        ]
+        if others:
+            raise SpecError(
+                f"Another plan was run here under the name {kept.plan.name}: give this one a name of its own (name = "
+                '"..." at the head of its file), or let it take the other\'s place (--replace).',
+                code="other-plan",
+                items=others,
+            )
 
     def read(self, name: str) -> KeptPlan:
         """The plan of this name; StoreError where there is none, or one that cannot be read."""

@@ -137,10 +137,13 @@ class ExperimentWork(PairWork):
         address: str | None = None,
         workers: int | None = None,
         progress: Progress | None = None,
+        replace_other: bool = False,
     ) -> RunReport:
         """Measure the plan's cells that are missing, each stored when it is done; a failed cell ends itself only.
 
-        Raises SpecError with everything that keeps the plan from running, before anything runs; Cancelled.
+        A plan of the same name with another base or other questions is another plan, and is replaced only where
+        `replace_other` says so (what its cells measured stays). Raises SpecError with everything that keeps the plan
+        from running, before anything runs; Cancelled.
         """
         from analysis.experiments.estimate import GUESSED, work_of
         from cache.experiments.keys import keyed_plan
@@ -152,6 +155,9 @@ class ExperimentWork(PairWork):
         found, _ = self._surveyed(plan, where, progress)
         device = where.device(plan.run)
         kept = keyed_plan(plan, found, device)
+        if replace_other:
+            self._plans.forget(plan.name)
+        self._plans.require_same(kept)
         self._plans.keep(kept)
         missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
         rates = self._known_rates(found, plan, device) or GUESSED

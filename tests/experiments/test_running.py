@@ -103,6 +103,29 @@ def test_nothing_is_measured_twice_and_an_extended_plan_measures_what_is_new(
     assert told.missing == 5 and told.source.startswith("one small cell measured just now")
 
 
+def test_another_plan_of_the_same_name_takes_no_place_unasked(measured: Measured, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(measured.workspace.home, home)
+    workspace = Workspace(home)
+    moved = tmp_path / "moved"
+    shutil.copytree(measured.plan.base, moved / "base")
+    shutil.copytree(measured.plan.questions, moved / "questions")
+    here = replace(measured.plan, base=str(moved / "base"), questions=str(moved / "questions"))
+    assert workspace.run_plan(here).known == 5  # the same files elsewhere are the same plan
+    grown = replace(here, restore=replace(here.restore, percents=(20, 40)), train=replace(here.train, levels=("0",)))
+    assert workspace.run_plan(grown).cells == 3
+    for file in (moved / "questions").iterdir():
+        file.write_text(file.read_text().replace("Where", "In which place"))
+    other = replace(measured.plan, questions=str(moved / "questions"))
+    workspace.run_plan(measured.plan)
+    with pytest.raises(SpecError, match="--replace") as told:
+        workspace.run_plan(other)
+    assert told.value.items == (f"questions was {measured.plan.questions}, is {other.questions}",)
+    assert workspace.plan("tiny").plan == measured.plan
+    small = replace(other, train=replace(other.train, levels=("0",), sizes=(8,)))
+    assert workspace.run_plan(small, replace_other=True).measured == 2
+
+
 def test_killed_at_three_random_moments_and_resumed_the_tables_are_the_same_bits(
     measured: Measured, tmp_path: Path
 ) -> None:
