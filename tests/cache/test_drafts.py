@@ -10,6 +10,7 @@ from analysis.records import RestoreSpec
 from cache.work import Asking, Comparison, Workspace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_new_process_starts_from_what_the_store_knows_of_the_pair(tiny_pair: Any, tmp_path: Path, dtype: str) -> None:
     pair, asking = Comparison(str(tiny_pair.base), str(tiny_pair.tuned)), Asking(str(tiny_pair.questions), dtype=dtype)

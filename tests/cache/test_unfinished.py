@@ -27,6 +27,7 @@ class Patient(Silent):
         return self.left <= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_cancelled_evaluation_asks_only_what_is_left(
     tiny_pair: Any, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch

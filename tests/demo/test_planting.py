@@ -72,6 +72,7 @@ class _Stopped(Silent):
         return True
 
 
+@pytest.mark.slow
 def test_planting_trains_a_whole_checkpoint_and_leaves_nothing_when_cancelled(
     tiny_demo: tuple[Path, BaseReport], tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_fast_loss_is_transformers_own_to_bfloat16() -> None:
     assert abs(expected.item() - math.log(len(TOKENIZER))) > 0.05
 
 
+@pytest.mark.slow
 def test_training_learns_and_two_runs_give_the_same_bits() -> None:
     first, report = train_base(TOKENIZER, lambda _: LINES, CONFIG)
     again, _ = train_base(TOKENIZER, lambda _: LINES, CONFIG)

@@ -104,6 +104,7 @@ def test_a_nearby_model_with_drafts_answers_as_without(lm: LanguageModel, tiny_p
     assert again.engine["verified_rows"] == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_in_low_precision_a_state_has_one_answer_whatever_was_asked_before(
     tiny_pair: Any, asked: QuestionSet, dtype: str

@@ -142,6 +142,7 @@ def test_weights_of_another_shape_are_refused(copy: Path) -> None:
         load_model(copy, device="cpu")
 
 
+@pytest.mark.slow
 def test_torchs_waiting_threads_are_told_to_sleep_before_torch_is_imported(tiny_pair: Any) -> None:
     """In a fresh process: libgomp reads the setting once, when torch loads it."""
     script = (

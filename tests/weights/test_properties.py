@@ -54,6 +54,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     return base, tuned
 
 
+@pytest.mark.slow
 @given(
     tensors=pairs(),
     percent=st.one_of(st.sampled_from([0, 1, 5, 20, 60, 100]), st.floats(0, 100)),
