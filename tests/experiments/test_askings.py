@@ -29,7 +29,7 @@ def asked(asking: Asking | None) -> tuple[Question, ...]:
 
 def test_the_papers_domains_are_asked_from_the_question_file_itself(cell: Cell, tmp_path: Path) -> None:
     inside, outside = asking_of(tmp_path, cell, "in"), asking_of(tmp_path, cell, "out")
-    assert inside == Asking(cell.questions, "paper", "test", "in", None, 20, 0, "float32")
+    assert inside == Asking(cell.questions, "paper", "test", "in", cell.mastery, 20, 0, "float32")
     assert {question.relation for question in asked(inside)} == {"P19", "P20"}
     assert ({question.relation for question in asked(outside)}, len(asked(outside))) == ({"P26"}, 10)
     assert not list(tmp_path.iterdir())
@@ -49,7 +49,7 @@ def test_the_facts_trained_on_are_asked_as_they_stand_in_the_file(cell: Cell, tm
     ids = ("train-P20-9", "train-P19-4")
     found = asked(trained_asking(tmp_path, cell, ids))
     assert [question.id for question in found] == ["train-P19-4", "train-P20-9"]
-    assert [question.answers for question in found] == [("other",), ("other",)]
+    assert [question.answers for question in found] == [("Ada",), ("Ada",)]
 
 
 def test_the_kl_has_a_limit_of_its_own_and_what_is_not_asked_is_none(cell: Cell, tmp_path: Path) -> None:
