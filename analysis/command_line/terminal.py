@@ -10,6 +10,8 @@ from typing import Any
 from analysis.errors import PalimpsestError
 from analysis.folders import whole_file
 
+LINE_SECONDS = 5.0  # between two lines of progress where nothing can be written over
+
 
 def say(text: str) -> None:
     """A line for the person at the terminal."""
@@ -82,7 +84,7 @@ class TerminalProgress:
         del partial
         now = time.monotonic()
         finished = bool(total) and done >= total
-        if now - self._last < (0.1 if self._live else 5.0) and not (finished and self._live):
+        if now - self._last < (0.1 if self._live else LINE_SECONDS) and not (finished and self._live):
             return
         self._last = now
         share = f"{100 * done / total:3.0f}%" if total else "   …"

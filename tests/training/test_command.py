@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from analysis.command_line import terminal
+from analysis.command_line.training import loss_line
+
 LESS_MEMORY = ["--precision", "bfloat16", "--gradient-checkpointing", "--accumulate", "2"]
 
 
@@ -39,6 +42,30 @@ def test_options_arrive_in_the_card(sft: Any, tmp_path: Path) -> None:
     assert (told["precision"], told["gradient_checkpointing"], told["micro_batch"]) == ("bfloat16", True, 4)
     card = json.loads((tmp_path / "out" / "palimpsest.json").read_text())
     assert card == {"kind": "sft"} | {name: value for name, value in told.items() if name != "out"}
+
+
+def test_the_loss_is_told_in_one_line_from_its_first_point_to_its_last() -> None:
+    assert loss_line([(1, 8.0), (5, 4.5), (10, 1.0)]) == "8 █▅▁ 1 nats an answer token, steps 1 to 10"
+    long = [(step, 1 / step) for step in range(1, 101)]
+    assert len(loss_line(long).split()[1]) == 24
+    assert loss_line([(1, 2.0)]) == "2 ▁ 2 nats an answer token, steps 1 to 1"
+
+
+def test_what_is_left_is_told_by_the_steps_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_pair: Any
+) -> None:
+    from analysis import cli
+
+    monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(terminal, "LINE_SECONDS", 0.0)
+    words = ["palimpsest", "sft", tiny_pair.base, tmp_path / "out", "--questions", tiny_pair.questions]
+    monkeypatch.setattr(sys, "argv", [*map(str, words), "--size", "8", "--batch-size", "2", "--threads", "1"])
+    cli._workspace.cache_clear()
+    with pytest.raises(SystemExit):
+        cli.main()
+    told = capsys.readouterr()
+    assert "step 2 of 4" in told.err and " s left" in told.err
+    assert "nats an answer token, steps 1 to 4" in told.out
 
 
 def test_everything_wrong_is_told_in_one_object(sft: Any, tmp_path: Path) -> None:
