@@ -20,8 +20,9 @@ def head(placed: tuple[Placed, ...]) -> None:
     """Title, and what to do with all of it."""
     findings = workspace().findings
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    if st.session_state.get(TITLE_SEEN) != findings.title():  # first, or renamed: here, or by another session
-        st.session_state[TITLE] = st.session_state[TITLE_SEEN] = findings.title()
+    held, title = st.session_state, findings.title()
+    if TITLE not in held or held.get(TITLE_SEEN) != title:  # first, back from elsewhere, or renamed here or elsewhere
+        held[TITLE] = held[TITLE_SEEN] = title
     left.text_input("Title of the report", key=TITLE, max_chars=120, on_change=retitle)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Present", type="primary", icon=":material/slideshow:", on_click=present.begin, key="present")
@@ -196,23 +197,9 @@ def edit(placed: Placed) -> None:
             st.rerun()
 
 
-st.title("Report")
-with notices.shown_errors():
-    found = workspace().report_findings()
-    present.hold()
-    if found and st.session_state[present.PRESENTING]:
-        present.stage(packing.presentation(found, charts.paper()))
-        st.stop()
+def whole(found: tuple[Placed, ...]) -> None:
+    """The report, a page of findings at a time."""
     undo_bar()
-    if not found:
-        notices.empty(
-            "Nothing is pinned yet",
-            "Under every figure and table is a pin. What you pin is kept here with its data and everything that made "
-            "it, to be put in order, presented, and sent as one file.",
-            page="overview.py",
-            label="Go to the overview and pin a figure",
-        )
-        st.stop()
     head(found)
     start, here = shown(found)
     turn_bar(found, start, len(here))
@@ -222,3 +209,29 @@ with notices.shown_errors():
         if fresh and any(sections):
             section_head(each.section, first=sections[0] == each.section, last=sections[-1] == each.section)
         card(number, each, len(found))
+
+
+def nothing() -> None:
+    """What to say where nothing is pinned."""
+    undo_bar()
+    notices.empty(
+        "Nothing is pinned yet",
+        "Under every figure and table is a pin. What you pin is kept here with its data and everything that made "
+        "it, to be put in order, presented, and sent as one file.",
+        page="overview.py",
+        label="Go to the overview and pin a figure",
+    )
+
+
+# The script always runs to its end: after st.stop, Streamlit keeps the state of widgets that are not drawn, while the
+# browser drops theirs; drawn again, the title would be empty there and be written back so.
+st.title("Report")
+with notices.shown_errors():
+    found = workspace().report_findings()
+    present.hold()
+    if found and st.session_state[present.PRESENTING]:
+        present.stage(packing.presentation(found, charts.paper()))
+    elif found:
+        whole(found)
+    else:
+        nothing()
