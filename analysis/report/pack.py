@@ -30,18 +30,32 @@ def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Prog
 
     An earlier report in `out` is replaced; any other folder that is not empty is refused (StoreError).
     """
-    old = out.with_name(f"{out.name}.old")
-    if (old / MARK).is_file() and not out.exists():
-        old.rename(out)  # a run was killed between the two renames below
-    fresh = out.with_name(f"{out.name}.new") if (out / MARK).is_file() else out
-    with whole_folder(fresh) as folder:
+    before, after = (out.with_name(f".{out.name}.{word}-report") for word in ("before", "after"))
+    _recover(out, before, after)
+    again = (out / MARK).is_file()
+    with whole_folder(after if again else out) as folder:
         count = _fill(folder, placed, title, progress or Silent())
-    if fresh != out:
-        shutil.rmtree(old, ignore_errors=True)
-        out.rename(old)  # removed only once the new one stands in its place
-        fresh.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
+    if again:
+        try:
+            out.rename(before)  # removed only once the new one stands in its place
+            after.rename(out)
+        except OSError as error:
+            _recover(out, before, after)
+            raise StoreError(
+                f"The report in {out} could not be replaced: {error.strerror or error}. It is still the earlier one; "
+                "give another folder.",
+                code="out-unwritable",
+            ) from error
+        shutil.rmtree(before, ignore_errors=True)
     return count
+
+
+def _recover(out: Path, before: Path, after: Path) -> None:
+    """Put the earlier report back where a run was killed between the two renames, and remove what else it left."""
+    if before.is_dir() and not out.exists():
+        before.rename(out)
+    for left in (before, after):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_page(out: Path, placed: Sequence[Placed], title: str, paper: Paper | None = None) -> int:

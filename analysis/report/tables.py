@@ -33,6 +33,8 @@ _LATEX = {
     "−": "$-$",
 }
 _LATEX_MARKS = re.compile("|".join(map(re.escape, _LATEX)))
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 _MARKDOWN_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~$<>&])")
 
 
@@ -50,8 +52,17 @@ def every_column(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """All rows and columns as CSV, values as they are: what is read back is what was drawn."""
-    return str(frame.to_csv(index=False))
+    """All rows and columns as CSV, values as they are but for texts that a spreadsheet would take for a formula.
+
+    Those begin with a quote ('=SUM(A1)); numbers stay numbers, also where they are written as text.
+    """
+    safe = frame.apply(lambda values: values if values.dtype.kind in "iufb" else values.map(_inert))
+    return str(safe.rename(columns=_inert).to_csv(index=False))
+
+
+def _inert(value: Any) -> Any:
+    formula = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def written(value: Any, form: str) -> str:

@@ -1,6 +1,7 @@
 """The folder and the zip: every finding in every format, whole or not at all."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,28 @@ def test_texts_that_a_finding_compared_lie_beside_it_as_its_command_reads_them(t
 def test_a_run_killed_while_it_put_the_new_report_in_place_leaves_one_that_the_next_run_finds(tmp_path: Path) -> None:
     out = tmp_path / "site"
     pack.write_folder(out, [make_placed("f1")], "First")
-    out.rename(tmp_path / "site.old")  # killed between the two renames
+    out.rename(tmp_path / ".site.before-report")  # killed between the two renames
+    (tmp_path / ".site.after-report").mkdir()
+    (tmp_path / ".site.after-report" / "index.html").write_text("whole, and not in its place")
     pack.write_folder(out, [make_placed("f2")], "Second")
     assert "Second" in (out / "index.html").read_text("utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+def test_replacing_a_report_leaves_what_a_person_keeps_beside_it(tmp_path: Path) -> None:
+    out, kept = tmp_path / "site", tmp_path / "site.old"
+    pack.write_folder(out, [make_placed("f1", table=True)], "First")
+    shutil.copytree(out, kept)
+    pack.write_folder(out, [make_placed("f2", table=True)], "Second")
+    assert "First" in (kept / "index.html").read_text("utf-8")
+    assert "Second" in (out / "index.html").read_text("utf-8")
+
+
+def test_a_report_that_fails_on_the_way_leaves_the_earlier_one(tmp_path: Path) -> None:
+    out, broken = tmp_path / "site", make_placed("f2")
+    pack.write_folder(out, [make_placed("f1", table=True)], "First")
+    broken.finding.spec["mark"] = "no such mark"
+    with pytest.raises(ValueError):
+        pack.write_folder(out, [broken], "Second")
+    assert "First" in (out / "index.html").read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -1,5 +1,6 @@
 """Tables as text: what is read back is what was written, and nothing of a value is taken for markup."""
 
+import csv
 import io
 
 import pandas as pd
@@ -14,6 +15,16 @@ FRAME = pd.DataFrame({"token": [NASTY, "–"], "share": [0.254, None], "hidden":
 
 def test_csv_holds_every_row_and_column_as_it_is() -> None:
     assert pd.read_csv(io.StringIO(text_table(FRAME, "csv", COLUMNS)))["token"].tolist() == FRAME["token"].tolist()
+
+
+def test_csv_holds_no_formula_and_numbers_stay_numbers() -> None:
+    texts = ["=SUM(A1)", "+cmd", "-1+1", "@x", "\t=1", "-3", "+.5e-3", "a=b", None]
+    frame = pd.DataFrame({"=text": texts, "number": [-1.5] * len(texts), "mixed": [-2, "-two", *[None] * 7]})
+    rows = list(csv.reader(io.StringIO(text_table(frame, "csv"))))
+    assert rows[0] == ["'=text", "number", "mixed"]
+    assert [row[0] for row in rows[1:]] == ["'=SUM(A1)", "'+cmd", "'-1+1", "'@x", "'\t=1", "-3", "+.5e-3", "a=b", ""]
+    assert [row[1:] for row in rows[1:3]] == [["-1.5", "-2"], ["-1.5", "'-two"]]
+    assert text_table(frame.head(0), "csv") == "'=text,number,mixed\n"
 
 
 def test_markdown_keeps_a_row_a_line_and_escapes_its_marks() -> None:
