@@ -80,7 +80,7 @@ def report_html(
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
             f"<title>{escape(title)}</title>\n<style>{_colours()}{_asset('report.css')}</style>\n</head>\n<body>\n",
             _head(title, about, placed),
-            f"<main>\n{_body(placed, files or {})}</main>\n{_BAR}",
+            f"<main>\n{_body(placed, files or {})}</main>\n{_BAR}{_keys() if placed else ''}",
             f'<script type="application/json" id="figures">{_json(_figures(placed))}</script>\n',
             *(f"<script>{script}</script>\n" for script in scripts),
             "</body>\n</html>\n",
@@ -115,14 +115,33 @@ _BAR = (
     '<button data-do="before" aria-label="The finding before">←</button>'
     '<button data-do="after" aria-label="The next finding">→</button>'
     '<button data-do="paper">Dark</button><button data-do="full">Full screen</button>'
-    '<button data-do="end">End (Esc)</button></span></div>\n'
+    '<button data-do="keys">Keys</button><button data-do="end">End (Esc)</button></span></div>\n'
 )
+_KEYS = (
+    ("p", "Present: one finding a screen"),
+    ("→", "The next finding; ← the one before"),
+    ("↓", "Down a tall finding, then the next; ↑ up. PageDown, PageUp and Space do the same"),
+    ("Home", "The first finding; End the last"),
+    ("f", "Full screen"),
+    ("Esc", "Stop presenting"),
+    ("d", "Dark or light"),
+    ("?", "These keys"),
+)
+
+
+def _keys() -> str:
+    rows = "".join(f"<dt><kbd>{escape(key)}</kbd></dt><dd>{escape(does)}</dd>" for key, does in _KEYS)
+    return (
+        f'<dialog class="keys" aria-labelledby="keys-head"><h2 id="keys-head">Keys</h2><dl>{rows}</dl>'
+        '<button data-do="keys">Close</button></dialog>\n'
+    )
 
 
 def _head(title: str, about: str, placed: Sequence[Placed]) -> str:
     buttons = (
         '<div class="controls"><button class="primary" data-do="present">Present</button>'
-        '<button data-do="paper">Dark</button><button data-do="print">Print or PDF</button></div>'
+        '<button data-do="paper">Dark</button><button data-do="print">Print or PDF</button>'
+        '<button data-do="keys">Keys</button></div>'
     )
     items = "".join(
         f'<li><a href="#f-{number}">{escape(each.finding.title)}</a></li>' for number, each in _numbered(placed)

@@ -13,8 +13,14 @@
   const begun = new Map();
 
   function draw(place) {
-    if (!begun.has(place)) begun.set(place, drawNow(place));
+    if (!begun.has(place)) begun.set(place, drawNow(place).catch((error) => refuse(place, error)));
     return begun.get(place);
+  }
+
+  function refuse(place, error) { // one figure that fails does not take the others with it
+    console.error(error);
+    place.textContent = "This figure could not be drawn: " + error.message + ". Its values are beneath.";
+    place.classList.add("drawn");
   }
 
   async function drawNow(place) {
@@ -67,11 +73,15 @@
     const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
       if (entry.isIntersecting) draw(entry.target);
     }), { rootMargin: "600px" });
-    const places = find(".chart");
-    places.forEach((place) => seen.observe(place));
-    for (const place of places) { // the rest one by one, so that a print holds them all
+    find(".chart").forEach((place) => seen.observe(place));
+    await drawRest();
+  }
+
+  async function drawRest() { // one by one, so that a print holds them all; what is hidden has no width to be drawn in
+    for (const place of find(".chart")) {
       await new Promise((next) => setTimeout(next, 30));
-      if (!document.body.classList.contains("presenting")) await draw(place);
+      if (presenting()) return;
+      await draw(place);
     }
     document.documentElement.dataset.drawn = "all";
   }
@@ -164,8 +174,17 @@
     save(id + ".svg", svg.replace(/var\(--(\w+)\)/g, (_, name) => ink(name)), "image/svg+xml");
   }
 
+  // As tables.csv_text: a text that a spreadsheet would take for a formula begins with a quote, numbers stay numbers.
+  const FORMULA = /^[=+\-@\t\r]/, NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+  function cell(value) {
+    if (value === null || value === undefined) return "";
+    const written = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = typeof value === "string" && FORMULA.test(value) && !NUMBER.test(value) ? "'" + written : written;
+    return /[",\n\r]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  }
+
   function saveCsv(id) {
-    const cell = (value) => (value === null || value === undefined ? "" : /[",\n]/.test(value) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value));
     values(held[id]).forEach((rows, number) => {
       const heads = headsOf(rows), name = number ? `${id}-${number + 1}.csv` : id + ".csv";
       save(name, [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((row) => row.map(cell).join(",")).join("\n") + "\n", "text/csv");
@@ -174,6 +193,10 @@
 
   // ---- one finding a screen
   let at = Number(document.documentElement.dataset.at) || 0;
+
+  function presenting() {
+    return document.body.classList.contains("presenting");
+  }
 
   function show(number) {
     at = Math.min(Math.max(0, number), findings.length - 1);
@@ -197,13 +220,14 @@
       unfit();
       if (findings[at]) findings[at].scrollIntoView({ block: "start" });
       if (document.fullscreenElement) document.exitFullscreen();
+      drawRest();
     }
     if (!on && document.documentElement.dataset.inside) window.parent.postMessage("palimpsest-present-end", "*");
   }
 
   // A figure grows with the screen: its type is as large as the height that is left allows.
   function fit() {
-    if (!document.body.classList.contains("presenting") || !findings[at]) return;
+    if (!presenting() || !findings[at]) return;
     const shown = findings[at];
     const chart = shown.querySelector(".chart");
     if (!chart || !chart.firstElementChild) return;
@@ -211,7 +235,8 @@
     const style = getComputedStyle(shown);
     const room = shown.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 16;
     if (Array.isArray(chart.data)) {
-      Plotly.relayout(chart, { height: Math.max(320, room - Math.max(0, heightOf(shown) - chart.offsetHeight)), "font.size": 17 });
+      const height = Math.max(320, room - Math.max(0, heightOf(shown) - chart.offsetHeight));
+      Plotly.relayout(chart, { width: chart.clientWidth, height, "font.size": 17 });
       return;
     }
     const others = heightOf(shown) - chart.offsetHeight;
@@ -230,7 +255,8 @@
   function unfit() {
     find(".chart").forEach((place) => {
       place.style.zoom = "";
-      if (Array.isArray(place.data)) Plotly.relayout(place, { height: held[place.dataset.figure].spec.layout.height || 460, "font.size": 12 });
+      const height = (held[place.dataset.figure].spec.layout || {}).height || 460;
+      if (Array.isArray(place.data)) Plotly.relayout(place, { width: null, autosize: true, height, "font.size": 12 });
     });
     window.dispatchEvent(new Event("resize"));
   }
@@ -248,6 +274,7 @@
   }
 
   // ---- hands
+  const sheet = document.querySelector("dialog.keys");
   const hands = {
     present: () => present(true),
     end: () => present(false),
@@ -255,23 +282,31 @@
     after: () => show(at + 1),
     paper: () => { chosen = true; turn(paper() === "dark" ? "light" : "dark"); },
     print: () => print(),
+    keys: () => (sheet.open ? sheet.close() : sheet.showModal()),
     full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
     svg: (button) => saveSvg(button.dataset.figure),
     csv: (button) => saveCsv(button.dataset.figure),
   };
   const KEYS = {
     ArrowRight: "after", ArrowDown: "after", PageDown: "after", " ": "after", ArrowLeft: "before", ArrowUp: "before", PageUp: "before",
-    Escape: "end", d: "paper", f: "full",
+    Escape: "end", f: "full",
   };
+  const EVERYWHERE = { d: "paper", "?": "keys" };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do]");
     if (button) hands[button.dataset.do](button);
+    else if (event.target === sheet) sheet.close(); // beside it
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const presenting = document.body.classList.contains("presenting");
-    if (!presenting) {
+    if (EVERYWHERE[event.key] && findings.length) {
+      event.preventDefault();
+      hands[EVERYWHERE[event.key]]();
+      return;
+    }
+    if (sheet && sheet.open) return; // Esc closes it and not what is behind it
+    if (!presenting()) {
       if (event.key === "p" && findings.length) present(true);
       return;
     }
@@ -280,9 +315,8 @@
     if (event.target.closest(".scroll") && event.key.startsWith("Arrow")) return; // a wide table moves itself
     if (event.key === "Home") show(0);
     else if (event.key === "End") show(findings.length - 1);
-    else if (scrolled(event.key)) event.preventDefault();
-    else if (KEYS[event.key]) hands[KEYS[event.key]]();
-    else return;
+    else if (!KEYS[event.key] && !SCROLLS[event.key]) return;
+    else if (!scrolled(event.key)) hands[KEYS[event.key]]();
     event.preventDefault();
   });
   document.addEventListener("input", (event) => { if (event.target.closest(".slider")) moveTo(event.target); });
@@ -294,7 +328,7 @@
   let touched = null;
   document.addEventListener("touchstart", (event) => { touched = event.target.closest("input, .scroll") ? null : event.touches[0].clientX; }, { passive: true });
   document.addEventListener("touchend", (event) => {
-    if (touched === null || !document.body.classList.contains("presenting")) return;
+    if (touched === null || !presenting()) return;
     const moved = event.changedTouches[0].clientX - touched;
     if (Math.abs(moved) > 60) show(at + (moved < 0 ? 1 : -1));
   });

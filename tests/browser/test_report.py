@@ -3,14 +3,18 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
+from analysis.report.pack import write_page
+from analysis.report.records import Column, Finding, Placed
 from cache.findings import Findings
 from tests.browser.driver import PICTURES, photograph, settle
 from tests.browser.test_axe import violations
 from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
 from tests.browser.test_samples import choose_row
+from tests.report.handmade import make_placed, making
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +64,11 @@ def test_three_findings_are_pinned_ordered_presented_and_read_without_a_network(
     expect(page.locator("[class*='st-key-finding-']")).to_have_count(PINNED, timeout=PATIENCE)
     photograph(page, "findings-1-report")
     _put_in_order(page)
+    page.get_by_label("Title of the report").fill("What came back")
+    page.get_by_label("Title of the report").press("Tab")
+    settle(page)
     _present(page)
+    assert Findings(home).title() == "What came back"
     file = _export(page, tmp_path)
     _read_offline(browser, file)
 
@@ -106,7 +114,86 @@ def _present(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("iframe[title=Presentation]")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Report")
+    expect(page.get_by_label("Title of the report")).to_have_value("What came back")
     settle(page)
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """A page of a figure of many points, whose texts look like formulas, and of a table taller than a screen."""
+    rows = pd.DataFrame({"token": [f"row {number}" for number in range(60)], "share": [0.25] * 60})
+    tall = Finding("f2", "table", "A tall table.", "Sixty rows", making("f2"), columns=(Column("token", "token"),))
+    placed = [make_placed("f1", points=300, label="=SUM(A1)"), Placed(tall, tables={"data": rows})]
+    write_page(tmp_path / "report.html", placed, "Findings")
+    return tmp_path / "report.html"
+
+
+def test_the_exported_page_tells_its_rows_and_saves_all_of_them(page: Page, exported: Path) -> None:
+    page.goto(exported.as_uri())
+    page.get_by_text("The values behind it").click()
+    expect(page.get_by_text("200 of 300 rows; the CSV holds all")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    lines = saved.value.path().read_text("utf-8").splitlines()
+    assert lines[:2] == ["x,y,name", "0,0.5,'=SUM(A1)"]
+    assert len(lines) == 301
+    with page.expect_download() as drawn:
+        page.get_by_role("button", name="SVG").click()
+    assert "var(--" not in drawn.value.path().read_text("utf-8")
+
+
+def test_the_exported_page_goes_by_its_keys(page: Page, exported: Path) -> None:
+    page.goto(exported.as_uri())
+    html, place, keys = page.locator("html"), page.locator(".place"), page.get_by_role("dialog", name="Keys")
+    before = html.get_attribute("data-paper")
+    page.keyboard.press("d")
+    assert html.get_attribute("data-paper") != before
+    page.keyboard.press("p")
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    expect(place).to_have_text("1 of 2")  # the keys were read, nothing else was done
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text("2 of 2")
+    page.locator(".finding.shown .scroll").evaluate("scroll => scroll.focus({ preventScroll: true })")
+    page.keyboard.press("PageDown")
+    assert page.locator(".finding.shown").evaluate("shown => shown.scrollTop") > 100
+    page.keyboard.press("PageUp")
+    expect(place).to_have_text("2 of 2")
+    page.keyboard.press("PageUp")
+    expect(place).to_have_text("1 of 2")  # at its top, the key goes on to the one before
+    page.keyboard.press("Escape")
+    expect(page.locator("body.presenting")).to_have_count(0)
+
+
+def test_a_print_from_the_dark_is_light_and_holds_every_figure(browser: Browser, exported: Path) -> None:
+    page = browser.new_page(color_scheme="dark")
+    page.goto(exported.as_uri())
+    page.keyboard.press("p")  # at once: the rest of the figures is drawn when presenting ends
+    page.keyboard.press("Escape")
+    page.wait_for_selector("html[data-drawn=all]")
+    page.evaluate(
+        """() => addEventListener("beforeprint", () => { window.seen = document.documentElement.dataset.paper; })"""
+    )
+    page.pdf()
+    assert page.evaluate("window.seen") == "light"
+    assert page.locator("html").get_attribute("data-paper") == "dark"
+    page.close()
+
+
+def test_a_finger_ends_the_presentation(browser: Browser, exported: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(exported.as_uri())
+    page.get_by_role("button", name="Present").tap()
+    end = page.get_by_role("button", name="End")
+    assert page.locator(".hidden-controls").evaluate("bar => getComputedStyle(bar).opacity") == "1"
+    assert end.bounding_box()["x"] + end.bounding_box()["width"] <= 360  # type: ignore[index]
+    end.tap()
+    expect(page.locator("body.presenting")).to_have_count(0)
+    context.close()
 
 
 def _export(page: Page, folder: Path) -> Path:
