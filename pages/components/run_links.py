@@ -86,9 +86,8 @@ def again(row: dict[str, Any], plan: str, key: str) -> None:
 
 def bring_back(plan: str, cell: str) -> None:
     """Put a run's model on disk again, in the background; a callback."""
-    job = workspace().start(
-        "Bring a model back", "bring_tuned_back", plan, cell, watcher=selection.watcher("back"), page="experiments"
-    )
+    watcher = selection.watcher(f"back-{cell}")  # one wish a model: another one does not withdraw it
+    job = workspace().start("Bring a model back", "bring_tuned_back", plan, cell, watcher=watcher, page="experiments")
     st.session_state[f"back-{cell}"] = selection.announced(job)
 
 
