@@ -11,7 +11,6 @@ from pages.components.words import plain
 
 MOST_PAGES = 10_000
 PAGE_FINDINGS = 4  # drawn at once: a page of fifty figures would take seconds to come
-TABLE_ROWS_HEIGHT = 320
 PAGE = "report_page"
 TITLE, TITLE_SEEN = "report_title", "report_title_seen"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from analysis.errors import StoreError
 from analysis.report import pictures, tables
 from analysis.report.records import Finding
 from cache.memo import workspace
@@ -36,5 +37,7 @@ def _file(label: str, finding: Finding, ending: str, make: Callable[[], bytes], 
 
 
 def _table(finding: Finding, kind: tables.TableKind) -> bytes:
-    frame = workspace().findings.tables(finding.id)["data"]
+    frame = workspace().findings.tables(finding.id).get("data")
+    if frame is None:
+        raise StoreError("The data of this table is missing from the store. Open its page as it was and pin it again.")
     return tables.text_table(frame, kind, finding.columns or tables.every_column(frame)).encode()

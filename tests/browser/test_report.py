@@ -151,6 +151,7 @@ def test_the_exported_page_goes_by_its_keys(page: Page, exported: Path) -> None:
     page.keyboard.press("p")
     page.keyboard.press("?")
     expect(keys).to_be_visible()
+    assert violations(page) == []
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
