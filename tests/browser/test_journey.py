@@ -114,7 +114,8 @@ def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str
     cancel = page.locator("[class*='st-key-cancel-sweep'] button")
     expect(cancel).to_be_visible(timeout=PATIENCE)
     cancel.click()
-    expect(page.get_by_text("The paper's sweep: cancelled")).to_be_visible(timeout=PATIENCE)
+    said = page.get_by_test_id("stMainBlockContainer").get_by_text("The paper's sweep: cancelled")  # and in a toast
+    expect(said).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("button", name=re.compile("sweep"))).to_be_enabled()
 
 
