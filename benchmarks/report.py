@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from playwright.sync_api import FrameLocator, Page, sync_playwright
@@ -63,20 +62,20 @@ def fill(workspace: Workspace) -> None:
     workspace.evaluation(pair, "base", asking)
     for percent in SEEN_STOPS:
         workspace.stop(pair, RestoreSpec(float(percent)), asking)
-    stored(workspace)
+    stored(workspace, pair)
     pinned(workspace, pair, asking)
 
 
-def stored(workspace: Workspace) -> None:
+def stored(workspace: Workspace, pair: Comparison) -> None:
     """A thousand results: one real evaluation, under the keys of other stops and other pairs."""
     entry = next(each for each in workspace.store.entries("evaluation") if "spec" in each.parts["weights"])
     found = workspace.store.get(ResultKey(entry.kind, entry.version, entry.parts))
     assert found is not None
     for number in range(STORED):
-        spec = asdict(RestoreSpec(1 + number % 90, "random", seed=number // 90 + 1))
-        mine = number < OWN_STOPS
-        weights = {**entry.parts["weights"], "spec": spec, "checkpoint": f"{number:032x}"}
-        weights |= {} if mine else {"base": f"{number % 7:032x}", "tuned": f"{number % 31:032x}"}
+        spec = RestoreSpec(1 + number % 90, "random", seed=number // 90 + 1)
+        weights = workspace.weights_part(pair, spec)
+        if number >= OWN_STOPS:
+            weights |= {"base": f"{number % 7:032x}", "tuned": f"{number % 31:032x}", "checkpoint": f"{number:032x}"}
         workspace.store.put(ResultKey(entry.kind, entry.version, {**entry.parts, "weights": weights}), found)
 
 

@@ -187,8 +187,8 @@ class AnswerTokenWork(KnowledgeWork):
         prompt = resolve_prompt(asking.prompt, self.question_set(asking).shots)
         return make_key(
             "paper_divergence",
-            base=self._weights_part(comparison, "base"),
-            weights=self._weights_part(comparison, state),
+            base=self.weights_part(comparison, "base"),
+            weights=self.weights_part(comparison, state),
             companions=companions_id(model_folder(comparison)),
             facts=digest([asdict(fact) for fact in self._level_four(asking)]),
             statements=digest(self._best_statements(asking)),
@@ -205,8 +205,8 @@ class AnswerTokenWork(KnowledgeWork):
 
         return make_key(
             "generation",
-            base=self._weights_part(comparison, "base"),
-            weights=self._weights_part(comparison, state),
+            base=self.weights_part(comparison, "base"),
+            weights=self.weights_part(comparison, state),
             companions=companions_id(model_folder(comparison)),
             prompts=digest([asdict(replace(text, answer=None)) for text in prompts]),
             max_new_tokens=max_new_tokens,

@@ -29,6 +29,7 @@ from cache.drafts import Banks
 from cache.keys import digest, key_digest, make_key
 from cache.models import State
 from cache.pairs import arithmetic_of, model_folder
+from cache.store import Entry
 from cache.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class KnowledgeWork(CountWork):
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self._summaries: dict[str, Stop] = {}
+        self._known: dict[str, tuple[tuple[Entry, ...], tuple[Stop, ...]]] = {}
         self._banks = Banks(self.store)
         self._question_set = lru_cache(maxsize=8)(_load_questions)
         self._evaluations: dict[str, Evaluation] = {}
@@ -74,7 +76,7 @@ class KnowledgeWork(CountWork):
         dtype = self._decide_dtype(profile.tuned_id, model_folder(comparison), asking.dtype)
         if state == "base" and _stands_alone(profile):
             return self.evaluation_of(comparison.base, replace(asking, dtype=dtype), progress)
-        weights, questions = self._weights_part(comparison, state), self.question_set(asking)
+        weights, questions = self.weights_part(comparison, state), self.question_set(asking)
         key = _evaluation_key(weights, model_folder(comparison), questions.id, asking.prompt, dtype)
         with self.store.lock(key, progress):
             return self._read_evaluation(key) or self._ask(comparison, state, asking, dtype, key, progress)
@@ -109,7 +111,7 @@ class KnowledgeWork(CountWork):
         if profile is None:
             return None
         source = comparison.base if state == "base" and _stands_alone(profile) else model_folder(comparison)
-        key = self._known_key(self._weights_part(comparison, state), comparison, asking, source)
+        key = self._known_key(self.weights_part(comparison, state), comparison, asking, source)
         return self._read_evaluation(key) if key else None
 
     def evaluation_of(self, source: str, asking: Asking, progress: Progress | None = None) -> Evaluation:
@@ -166,7 +168,7 @@ class KnowledgeWork(CountWork):
         if profile is None:
             return ""
         source = comparison.base if state == "base" and _stands_alone(profile) else model_folder(comparison)
-        key = self._known_key(self._weights_part(comparison, state), comparison, asking, source)
+        key = self._known_key(self.weights_part(comparison, state), comparison, asking, source)
         return key_digest(key) if key else ""
 
     def known_stops(self, comparison: Comparison, asking: Asking) -> tuple[Stop, ...]:
@@ -177,19 +179,27 @@ class KnowledgeWork(CountWork):
         base = self.known_evaluation(comparison, "base", asking)
         if tuned is None:
             return ()
-        questions = self.question_set(asking)
-        found = []
-        for spec in dict.fromkeys(self._evaluated_specs(comparison, asking)):  # an older version may stand beside
-            name = digest([questions.id, asdict(asking), asdict(spec), self._ids(comparison), base is None])
+        questions, entries = self.question_set(asking), self.store.entries("evaluation")
+        about = [questions.id, asdict(asking), self._ids(comparison), base is None]
+        held = self._known.get(digest(about))
+        if held is not None and held[0] == entries:
+            return held[1]
+        found, whole = [], True
+        for spec in dict.fromkeys(self._evaluated_specs(comparison, asking, entries)):  # older versions stand beside
+            name = digest([*about, asdict(spec)])
             if name not in self._summaries:
                 evaluation = self.known_evaluation(comparison, spec, asking)
                 if evaluation is None or self.known_profile(comparison, spec.arithmetic) is None:
+                    whole = False
                     continue
                 count = self.count(comparison, spec)
                 stop = make_stop(spec, count, evaluation, tuned=tuned, base=base, questions=questions.questions)
                 self._summaries[name] = replace(stop, evaluation=replace(evaluation, rows=()))
             found.append(self._summaries[name])
-        return tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
+        stops = tuple(sorted(found, key=lambda stop: (stop.spec.strategy, stop.spec.seed, stop.spec.percent)))
+        if whole:
+            self._known[digest(about)] = entries, stops
+        return stops
 
     def sweep(
         self,
@@ -271,7 +281,9 @@ class KnowledgeWork(CountWork):
             self._evaluations.pop(name, None)
             answers -= evaluation.n
 
-    def _evaluated_specs(self, comparison: Comparison, asking: Asking) -> Iterator[RestoreSpec]:
+    def _evaluated_specs(
+        self, comparison: Comparison, asking: Asking, entries: tuple[Entry, ...]
+    ) -> Iterator[RestoreSpec]:
         ids = self._ids(comparison)
         if ids is None:
             return
@@ -279,7 +291,7 @@ class KnowledgeWork(CountWork):
         if key is None:
             return
         asked = {name: part for name, part in key.parts.items() if name != "weights"}
-        for entry in self.store.entries("evaluation"):
+        for entry in entries:
             weights = entry.parts["weights"]
             rest = {name: part for name, part in entry.parts.items() if name != "weights"}
             if "spec" in weights and (weights["base"], weights["tuned"]) == ids and rest == asked:

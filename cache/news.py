@@ -105,7 +105,7 @@ class Seen:
             made = each.finding.making
             self.newest[made.identity] = max(made.created, self.newest.get(made.identity, 0.0))
         self.ids: dict[Comparison, tuple[str, str] | None] = {}
-        self._entries: dict[str, list[Entry]] = {}
+        self._entries: dict[str, Sequence[Entry]] = {}
 
     def since(self, work: KnowledgeWork, kind: str, moment: float) -> Iterator[Entry]:
         """Results of this kind stored after a moment, newest first."""

@@ -163,8 +163,8 @@ class OpenQuestionWork(PlantedWork, TaskWork):
 
         return make_key(
             "gradients",
-            base=self._weights_part(comparison, "base"),
-            tuned=self._weights_part(comparison, "tuned"),
+            base=self.weights_part(comparison, "base"),
+            tuned=self.weights_part(comparison, "tuned"),
             at=at,
             companions=companions_id(_source(comparison, at)),
             facts=content_id(fact for facts in self._training_draws(asking, settings).values() for fact in facts),

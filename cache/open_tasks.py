@@ -116,7 +116,7 @@ class TaskWork(PairWork):
         self.profile(comparison, arithmetic_of(state), progress)
         return make_key(
             "task",
-            weights=self._weights_part(comparison, state),
+            weights=self.weights_part(comparison, state),
             companions=companions_id(model_folder(comparison)),
             task=digest(asdict(task)),
             dtype=dtype,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,7 +161,8 @@ class PairWork:
         with self._pool.lease(digest([comparison, self._ids(comparison), dtype]), load, progress) as model:
             yield model
 
-    def _weights_part(self, comparison: Comparison, state: State) -> dict[str, Any]:
+    def weights_part(self, comparison: Comparison, state: State) -> dict[str, Any]:
+        """What names this state's weights in a result's key; the pair's pass must have been made."""
         from analysis.weights.restore import state_id
 
         profile = self.known_profile(comparison, arithmetic_of(state))
@@ -183,9 +185,14 @@ def model_folder(comparison: Comparison) -> str:
 def _stamp(source: str) -> tuple[Any, ...]:
     """What changes when a checkpoint's files do: name, inode, size and time of each; () where it is no local folder."""
     path = Path(source).expanduser()
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path] if path.is_file() else []
-    settings = [file for name in _SETTINGS if (file := path / name).is_file()]
-    stats = [(file.name, file.stat()) for file in [*files, *settings]]
+    try:
+        with os.scandir(path) as found:
+            files = [file for file in found if file.name.endswith(".safetensors") or file.name in _SETTINGS]
+            stats = sorted((file.name, file.stat()) for file in files)
+    except NotADirectoryError:
+        stats = [(path.name, path.stat())]
+    except FileNotFoundError:
+        stats = []
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 

@@ -32,6 +32,7 @@ SCHEMA = 1
 UNWRITTEN_HELD = 16
 WAIT_SECONDS = 0.2
 _PROBE_BYTES = 1 << 20
+_SETTLED_SECONDS = 2.0  # a folder changed longer ago has changed no more since it was listed, however coarse its clock
 
 
 class Manifest(msgspec.Struct):
@@ -63,6 +64,7 @@ class Store:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._entries: dict[Path, Entry] = {}
+        self._listed: dict[str, tuple[int, tuple[Entry, ...]]] = {}
         self._unwritten: dict[Path, tuple[ResultKey, Stored]] = {}
         self._swept = False
 
@@ -185,12 +187,22 @@ class Store:
         finally:
             lock.release()
 
-    def entries(self, kind: str) -> list[Entry]:
-        """Every result of a kind, oldest first; manifests never change, so each is read once."""
+    def entries(self, kind: str) -> tuple[Entry, ...]:
+        """Every result of a kind, oldest first; manifests never change, so each is read once.
+
+        The same tuple as before as long as nothing was added or deleted.
+        """
         folder = self.home / "results" / kind
+        changed, now = _changed(folder), time.time_ns()
+        held = self._listed.get(kind)
+        if held is not None and held[0] == changed:
+            return held[1]
         found = sorted(folder.iterdir()) if folder.is_dir() else []
         entries = [entry for path in found if (entry := self._entry(path)) is not None]
-        return sorted(entries, key=lambda entry: entry.created)
+        listed = tuple(sorted(entries, key=lambda entry: entry.created))
+        if len(listed) == len(found) and now - changed > _SETTLED_SECONDS * 1e9:
+            self._listed[kind] = changed, listed
+        return listed
 
     def _entry(self, folder: Path) -> Entry | None:
         if folder not in self._entries:
@@ -216,6 +228,14 @@ def _acquire(lock: FileLock, progress: Progress) -> None:
         except Timeout:
             progress.report(0, 1, "another process works on the same: waiting for its result")
             check_cancelled(progress)
+
+
+def _changed(folder: Path) -> int:
+    """When a result was last added to or deleted from this folder, in nanoseconds; 0 where it is not there."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _manifest(folder: Path) -> Manifest | None:

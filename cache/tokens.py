@@ -181,8 +181,8 @@ class TokenWork(AnswerTokenWork):
 
         return make_key(
             "divergence",
-            base=self._weights_part(comparison, states[1]),
-            weights=self._weights_part(comparison, states[0]),
+            base=self.weights_part(comparison, states[1]),
+            weights=self.weights_part(comparison, states[0]),
             companions=companions_id(model_folder(comparison)),
             texts=digest([asdict(text) for text in texts]),
             **asked,

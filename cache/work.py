@@ -146,7 +146,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         """
         freed = self.housekeeping.free(goes)
         self.times_freed += 1
-        for held in (self._evaluations, self._summaries, self._profiles):
+        for held in (self._evaluations, self._summaries, self._known, self._profiles):
             held.clear()
         return freed
 

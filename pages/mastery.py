@@ -17,9 +17,10 @@ from analysis.records import MASTERY_LEVELS
 from cache import commands
 from cache.keys import digest
 from cache.making import About
+from cache.mastery import stamp
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import address, charts, fine_tuning, measuring, notices, questions, selection
+from pages.components import address, charts, fine_tuning, measuring, notices, once, questions, selection
 from pages.components.paging import paged
 from pages.components.words import MASTERY, PAPER_LINK, plain
 
@@ -75,9 +76,9 @@ def _asked_of(asking: Asking, table: MasteryTable) -> Asking | None:
     return None
 
 
-def by_relation(table: MasteryTable, facts: pd.DataFrame, about: Callable[[], About]) -> None:
+def by_relation(table: MasteryTable, facts: pd.DataFrame, read: list[Any], about: Callable[[], About]) -> None:
     """Facts at each level, by relation; R against how often a fact was seen, where that is known."""
-    found = tables.level_table(table)
+    found = once.once(lambda: tables.level_table(table), "mastery levels", read)
     with st.container(horizontal=True, key="levels"):
         for level, (count, bounds) in tables.level_counts(table).items():
             with st.container(width=LEVEL_WIDTH, gap="xsmall"):
@@ -88,11 +89,13 @@ def by_relation(table: MasteryTable, facts: pd.DataFrame, about: Callable[[], Ab
     left, right = st.columns([3, 2]) if seen else (st.container(), None)
     with left:
         words = tables.level_words(table)
-        charts.show(mastery.level_bars(found), key="mastery_levels", alt=words, about=about)
+        bars = once.figure(lambda: mastery.level_bars(found), "mastery levels", read)
+        charts.show(bars, key="mastery_levels", alt=words, about=about)
     if right is not None:
         with right:
             seen_words = mastery.sighting_words(facts)
-            charts.show(mastery.sighting_boxes(facts), key="sightings", alt=seen_words, about=about)
+            boxes = once.figure(lambda: mastery.sighting_boxes(facts), "sightings", read)
+            charts.show(boxes, key="sightings", alt=seen_words, about=about)
             st.caption("How often each fact stood in the base's training, known for the demo's base alone.")
     with st.expander("The same as a table"):
         share = st.column_config.NumberColumn("mean R", format="percent")
@@ -100,11 +103,11 @@ def by_relation(table: MasteryTable, facts: pd.DataFrame, about: Callable[[], Ab
         charts.table(found, key="mastery_relations", columns=columns, finding=words, about=about, width="stretch")
 
 
-def by_template(table: MasteryTable, about: Callable[[], About]) -> None:
+def by_template(table: MasteryTable, read: list[Any], about: Callable[[], About]) -> None:
     """Which statements elicit the object best, relation by relation."""
     st.subheader("Which statements elicit best" if tables.has_statements(table) else "Which examples elicit best")
     rates = tables.template_table(table)
-    relations = list(tables.level_table(table)["relation"])
+    relations = list(once.once(lambda: tables.level_table(table), "mastery levels", read)["relation"])
     address.hold(address.one_of("mastery_relation", relations, relations[0]))
     picked = st.selectbox(
         "Relation",
@@ -116,7 +119,8 @@ def by_template(table: MasteryTable, about: Callable[[], About]) -> None:
     )
     chosen = rates[rates["relation"] == picked]
     words = tables.template_words(chosen)
-    charts.show(mastery.template_bars(chosen), key="mastery_templates", alt=words, about=about)
+    bars = once.figure(lambda: mastery.template_bars(chosen), "mastery templates", read, picked)
+    charts.show(bars, key="mastery_templates", alt=words, about=about)
     with st.expander("Every template of every relation"):
         percent = st.column_config.NumberColumn(format="percent")
         columns = {"relation": None, "rate": percent, "low": percent, "high": percent}
@@ -272,7 +276,8 @@ with notices.shown_errors():
         about = partial(
             about_of, pair, asked, picked, found
         )  # said when something is pinned: questions are read for it
-        by_relation(found, every, about)
-        by_template(found, about)
+        read = [str(part) for part in stamp(picked)]
+        by_relation(found, every, [*read, pair.base], about)
+        by_template(found, read, about)
         browse(found, every, about)
         send(pair, asked, picked)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -111,7 +112,7 @@ def what_it_knows(
     with right, card("Restore", "restore.py", "move the slider yourself"):
         scope = scopes(tuned)[0]
         cliff = workspace().changed_percent(pair, RestoreSpec(0))
-        depends = [*answered, shown, scope, best, cliff]
+        depends = [*answered, once.bare_stops(shown), scope, best, cliff]
         curve = once.figure(
             lambda: restoration.accuracy_curve(
                 shown, scope=scope, base=base, tuned=tuned, current_percent=best, changed_percent=cliff
@@ -122,7 +123,7 @@ def what_it_knows(
         told_here = once.once(lambda: stop_tests.judged(pair, asking, shown, scope, tuned), "judged", depends)
         words = stops.curve_words(shown, scope, base, tuned, told_here)
         st.caption(plain(words))
-        sliding = stop_slider.readings(shown, scope)
+        sliding = once.once(partial(stop_slider.readings, shown, scope), "readings", depends)
         sentence = f"{told.restoring} {told.caveat}"
         charts.show(curve, key="curve", alt=words, finding=sentence, stops=sliding, about=every_stop)
 
@@ -187,7 +188,7 @@ with notices.shown_errors():
     told = once.once(
         lambda: finding.tell(answered["base"], answered["tuned"], restored_by_percent, control, every),
         "story",
-        [pair, asked, once.bare(answered["base"]), once.bare(answered["tuned"]), stops_known],
+        [pair, asked, once.bare(answered["base"]), once.bare(answered["tuned"]), once.bare_stops(stops_known)],
     )
     what_it_knows(pair, asked, answered["base"], answered["tuned"], restored_by_percent, stops_known, every, told)
     what_changed(pair)

@@ -130,7 +130,7 @@ def curves(
     for column, scope in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             cliff = workspace().changed_percent(comparison, spec)
-            answered = [comparison, asking, known, scope, once.bare(base), once.bare(tuned)]
+            answered = [comparison, asking, once.bare_stops(known), scope, once.bare(base), once.bare(tuned)]
             figure = once.figure(
                 lambda scope=scope, cliff=cliff: restoration.accuracy_curve(
                     known,
@@ -147,6 +147,7 @@ def curves(
             )
             judge = partial(stop_tests.judged, comparison, asking, known, scope, tuned)
             told = once.once(judge, "judged", answered) if tuned else None
+            sliding = once.once(partial(stop_slider.readings, known, scope), "readings", answered)
             words = stops.curve_words(known, scope, base, tuned, told)
             st.caption(plain(words))
             charts.show(
@@ -155,7 +156,7 @@ def curves(
                 alt=words,
                 finding=stops.curve_finding(known, scope, tuned, told),
                 about=about,
-                stops=stop_slider.readings(known, scope) if axis == "percent" else (),
+                stops=sliding if axis == "percent" else (),
                 on_select=lambda key=f"curve-{scope}": stop_controls.follow_click(key, restoration.STOP_CLICK),
                 selection_mode=restoration.STOP_CLICK,
             )

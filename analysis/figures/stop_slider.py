@@ -4,6 +4,8 @@ Everything it shows was evaluated when the figure was pinned; it knows no model 
 """
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import altair as alt
@@ -21,12 +23,11 @@ HEADS = ("restored as", "right", "95%", "n", "effective k", "fixed, all question
 
 def readings(stops: Sequence[Stop], scope: Scope) -> tuple[StopReading, ...]:
     """What the slider tells at every percentage that was evaluated: a row a curve (and seed)."""
-    table = curve_table(stops, scope)
-    found = []
-    for percent, rows in table.groupby("percent", sort=True):
-        told = tuple(_row(row) for row in rows.to_dict("records"))
-        found.append(StopReading(float(percent), HEADS, told))  # type: ignore[arg-type]
-    return tuple(found)
+    rows = sorted(curve_table(stops, scope).to_dict("records"), key=itemgetter("percent"))
+    return tuple(
+        StopReading(float(percent), HEADS, tuple(_row(row) for row in here))
+        for percent, here in groupby(rows, key=itemgetter("percent"))
+    )
 
 
 def _row(row: dict[Any, Any]) -> tuple[str, ...]:

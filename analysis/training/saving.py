@@ -74,6 +74,6 @@ def _copy_companions(lm: LanguageModel, folder: Path) -> None:
 
     for name in ("generation_config.json", "README.md"):  # PEFT's README is an empty form
         (folder / name).unlink(missing_ok=True)
-    for file in sorted(file for kind in KINDS for file in lm.source.glob(kind)):
-        if file.name not in (*NOT_ASKED, "config.json"):
+    for file in sorted(lm.source.iterdir()):
+        if file.name.endswith(KINDS) and file.name not in (*NOT_ASKED, "config.json"):
             shutil.copyfile(file, folder / file.name)

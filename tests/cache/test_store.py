@@ -98,6 +98,27 @@ def test_entries_tell_parts_and_size_without_reading_results(tmp_path: Path) -> 
     assert [entry.parts["number"] for entry in store.entries("profile")] == [2]
 
 
+def test_the_list_of_a_folder_that_rests_is_kept_until_another_process_adds_or_deletes(tmp_path: Path) -> None:
+    store, other, folder = Store(tmp_path), Store(tmp_path), tmp_path / "results" / "profile"
+    other.put(_key(1), _result())
+    assert store.entries("profile") is not store.entries("profile")  # just written: its clock may hide a second change
+    _age(folder, seconds=60)
+    listed = store.entries("profile")
+    assert store.entries("profile") is listed
+    other.put(_key(2), _result())
+    assert [entry.parts["number"] for entry in store.entries("profile")] == [1, 2]
+    other.delete(_key(1))
+    assert [entry.parts["number"] for entry in store.entries("profile")] == [2]
+    _age(folder, seconds=30)
+    assert store.entries("profile") == store.entries("profile") != listed
+
+
+def _age(folder: Path, seconds: float) -> None:
+    """As if the folder had last changed so long ago."""
+    then = time.time() - seconds
+    os.utime(folder, (then, then))
+
+
 def _write_forever(home: Path) -> None:
     store = Store(home)
     for number in range(10_000):
@@ -197,7 +218,7 @@ def test_a_manifest_of_any_content_counts_as_absent(tmp_path: Path) -> None:
         manifest.write_bytes(damaged)
         assert store.get(_key()) is None
         assert store.document(_key()) is None
-        assert Store(tmp_path).entries("profile") == []
+        assert Store(tmp_path).entries("profile") == ()
     store.put(_key(), _result(rows=4))
     found = store.get(_key())
     assert found is not None and len(found.tables["rows"]) == 4

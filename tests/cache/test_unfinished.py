@@ -43,7 +43,7 @@ def test_a_cancelled_evaluation_asks_only_what_is_left(
     assert len(kept) == 2
     resumed = Workspace(tmp_path).evaluation(pair, "tuned", asking)
     assert resumed.rows == whole.rows
-    assert Workspace(tmp_path).store.entries("evaluation-part") == []
+    assert Workspace(tmp_path).store.entries("evaluation-part") == ()
     assert resumed.accuracy == whole.accuracy
 
 
