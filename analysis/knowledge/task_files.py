@@ -150,7 +150,7 @@ def _documents(file: Path, settings: Mapping[str, Any], split: str) -> list[Docu
     if found is None:
         raise QuestionError(
             f"{file} names the split {split!r}, and its documents are not beside it; nothing is downloaded.",
-            code="task",
+            code="task-documents",
             items=[f"Put them there as {' or '.join(names)}, a JSON object a line (or a JSON list)."],
         )
     text = found.read_text("utf-8")

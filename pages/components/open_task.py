@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.errors import QuestionError
 from analysis.figures import numbers
 from analysis.figures import open_tasks as figures
 from analysis.knowledge.task_files import load_task
@@ -13,6 +14,7 @@ from cache.memo import workspace
 from cache.open_tasks import TaskReport
 from cache.work import Comparison
 from pages.components import address, charts, open_asking
+from pages.components.words import plain
 
 TASKS = Path(__file__).resolve().parents[2] / "demo" / "tasks"
 OWN = "own"
@@ -20,6 +22,12 @@ SHIPPED = {
     "gsm8k": "GSM8K: sums in words, exact match",
     "xsum": "XSum: one sentence about an article, ROUGE",
     OWN: "A task folder of my own",
+}
+WHENCE = {
+    "gsm8k": "GSM8K's own `test.jsonl` and `train.jsonl` (fields `question`, `answer`) are in the repository "
+    "openai/grade-school-math on GitHub.",
+    "xsum": "XSum's test split (fields `document`, `summary`) is EdinburghNLP/xsum on the Hugging Face hub: "
+    '`datasets.load_dataset("EdinburghNLP/xsum", split="test").to_json("test.jsonl")` writes it.',
 }
 PERCENTS = (5.0, 20.0, 40.0)
 SPOKEN_OF = 20.0
@@ -41,7 +49,13 @@ def show() -> None:
     if folder is None:
         st.caption("A folder on the machine this dashboard runs on, with one YAML file and its documents beside it.")
         return
-    task = load_task(folder, limit=limit)  # what is missing or not supported is told before anything is asked
+    try:
+        task = load_task(folder, limit=limit)  # what is missing or not supported is told before anything is asked
+    except QuestionError as error:
+        if error.code != "task-documents":
+            raise
+        _bring_documents(folder, error)
+        return
     report = workspace().known_task(pair, folder, specs(), limit=limit)
     if report is None:
         states = len(specs()) + 2
@@ -59,6 +73,18 @@ def show() -> None:
         )
         return
     _answer(report, pair, folder, limit)
+
+
+def _bring_documents(folder: Path, error: QuestionError) -> None:
+    """No documents lie beside the task: where they come from, where they go, and another look."""
+    with st.container(border=True, key="task-documents"):
+        st.markdown(
+            f"**The documents of {plain(folder.name)} are not on this machine yet**, and nothing is downloaded."
+        )
+        for step in filter(None, (WHENCE.get(folder.name), *error.items)):
+            st.markdown(f"- {step}")
+        st.code(str(folder), language=None, wrap_lines=True)
+        st.button("Look again", key="task-look", icon=":material/refresh:")
 
 
 def _chosen() -> tuple[Path | None, int | None]:

@@ -83,8 +83,11 @@ def test_a_task_folder_is_asked_of_every_state_from_the_page_and_its_answer_stay
     folder.mkdir()
     (folder / "sums.yaml").write_text(TASK)
     app = _at(open_page, "task", pair)
-    assert "its documents are not beside it" in " ".join(error.value for error in app.error)  # of GSM8K, as shipped
+    assert not app.error and "gsm8k are not on this machine yet" in words_of(app)  # as shipped
+    assert "openai/grade-school-math" in words_of(app) and "Put them there as test.jsonl" in words_of(app)
     app.selectbox(key="task_choice").select("own").run()
+    app.text_input(key="task_path").input(str(folder)).run()
+    assert "The documents of sums are not on this machine yet" in words_of(app)
     (folder / "test.jsonl").write_text("".join(json.dumps({"q": f"Where was {n}", "a": "a"}) + "\n" for n in range(3)))
     app.text_input(key="task_path").input(str(folder)).run()
     assert "3 documents with 0 worked examples each, of 8 states" in words_of(app)
