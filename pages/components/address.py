@@ -69,12 +69,15 @@ def from_address(key: str, allowed: Callable[[str], object | None]) -> None:
 
     What this session wrote itself is no news.
     """
-    named = st.query_params.get(key)
-    if named is None or named == st.session_state.get(f"written-{key}"):
-        return
-    value = allowed(named)
+    value = allowed(st.query_params[key]) if names_anew(key) else None
     if value is not None:
         st.session_state[key] = value
+
+
+def names_anew(key: str) -> bool:
+    """Whether the address names something here that this session did not write itself: by a link, F5 or Back."""
+    named = st.query_params.get(key)
+    return named is not None and named != st.session_state.get(f"written-{key}")
 
 
 def to_address(key: str, value: object) -> None:
@@ -203,6 +206,15 @@ def whole_number(key: str, low: int, high: int, default: int) -> Field:
 
     def read(text: str) -> int | None:
         return int(text) if text.isdecimal() and len(text) < 10 and low <= int(text) <= high else None
+
+    return Field(key, read, default)
+
+
+def clamped_number(key: str, low: int, high: int, default: int) -> Field:
+    """A whole number of which the nearest between two bounds is taken: for places in something that may be shorter."""
+
+    def read(text: str) -> int | None:
+        return min(max(low, int(text)), high) if text.isdecimal() and len(text) < 10 else None
 
     return Field(key, read, default)
 

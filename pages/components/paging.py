@@ -1,6 +1,7 @@
 """A long table a page at a time, whose rows can be chosen: what travels to the browser stays small, however many rows.
 
-Search, filters and CSV are the caller's and go over all rows; sorting by a column's head sorts the rows on screen.
+Search, filters and CSV are the caller's and go over all rows; sorting by a column's head sorts the rows on screen. The
+page's number is in the address.
 """
 
 import math
@@ -13,6 +14,7 @@ import streamlit as st
 
 from analysis.figures import numbers
 from cache.keys import digest
+from pages.components import address
 
 PAGE_ROWS = 200
 
@@ -66,19 +68,30 @@ def paged(
 
 
 def _page(frame: pd.DataFrame, key: str, chosen: str | None, pages: int) -> int:
-    """The page to show: the one asked for; after a change of rows or choice, the one with the chosen row, or page 1."""
-    name, rows = f"{key}-page", digest([len(frame), list(frame["id"].head(50)), list(frame["id"].tail(5))])
+    """The page to show: the one asked for; after a change of rows or choice, the one with the chosen row, or page 1.
+
+    What the address newly names, by a link, F5 or the browser's Back, stands above both, as far as there are pages.
+    """
+    name, rows = _name(key), digest([len(frame), list(frame["id"].head(50)), list(frame["id"].tail(5))])
+    places = np.flatnonzero(frame["id"].to_numpy() == chosen)
+    first = int(places[0]) // PAGE_ROWS + 1 if len(places) else 1
     if st.session_state.get(f"{key}-rows") != rows:
         st.session_state[f"{key}-rows"] = rows
-        places = np.flatnonzero(frame["id"].to_numpy() == chosen)
-        st.session_state[name] = int(places[0]) // PAGE_ROWS + 1 if len(places) else 1
-    return min(max(1, st.session_state[name]), pages)
+        if not address.names_anew(name):
+            st.session_state[name] = first
+    address.hold(address.clamped_number(name, 1, pages, first))
+    return int(st.session_state[name])
+
+
+def _name(key: str) -> str:
+    """The page's number in the session and in the address."""
+    return f"{key}_page"
 
 
 def _foot(total: int, start: int, shown: int, pages: int, key: str, what: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if pages > 1:
-            number = st.session_state[f"{key}-page"]
+            number = st.session_state[_name(key)]
             turn = {"on_click": _turn, "type": "tertiary"}
             st.button("Previous", key=f"{key}-before", args=(key, -1), disabled=number <= 1, **turn)
             st.button("Next", key=f"{key}-after", args=(key, 1), disabled=number >= pages, **turn)
@@ -90,4 +103,4 @@ def _rows_words(start: int, shown: int, total: int) -> str:
 
 
 def _turn(key: str, pages: int) -> None:
-    st.session_state[f"{key}-page"] += pages
+    st.session_state[_name(key)] += pages
