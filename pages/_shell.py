@@ -40,12 +40,10 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"] :is(a, code) { color: inherit; }
 [data-testid="stCaptionContainer"] a { text-decoration: underline; }
 .stCode .token.token.token { color: inherit; }
-/* the primary green on its own tint, beneath a pointer, is 4.04:1 */
-[data-testid="stButtonGroup"] [data-selected="true"] p { color: #00664B; }
-</style>"""
-# The green that carries white letters on a button is too dark for letters of its own on dark paper.
-DARK_STYLE = """<style>
-[data-testid="stButtonGroup"] [data-selected="true"] p, [data-testid="stSliderThumbValue"] p { color: #3CC29A; }
+/* the primary green carries white letters on a button; for letters of its own it is too light on its tint beneath a
+   pointer (4.04:1), and too dark on dark paper */
+[data-testid="stButtonGroup"] [data-selected="true"] p { color: light-dark(#00664B, #3CC29A); }
+[data-testid="stSliderThumbValue"] p { color: light-dark(#00795A, #3CC29A); }
 </style>"""
 
 
@@ -82,8 +80,6 @@ def _say_what_the_link_lacks() -> int:
 
 st.set_page_config(page_title="Palimpsest", page_icon="📜", layout="wide")
 st.html(STYLE)
-if st.context.theme.type == "dark":
-    st.html(DARK_STYLE)
 selection.follow_address()
 page = st.navigation(_navigation())
 _sidebar(page.url_path)
