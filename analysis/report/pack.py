@@ -17,45 +17,32 @@ from analysis.records import Progress, Silent, check_cancelled
 from analysis.report import pictures, tables
 from analysis.report.html import report_html
 from analysis.report.records import Finding, Placed
+from analysis.report.replacing import INDEX, MARK, Mark, put_back, replace_report
 
 if TYPE_CHECKING:
     from analysis.figures.style import Paper
 
-INDEX, MARK = "index.html", "palimpsest-report.json"  # the mark tells a folder of ours from any other
 TEXTS = "texts"  # the table of texts that a finding compared: its command reads them from JSON lines
 
 
 def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
     """Write `out`/index.html and a folder of files a finding, whole or not at all; returns how many files.
 
-    An earlier report in `out` is replaced; any other folder that is not empty is refused (StoreError).
+    An earlier report in `out` is replaced, and what else lies there stays; any other folder that is not empty is
+    refused (StoreError).
     """
-    before, after = (out.with_name(f".{out.name}.{word}-report") for word in ("before", "after"))
-    _recover(out, before, after)
+    put_back(out)
+    after = out.with_name(f".{out.name}.after-report")
+    shutil.rmtree(after, ignore_errors=True)  # of a run that was killed
     again = (out / MARK).is_file()
     with whole_folder(after if again else out) as folder:
         count = _fill(folder, placed, title, progress or Silent())
     if again:
         try:
-            out.rename(before)  # removed only once the new one stands in its place
-            after.rename(out)
-        except OSError as error:
-            _recover(out, before, after)
-            raise StoreError(
-                f"The report in {out} could not be replaced: {error.strerror or error}. It is still the earlier one; "
-                "give another folder.",
-                code="out-unwritable",
-            ) from error
-        shutil.rmtree(before, ignore_errors=True)
+            replace_report(out, after)
+        finally:
+            shutil.rmtree(after, ignore_errors=True)
     return count
-
-
-def _recover(out: Path, before: Path, after: Path) -> None:
-    """Put the earlier report back where a run was killed between the two renames, and remove what else it left."""
-    if before.is_dir() and not out.exists():
-        before.rename(out)
-    for left in (before, after):
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_page(out: Path, placed: Sequence[Placed], title: str, paper: Paper | None = None) -> int:
@@ -90,10 +77,12 @@ def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress
         name = f"{number:02d}-{_name(each.finding)}"
         written = finding_files(folder / name, each)
         files[each.finding.id] = [f"{name}/{file}" for file in written]
-    (folder / MARK).write_bytes(msgspec.json.encode({"findings": [each.finding.id for each in placed], "title": title}))
+    written = [INDEX, MARK, *(name for names in files.values() for name in names)]
+    mark = Mark([each.finding.id for each in placed], title, written)
+    (folder / MARK).write_bytes(msgspec.json.encode(mark))
     (folder / INDEX).write_text(report_html(placed, title=title, files=files), "utf-8")
     progress.report(len(placed) + 1, len(placed) + 1, "done")
-    return 2 + sum(map(len, files.values()))
+    return len(written)
 
 
 def finding_files(folder: Path, placed: Placed) -> list[str]:

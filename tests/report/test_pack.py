@@ -67,17 +67,6 @@ def test_texts_that_a_finding_compared_lie_beside_it_as_its_command_reads_them(t
     assert found == (Text("a", text="Plain"), Text("b", prompt="Asked?", answer=" told"))
 
 
-def test_a_run_killed_while_it_put_the_new_report_in_place_leaves_one_that_the_next_run_finds(tmp_path: Path) -> None:
-    out = tmp_path / "site"
-    pack.write_folder(out, [make_placed("f1")], "First")
-    out.rename(tmp_path / ".site.before-report")  # killed between the two renames
-    (tmp_path / ".site.after-report").mkdir()
-    (tmp_path / ".site.after-report" / "index.html").write_text("whole, and not in its place")
-    pack.write_folder(out, [make_placed("f2")], "Second")
-    assert "Second" in (out / "index.html").read_text("utf-8")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
-
-
 def test_replacing_a_report_leaves_what_a_person_keeps_beside_it(tmp_path: Path) -> None:
     out, kept = tmp_path / "site", tmp_path / "site.old"
     pack.write_folder(out, [make_placed("f1", table=True)], "First")
