@@ -120,7 +120,7 @@ with notices.shown_errors():
     cells = st.columns(4)
     cells[0].metric("Parameters in the region", numbers.short_count(profile.region_parameters(region)))
     cells[1].metric("Changed by fine-tuning", numbers.share(changed), help=CLIFF)
-    cells[2].metric("Read", f"{numbers.short_count(profile.bytes_read)}B", help="Both checkpoints, once.")
+    cells[2].metric("Read", numbers.storage(profile.bytes_read), help="Both checkpoints, once.")
     cells[3].metric("In", numbers.duration(profile.seconds), help="One streaming pass; stored, never repeated.")
     for finding in profile.findings:
         if finding.level != "info":
