@@ -81,7 +81,7 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
     anew = _of(pair, with_base=True)
     st.markdown(f"**{plain(pair.name)}**")
     st.caption(
-        f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.short_count(preview.bytes)}B."
+        f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.storage(preview.bytes)}."
     )
     _goes(preview)
     if busy:
@@ -111,7 +111,7 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
 def _goes(preview: Preview) -> None:
     """What a press would remove, kind by kind; and what stays because something needs it."""
     lines = [
-        f"- {plain(what)}: {numbers.count(count)}, {numbers.short_count(size)}B"
+        f"- {plain(what)}: {numbers.count(count)}, {numbers.storage(size)}"
         for what, count, size in holdings.by_kind(preview.goes)
     ]
     if lines:
