@@ -95,7 +95,7 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
         count, freed = len(anew.goes) - len(preview.goes), anew.bytes - preview.bytes
         st.caption(
             f"To run again, what the base answered by itself goes too: {numbers.count(count)} evaluations, "
-            f"{numbers.short_count(freed)}B. Other pairs of this base share them."
+            f"{numbers.storage(freed)}. Other pairs of this base share them."
         )
     st.button(
         "Delete and run again", key=f"again-{name}", on_click=again, args=(pair, anew, load), disabled=bool(busy),
