@@ -25,15 +25,16 @@ from cache.kept_texts import TextShelf
 from cache.keys import digest
 from cache.knowledge import DEFAULT_SWEEP
 from cache.large import Large
-from cache.making import FindingWork
 from cache.mastery import MasteryWork
 from cache.models import State
 from cache.named import NamedComparisons
 from cache.open_questions import OpenQuestionWork
+from cache.packing import PackingWork
 from cache.recent import Recent
 from cache.slices import Slices
 from cache.tokens import TokenWork
 from cache.training import FineTuned, Training, TrainingWork
+from cache.typed import Typed
 
 if TYPE_CHECKING:
     from analysis.demo.world import DemoWorld
@@ -62,7 +63,7 @@ def default_home() -> Path:
     return Path(os.environ.get("PALIMPSEST_HOME") or platformdirs.user_data_dir("palimpsest", appauthor=False))
 
 
-class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork, OpenQuestionWork, FindingWork):
+class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork, OpenQuestionWork, PackingWork):
     """One store, one job queue, one resident model: everything a process of Palimpsest shares."""
 
     def __init__(self, home: Path | None = None) -> None:
@@ -73,6 +74,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self.slices = Slices(self.home)
         self.texts = TextShelf(self.home)
         self.named = NamedComparisons(self.home)
+        self.typed = Typed(self.home)
         self.housekeeping = Housekeeping(self.store)
         self.large = Large(self.home, self.housekeeping, self.findings, self.named)
         self.times_freed = 0

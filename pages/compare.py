@@ -7,10 +7,16 @@ from analysis.figures.checks import findings_table, region_table
 from analysis.records import CheckReport
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import charts, disk, pair_lists, progress, questions, selection
+from pages.components import address, charts, disk, pair_lists, progress, questions, selection
 from pages.components.notices import shown_errors
 from pages.components.words import PAPER_LINK, plain
 
+CHECKED, TYPED, REPORT = "checked", "checked_typed", "check_report"  # the first is in the address too
+SIDES = ("base", "tuned")
+NO_CHECK = (
+    "This link shows the check of two models that this store has not seen: name both under “Your own pair” and check "
+    "them, or open the link where it was made."
+)
 ICONS = {"error": "✖", "warning": "▲", "info": "●"}
 
 
@@ -90,25 +96,59 @@ def start_demo() -> None:
 def own_pair() -> None:
     st.subheader("Your own pair")
     st.caption("A local folder of safetensors, a single file, or a Hugging Face id such as `org/model`.")
+    pair = checked_pair()
     with st.container(key="own"), st.form("own-pair"):
         left, right = st.columns(2)
         base = left.text_input(":blue[●] Base", placeholder="/models/llama-3-8b", key="own_base")
         tuned = right.text_input(":orange[●] Tuned", placeholder="/models/llama-3-8b-sft", key="own_tuned")
         if st.form_submit_button("Check the headers", type="primary", icon=":material/rule:"):
-            check(base.strip(), tuned.strip())
-    report, pair = st.session_state.get("check_report"), st.session_state.get("checked_pair")
-    if report is not None and pair is not None:
-        show_report(report, pair)
+            pair = check(base.strip(), tuned.strip()) or pair
+    if pair is not None:
+        with shown_errors():
+            show_report(report_of(pair), pair)
 
 
-def check(base: str, tuned: str) -> None:
-    """Read both headers and keep the report for this session."""
+def checked_pair() -> Comparison | None:
+    """The pair whose headers were checked, in the address by its digest; its names stand in the form again."""
+    address.hold(address.Field(CHECKED, known_check, ""))
+    name = st.session_state[CHECKED]
+    texts = workspace().typed.find(name) if name else None
+    if texts is None:
+        return None
+    if name != st.session_state.get(TYPED) or "own_base" not in st.session_state:
+        st.session_state[TYPED] = name
+        st.session_state["own_base"], st.session_state["own_tuned"] = texts
+    return Comparison(*texts)
+
+
+def known_check(name: str) -> str:
+    """The name of a pair that was checked on this store; of one that was not, that is said."""
+    texts = workspace().typed.find(name) if name else None
+    if name and (texts is None or len(texts) != len(SIDES)):
+        address.notice(NO_CHECK)
+        return ""
+    return name
+
+
+def check(base: str, tuned: str) -> Comparison | None:
+    """Read both headers and keep what was checked, so that a link, F5 and Back find it."""
     if not (base and tuned):
         st.warning("Give both a base and a tuned model.", icon=":material/edit:")
-        return
-    with shown_errors(), st.spinner("Reading headers …"):
-        st.session_state["check_report"] = workspace().check(base, tuned)
-        st.session_state["checked_pair"] = Comparison(base, tuned)
+        return None
+    pair = Comparison(base, tuned)
+    st.session_state.pop(REPORT, None)  # asked again, it is read again
+    st.session_state[TYPED] = workspace().typed.keep((base, tuned))
+    address.put(CHECKED, st.session_state[TYPED])
+    return pair
+
+
+def report_of(pair: Comparison) -> CheckReport:
+    """What the headers of a pair say, read once a session."""
+    held = st.session_state.get(REPORT)
+    if held is None or held[0] != pair:
+        with st.spinner("Reading headers …"):
+            held = st.session_state[REPORT] = pair, workspace().check(pair.base, pair.tuned)
+    return held[1]
 
 
 def show_report(report: CheckReport, pair: Comparison) -> None:

@@ -94,6 +94,12 @@ def to_addresses(texts: dict[str, str]) -> None:
         st.query_params.update(changed)
 
 
+def put(key: str, text: str) -> None:
+    """Set what `hold` holds as text where no widget does, in the session and in the address."""
+    st.session_state[key] = st.session_state[f"held-{key}"] = text
+    to_addresses({key: text})
+
+
 def notice(words: str) -> None:
     """Have the frame say this about the link that was opened, until it is dismissed."""
     told = st.session_state.setdefault(NOTICES, [])

@@ -57,8 +57,7 @@ def of(key: str, event: Any) -> dict[str, Any]:
 
 def keep(text: str) -> None:
     """Look at this cell; "" looks at none. A callback too."""
-    st.session_state[KEY] = st.session_state[f"held-{KEY}"] = text
-    address.to_addresses({KEY: text})
+    address.put(KEY, text)
 
 
 def text_of(key: str, fields: dict[str, Any]) -> str:
