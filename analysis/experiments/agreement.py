@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.experiments import agreement_restoring as restoring
-from analysis.experiments.claim import Claim, Verdict, named_words, nats_words, share_words, spread_words
+from analysis.experiments.claim import Claim, Verdict, named_words, nats_words, spread_words
 from analysis.experiments.spread import Row, compared, headline, level_name, measured, over_runs, size_name, size_order
 
 if TYPE_CHECKING:
@@ -127,22 +127,36 @@ def divergence_harms(table: pd.DataFrame) -> Claim:
 
 
 def concentrated(table: pd.DataFrame) -> Claim:
-    """Table 3: most of the relative change lies in few parameters; held against the shuffled null."""
+    """Table 3: most of the relative change lies in few parameters; held against the shuffled null.
+
+    More than half must be held in every run, and more than shuffled in every run; one run alone tells nothing.
+    """
     says = "The most changed 5% of parameters hold most (82%) of all relative change."
     held = over_runs(measured(table, "concentration", group="5", variant="sft"), ("group",))
     null = over_runs(measured(table, "concentration_null", group="5", variant="sft"), ("group",))
     if not len(held):
         return Claim("Table 3", says, "No profile is measured.", "missing")
-    share = held.iloc[0]
-    told = f"The most changed 5% hold {share_words(share['mean'])} on average of {int(share['runs'])} runs."
-    verdict: Verdict = "agrees" if share["mean"] > 0.5 else "differs"
+    share: Row = held.iloc[0].to_dict()
+    told = f"The most changed 5% hold {spread_words(share)} ({_runs(share)})."
+    verdict = _above_half(share)
     if not len(null):
         return Claim("Table 3", says, told, verdict)
-    chance = float(null.iloc[0]["mean"])
-    told += f" The same changes shuffled against the base values: {share_words(chance)}"
-    if abs(chance - share["mean"]) >= restoring.BY_CHANCE:
-        return Claim("Table 3", says, f"{told}.", verdict)
-    return Claim("Table 3", says, f"{told}, so that the form of the ratio alone makes as much.", "untold")
+    chance: Row = null.iloc[0].to_dict()
+    told += f" The same changes shuffled against the base values: {spread_words(chance)}"
+    if abs(chance["mean"] - share["mean"]) < restoring.BY_CHANCE:
+        return Claim("Table 3", says, f"{told}, so that the form of the ratio alone makes as much.", "untold")
+    above = verdict != "agrees" or compared(share, chance) == "above"
+    return Claim("Table 3", says, f"{told}.", verdict if above else "untold")
+
+
+def _above_half(share: Row) -> Verdict:
+    if share["kind"] != "runs":
+        return "untold"
+    return "agrees" if share["low"] > 0.5 else "differs" if share["high"] < 0.5 else "untold"
+
+
+def _runs(row: Row) -> str:
+    return f"mean of {int(row['runs'])} runs, lowest to highest" if row["runs"] > 1 else "one run"
 
 
 # --- shared ---

@@ -147,16 +147,26 @@ def concentration_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def null_words(table: pd.DataFrame, level: str | None = None, size: int | None = None) -> str:
-    """What the null says, in a sentence: how far the share is above chance at 5%; of one training set where named."""
-    rows = concentration_rows(table)
-    if level is not None and size is not None:
-        rows = rows[(rows["level"] == level) & (rows["size"] == size)]
-    at = rows[rows["top"] == 5].groupby("measure")["mean"].mean()
-    if "concentration" not in at or "concentration_null" not in at:
+    """What the null says, in a sentence: the share at 5% beside chance, with spreads; of one set where named."""
+    one = level is not None and size is not None
+    own = table[(table["level"] == level) & (table["size"] == size)] if one else table
+    found = {measure: _at_five(own, measure) for measure in WHAT}
+    held, null = found["concentration"], found["concentration_null"]
+    if held is None or null is None:
         return ""
-    whose = f"Trained on {trained_words(level, size)}" if level is not None and size is not None else "On average"
+    whose = f"Trained on {trained_words(level or '', size or 0)}" if one else "Over all training sets"
+    runs = int(held["runs"])
+    spread = f"means of {runs} runs, in brackets lowest to highest" if runs > 1 else "one run: no spread over runs"
     return (
-        f"{whose}, the most changed 5% hold {numbers.share(at['concentration'])}, and "
-        f"{numbers.share(at['concentration_null'])} where the same changes are shuffled against the base values "
-        f"({look.runs_words(rows)}): only what lies above the null says where fine-tuning wrote."
+        f"{whose}, the most changed 5% hold {_spread(held)}, and {_spread(null)} where the same changes are shuffled "
+        f"against the base values ({spread}): only what lies above the null says where fine-tuning wrote."
     )
+
+
+def _at_five(table: pd.DataFrame, measure: str) -> Row | None:
+    rows = over_runs(measured(table, measure, variant="sft", group="5"), ("measure",)).to_dict("records")
+    return rows[0] if rows else None
+
+
+def _spread(row: Row) -> str:
+    return look.spread_words(row) if row["runs"] > 1 else numbers.share(row["mean"])

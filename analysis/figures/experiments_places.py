@@ -111,7 +111,7 @@ def place_bars(
 
 
 def place_words(table: pd.DataFrame, measure: str, percent: float, weights: Mapping[str, float] | None = None) -> str:
-    """Which place holds most of the restored, beside its share of all weights, in a sentence."""
+    """Which place holds the largest part of the restored, beside its share of all weights, in a sentence."""
     rows = place_rows(table, measure, percent)
     if not len(rows):
         return "Where the restored parameters lie is not measured yet."
@@ -119,7 +119,8 @@ def place_words(table: pd.DataFrame, measure: str, percent: float, weights: Mapp
     place = f"layer {most['group']}" if measure == "restored_layer" else f"{most['group']} projections"
     several = f"lowest to highest of {int(most['runs'])} runs" if most["runs"] > 1 else "one run"
     bounds = f" [{numbers.interval((most['low'], most['high']))}]" if most["runs"] > 1 else ""
-    told = f"Of the most changed {percent:g}%, most lie in {place}: {numbers.share(most['mean'])}{bounds} ({several})"
+    held = f"{numbers.share(most['mean'])}{bounds} ({several})"
+    told = f"Of the most changed {percent:g}%, the largest part lies in {place}: {held}"
     share = (weights or {}).get(most["group"])
     return f"{told}; {numbers.share(share)} of all weights lie there." if share is not None else f"{told}."
 

@@ -178,9 +178,16 @@ def compared_words(n: int, change: Change, macro: Change | None, flips: Flips) -
     parts = [f"n = {numbers.count(n)}, the same questions. Share right: {_change_words(change)}."]
     if macro is not None:
         parts.append(f"Mean over mastery levels: {_change_words(macro)}.")
-    p = numbers.probability(flips.mcnemar_p)
-    unlikely = "unlikely to be chance" if is_told(flips) else "no difference that so few changes can show"
-    return " ".join([*parts, f"McNemar {p}: {unlikely}."])
+    told = "unlikely to be chance" if is_told(flips) else f"not distinguishable at n = {numbers.count(n)}"
+    by = (
+        " by this exact test, whatever the intervals" if not is_told(flips) and _any_leaves_out_0(change, macro) else ""
+    )
+    return " ".join([*parts, f"McNemar {numbers.probability(flips.mcnemar_p)}: {told}{by}."])
+
+
+def _any_leaves_out_0(*changes: Change | None) -> bool:
+    bounds = [change.interval95 for change in changes if change is not None]
+    return any(low > 0 or high < 0 for low, high in bounds)
 
 
 def _change_words(change: Change) -> str:

@@ -129,7 +129,8 @@ def sighting_words(facts: pd.DataFrame) -> str:
         f"seen {numbers.count(row['seen'])}×: median {numbers.share(row['p50'])} of {numbers.count(row['facts'])} facts"
         for row in table.to_dict("records")
     ]
-    return "R by how often a fact was seen: " + "; ".join(parts) + "."
+    few = " A preview: each R is of fewer samples than a full measurement's." if "sure" in facts else ""
+    return f"R by how often a fact was seen: {'; '.join(parts)}.{few}"
 
 
 def _binned(facts: pd.DataFrame) -> bool:

@@ -184,10 +184,14 @@ def training_command(base: str, questions: str, mastery: Path, level: int) -> st
 
 
 def level_words(table: MasteryTable) -> str:
-    """How many facts at each level, in a sentence."""
-    counts = table.level_counts()
-    parts = [f"{numbers.count(count)} at level {level}" for level, count in counts.items()]
-    return f"Of {numbers.count(len(table.frame))} facts: {', '.join(parts)}."
+    """How many facts at each level, in a sentence; of a preview with its intervals, and how sure it is."""
+    counts = level_counts(table).items()
+    parts = [f"{count} at level {level}{f' ({bounds})' if bounds else ''}" for level, (count, bounds) in counts]
+    return _with_preview(f"Of {numbers.count(len(table.frame))} facts: {', '.join(parts)}.", table)
+
+
+def _with_preview(told: str, table: MasteryTable) -> str:
+    return f"{told} {preview_words(table)}".strip()
 
 
 def template_words(rates: pd.DataFrame) -> str:
@@ -202,7 +206,7 @@ def template_words(rates: pd.DataFrame) -> str:
     if last["high"] >= first["low"]:
         return f"{told} Their 95% intervals overlap: neither is shown to elicit more than the other."
     several = f" of {len(rates)} they are the extremes, and" if len(rates) > 2 else " they"
-    return f"{told} Their 95% intervals do not meet;{several} would look a little closer on other facts."
+    return f"{told} Their 95% intervals do not meet;{several} would look closer on other facts."
 
 
 def _template(row: pd.Series) -> str:
@@ -222,10 +226,11 @@ def rates_words(rates: pd.DataFrame) -> str:
 def listing_words(
     table: MasteryTable, found: pd.DataFrame, text: str, levels: Sequence[int] | None, relations: Sequence[str]
 ) -> str:
-    """Which facts a list holds, in a sentence."""
+    """Which facts a list holds, in a sentence; of a preview also how sure their levels are."""
     by = [f"level {', '.join(map(str, sorted(levels)))}"] if levels else []
     by += [f"of {', '.join(map(relation_name, relations))}"] if relations else []
     by += [f"holding “{text.strip()}”"] if text.strip() else []
     chosen = f" ({'; '.join(by)})" if by else ""
     mean = f", R = {numbers.share(found['R'].mean())} on average" if len(found) else ""
-    return f"{numbers.count(len(found))} of {numbers.count(len(table.frame))} facts{chosen}{mean}."
+    told = f"{numbers.count(len(found))} of {numbers.count(len(table.frame))} facts{chosen}{mean}."
+    return _with_preview(told, table)

@@ -1,6 +1,7 @@
 """What a stop carries: its test against tuned, by domain, and against every draw of as many parameters at random.
 
-Knows stops and evaluations; draws nothing.
+The best stop of a curve is chosen on the questions that test it, so its tests are corrected for choosing among all that
+were evaluated (verdicts.corrected). Knows stops and evaluations; draws nothing.
 """
 
 import math
@@ -16,11 +17,19 @@ _MORE: dict[verdicts.Direction, str] = {"up": "more", "down": "less"}
 
 
 @dataclass(frozen=True)
+class Draw:
+    """A draw of as many parameters at random: its accuracy (0-1), and the best stop's test against it."""
+
+    accuracy: float
+    versus: Verdict
+
+
+@dataclass(frozen=True)
 class Judged:
-    """What a curve's best stop carries: its test against tuned, and against as many parameters at random, in words."""
+    """The tests of a curve's best stop, not corrected: against tuned, and against each draw of its control."""
 
     versus_tuned: Verdict | None = None
-    control: str = ""
+    draws: tuple[Draw, ...] = ()
 
 
 def judged(
@@ -36,7 +45,7 @@ def judged(
     if best is None or here is None:
         return Judged()
     drawn = [found for stop in controls(stops, best) if (found := answers(stop.spec)) is not None]
-    return Judged(_verdict(best, scope, here, tuned, questions), control_words(here, drawn, scope, questions))
+    return Judged(_verdict(best, scope, here, tuned, questions), against_draws(here, drawn, scope, questions))
 
 
 def best_ranked(stops: Sequence[Stop], scope: Scope) -> Stop | None:
@@ -55,15 +64,22 @@ def controls(stops: Sequence[Stop], best: Stop) -> tuple[Stop, ...]:
     return tuple(stop for stop in stops if replace(stop.spec, seed=0) == wanted)
 
 
-def control_words(best: Evaluation, drawn: Sequence[Evaluation], scope: Scope, questions: Sequence[Question]) -> str:
-    """The best stop against every draw of its control, each tested on the same questions; "" without a draw."""
+def against_draws(
+    best: Evaluation, drawn: Sequence[Evaluation], scope: Scope, questions: Sequence[Question]
+) -> tuple[Draw, ...]:
+    """The best stop against every draw of its control, each tested on the same questions; the lowest draw first."""
     by_value = sorted(drawn, key=lambda each: headline(each, scope).value)
-    tested = [(each, verdicts.of_states(each, best, scope, questions)) for each in by_value]
-    told = [verdict for _, verdict in tested if verdict is not None]
-    if not told:
+    tested = [(headline(each, scope).value, verdicts.of_states(each, best, scope, questions)) for each in by_value]
+    return tuple(Draw(value, verdict) for value, verdict in tested if verdict is not None)
+
+
+def control_words(draws: Sequence[Draw], among: int = 1) -> str:
+    """What the tests against the draws carry once corrected for choosing among so many stops; "" without a draw."""
+    if not draws:
         return ""
+    told = [verdicts.corrected(draw.versus, among) for draw in draws]
     ways = [verdict.direction for verdict in told]
-    values = [headline(each, scope).value for each in by_value]
+    values = [draw.accuracy for draw in draws]
     there = f"{_draws_words(values)} {told[-1].evidence}"  # against the draw that knows most
     n = numbers.count(told[-1].n)
     if set(ways) == {"unclear"}:

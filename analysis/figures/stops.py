@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.figures import numbers, verdicts
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
 from analysis.figures.repairs import repair_columns
-from analysis.figures.stop_verdicts import Judged, best_ranked, known_verdict, ranked
+from analysis.figures.stop_verdicts import Judged, best_ranked, control_words, known_verdict, ranked
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
 from analysis.figures.verdicts import Verdict
 from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop, Tally
@@ -217,22 +217,23 @@ def _written(evaluation: Evaluation, scope: Scope) -> str:
 
 
 def best_words(stops: Sequence[Stop], scope: Scope, told: Judged | None = None) -> str:
-    """The best stop with its interval and what its change carries; the best of several is flattered by being chosen."""
+    """The best stop with its interval and what its change carries, corrected for choosing the best of several here."""
     best = best_ranked(stops, scope)
     if best is None:
         return ""
     told = told or Judged()
     verdict = told.versus_tuned or known_verdict(best, scope)
-    change = f", {verdicts.against(verdict, 'tuned')}" if verdict is not None else ""
-    control = f" {told.control}" if told.control else ""
     count = len(ranked(stops))
+    change = f", {verdicts.against(verdicts.corrected(verdict, count), 'tuned')}" if verdict is not None else ""
+    control = control_words(told.draws, count)
     several = (
-        f" It is the best of {count} on the questions it was chosen on, and would look a little worse on others."
+        f"It is the best of {count}, chosen on these very questions, and tends to look worse on others: the stop "
+        "chosen on one part of them and reported on the rest says by how much."
         if count > 1
         else ""
     )
     here = f"At {numbers.percent(best.spec.percent)} restored: {_written(best.evaluation, scope)}"
-    return f"{here}{change}.{control}{several}"
+    return " ".join(filter(None, [f"{here}{change}.", control, several]))
 
 
 def level_words(table: pd.DataFrame, scope: Scope) -> str:

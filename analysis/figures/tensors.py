@@ -10,7 +10,7 @@ from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
 from analysis.figures import numbers, plotly_style
-from analysis.figures.updates import MEASURES, Measure, layer_name, module_order
+from analysis.figures.updates import MEASURES, RATIO_CAVEAT, Measure, layer_name, module_order
 from analysis.records import Arithmetic
 
 if TYPE_CHECKING:
@@ -125,14 +125,23 @@ def picked(points: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(unescape(point["customdata"][0]) for point in points if point.get("customdata"))
 
 
-def scatter_words(rows: Sequence["TensorRow"]) -> str:
-    """The figure in one sentence: how many tensors, how far they range, and which changed most strongly."""
+def scatter_words(rows: Sequence["TensorRow"], measure: Measure | None = None) -> str:
+    """The figure in a sentence or two: how many tensors, how far they range, and the largest of what is drawn upward.
+
+    Without a `measure`, of everything that may be drawn there, so that the words are true of each.
+    """
     if not rows:
         return "This region holds no tensors."
-    shares, most = [row.changed_fraction for row in rows], max(rows, key=lambda row: row.mean_relative)
-    still = sum(share == 0 for share in shares)
+    shares = [row.changed_fraction for row in rows]
+    kinds = sorted({upward(each) for each in MEASURES} if measure is None else {upward(measure)}, reverse=True)
+    largest = "; ".join(f"largest {MEASURES[kind].title}: {_largest(rows, kind)}" for kind in kinds)
     return (
-        f"{len(rows)} tensors, {still} of them unchanged; between {numbers.share(min(shares))} and "
-        f"{numbers.share(max(shares))} of a tensor's parameters changed. Strongest mean relative change: "
-        f"{most.name} ({numbers.significant(most.mean_relative)})."
+        f"{len(rows)} tensors, {sum(share == 0 for share in shares)} of them unchanged; between "
+        f"{numbers.share(min(shares))} and {numbers.share(max(shares))} of a tensor's parameters changed. "
+        f"{_sentence(largest)}.{''.join(RATIO_CAVEAT.get(kind, '') for kind in kinds)}"
     )
+
+
+def _largest(rows: Sequence["TensorRow"], kind: Measure) -> str:
+    most = max(rows, key=lambda row: float(getattr(row, kind)))
+    return f"{most.name} ({numbers.significant(getattr(most, kind))})"

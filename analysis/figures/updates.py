@@ -40,6 +40,12 @@ MEASURES: dict[Measure, MeasureWords] = {
 }
 
 
+# What a sentence over a measure must add: |p| stands below the line, so the mean's tail is heavy.
+RATIO_CAVEAT: dict[Measure, str] = {
+    "mean_relative": " The mean relative change is a mean of ratios: a few base weights near zero can carry it."
+}
+
+
 def grid_table(rows: Sequence["TensorRow"]) -> pd.DataFrame:
     """One row a cell (layer, module): parameters, tensors, and the three measures over all its tensors together."""
     return pd.DataFrame(
@@ -122,7 +128,7 @@ def _cell_tooltip() -> list[alt.Tooltip]:
 
 
 def grid_words(rows: Sequence["TensorRow"], measure: Measure) -> str:
-    """The grid in one sentence: where the measure is largest and smallest."""
+    """The grid in one sentence: where the measure is largest and smallest, and what a mean of ratios does not show."""
     table = grid_table(rows)
     if table.empty:
         return "This region holds no parameters."
@@ -130,7 +136,7 @@ def grid_words(rows: Sequence["TensorRow"], measure: Measure) -> str:
     least, most = cells[0], cells[-1]
     return (
         f"{MEASURES[measure].title.capitalize()}: largest in {_where(most)} ({numbers.significant(most[measure])}), "
-        f"smallest in {_where(least)} ({numbers.significant(least[measure])})."
+        f"smallest in {_where(least)} ({numbers.significant(least[measure])}).{RATIO_CAVEAT.get(measure, '')}"
     )
 
 

@@ -8,6 +8,7 @@ words never say that two states are alike.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Literal
 
 from analysis.figures import numbers
@@ -23,11 +24,12 @@ Direction = Literal["up", "down", "unclear"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """A comparison of `after` with `before` over n questions: which way, and the numbers that say so, in words."""
+    """A comparison of `after` with `before` over n questions: which way, its p, and its numbers in words."""
 
     direction: Direction
     n: int
     evidence: str
+    p: float
 
 
 def of_flips(flips: Flips) -> Verdict:
@@ -35,8 +37,8 @@ def of_flips(flips: Flips) -> Verdict:
     n = flips.fixed + flips.broken + flips.still_right + flips.still_wrong
     evidence = f"{flips.fixed} fixed, {flips.broken} broken, McNemar {numbers.probability(flips.mcnemar_p)}"
     if flips.mcnemar_p >= SIGNIFICANT:
-        return Verdict("unclear", n, evidence)
-    return Verdict("up" if flips.fixed > flips.broken else "down", n, evidence)
+        return Verdict("unclear", n, evidence, flips.mcnemar_p)
+    return Verdict("up" if flips.fixed > flips.broken else "down", n, evidence, flips.mcnemar_p)
 
 
 def of_change(change: Change, n: int) -> Verdict:
@@ -44,8 +46,29 @@ def of_change(change: Change, n: int) -> Verdict:
     low, high = change.interval95
     evidence = f"{numbers.points(change.estimate)}, 95%: {100 * low:+.1f} to {100 * high:+.1f}"
     if low > 0 or high < 0:
-        return Verdict("up" if low > 0 else "down", n, evidence)
-    return Verdict("unclear", n, evidence)
+        return Verdict("up" if low > 0 else "down", n, evidence, _interval_p(change))
+    return Verdict("unclear", n, evidence, _interval_p(change))
+
+
+def _interval_p(change: Change) -> float:
+    """Two-sided p of no change, by the normal curve through estimate and interval: < 0.05 where that leaves out 0."""
+    near = abs(change.estimate - change.interval95[0 if change.estimate > 0 else 1])
+    normal = NormalDist()
+    z = abs(change.estimate) / near * normal.inv_cdf(1 - SIGNIFICANT / 2) if near else math.inf * abs(change.estimate)
+    return 1.0 if math.isnan(z) else 2 * normal.cdf(-z)
+
+
+def corrected(verdict: Verdict, among: int) -> Verdict:
+    """The verdict on the best of `among`, chosen on the very questions that test it: Bonferroni, p times `among`.
+
+    Whichever was chosen, a false direction is then claimed in at most 5% of the cases, however the stops hang together.
+    """
+    if among < 2:
+        return verdict
+    p = min(1.0, among * verdict.p)
+    evidence = f"{verdict.evidence}; as the best of {among}: {numbers.probability(p)}"
+    direction: Direction = verdict.direction if p < SIGNIFICANT else "unclear"
+    return Verdict(direction, verdict.n, evidence, p)
 
 
 def of_states(

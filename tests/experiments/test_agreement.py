@@ -69,11 +69,26 @@ def test_domains_are_not_called_alike_on_a_handful_of_restorations() -> None:
 
 
 def test_concentration_no_larger_than_the_shuffled_nulls_is_no_finding() -> None:
-    held = number("0", 1920, 0.84, measure="concentration", group="5", domain="")
-    null = held | {"measure": "concentration_null"}
-    assert concentrated(made(held, null | {"value": 0.83})).verdict == "untold"
-    assert concentrated(made(held, null | {"value": 0.30})).verdict == "agrees"
-    assert concentrated(made(held | {"value": 0.2})).verdict == "differs"
+    told = {"group": "5", "domain": ""}
+    held = seeds("0", 1920, [0.82, 0.86], measure="concentration", **told)
+    nulls = {
+        value: seeds("0", 1920, [value, value + 0.02], measure="concentration_null", **told) for value in (0.82, 0.3)
+    }
+    assert concentrated(made(*held, *nulls[0.82])).verdict == "untold"
+    claim = concentrated(made(*held, *nulls[0.3]))
+    assert claim.verdict == "agrees" and "hold 84.0% [82.0–86.0] (mean of 2 runs" in claim.here
+    assert concentrated(made(*seeds("0", 1920, [0.2, 0.3], measure="concentration", **told))).verdict == "differs"
+
+
+def test_a_share_is_most_only_where_every_run_holds_more_than_half_and_more_than_shuffled() -> None:
+    told = {"group": "5", "domain": ""}
+    one = number("0", 1920, 0.84, measure="concentration", **told)
+    assert concentrated(made(one)).verdict == "untold", "one run alone has no spread"
+    either = seeds("0", 1920, [0.45, 0.70], measure="concentration", **told)
+    assert concentrated(made(*either)).verdict == "untold"
+    held = seeds("0", 1920, [0.60, 0.90], measure="concentration", **told)
+    null = seeds("0", 1920, [0.50, 0.66], measure="concentration_null", **told)
+    assert concentrated(made(*held, *null)).verdict == "untold", "the spreads meet"
 
 
 def test_modules_hold_more_than_their_number_or_only_as_much() -> None:

@@ -177,8 +177,15 @@ def test_two_runs_are_told_apart_no_further_than_the_test_carries() -> None:
     )
     assert words == (
         "n = 100, the same questions. Share right: +2.0 points [-1.0 to +5.0]. "
-        "McNemar p = 0.73: no difference that so few changes can show."
+        "McNemar p = 0.73: not distinguishable at n = 100."
     )
+    # hundreds of flips, and an interval that leaves out 0: the exact test alone decides, and the sentence says so
+    many = Flips(fixed=230, broken=190, still_right=40, still_wrong=40, mcnemar_p=0.057)
+    assert runs.compared_words(500, Change(0.08, (0.001, 0.159)), None, many).endswith(
+        "McNemar p = 0.057: not distinguishable at n = 500 by this exact test, whatever the intervals."
+    )
+    told = Flips(fixed=230, broken=150, still_right=80, still_wrong=40, mcnemar_p=0.0001)
+    assert runs.compared_words(500, Change(0.16, (0.08, 0.24)), None, told).endswith("unlikely to be chance.")
 
 
 def test_small_changes_are_seen_and_text_reads_on_the_strongest_fill() -> None:
@@ -284,6 +291,19 @@ def test_the_sentences_over_figures_hold_numbers_spread_and_n_and_tell_the_two_g
     assert "42.0% [40.0–44.0%] as tuned; 20% restored by largest relative change first 49.0% [48.0–50.0%]" in curve
     assert "level 0 5.0% [4.0–6.0%]" in sizes.level_words(table, 1920, "in")
     assert "LoRA 43.0% [40.0–46.0%]" in ways.way_sentence(table, "4", 1920, 20.0, "in")
-    assert "most lie in layer 10: 70.0% (one run)" in places.place_words(table, "restored_layer", 20.0)
+    assert "the largest part lies in layer 10: 70.0% (one run)" in places.place_words(table, "restored_layer", 20.0)
     assert "layers 0-3 -39.0 points to -39.0 points" in places.group_words(table, "in").replace("−", "-")
-    assert concentration.null_words(table, "0", 1920).startswith("Trained on level 0 · 1,920, the most changed 5% hold")
+    alone = concentration.null_words(table, "0", 1920)
+    assert alone.startswith("Trained on level 0 · 1,920, the most changed 5% hold 84.0%, and 83.0% where")
+    assert "one run: no spread over runs" in alone
+
+
+def test_the_share_of_the_most_changed_is_told_with_its_spread_over_runs() -> None:
+    rows = [
+        row
+        for measure, shares in (("concentration", [0.80, 0.90]), ("concentration_null", [0.70, 0.74]))
+        for row in seeds("0", 60, shares, measure=measure, group="5", domain="")
+    ]
+    words = concentration.null_words(made(*rows))
+    assert "hold 85.0% [80.0–90.0%], and 72.0% [70.0–74.0%] where" in words
+    assert "means of 2 runs, in brackets lowest to highest" in words

@@ -122,6 +122,21 @@ def test_a_preview_says_how_sure_it_is() -> None:
     assert f"For {odds.settled.sum()} of 40 facts" in words and "1 of 10 samples" in words
 
 
+def test_what_is_said_of_a_previews_levels_carries_their_intervals_and_that_it_is_a_preview() -> None:
+    facts = [Question(f"f{n}", "?", ("Rome",), "P19", f"Ann {n}") for n in range(40)]
+    rights = [(n % 2, (n // 2) % 2) for n in range(40)]
+    table = with_odds(MasteryTable.of(facts, rights, TEMPLATES, Protocol(samples=1, preview_of=10)))
+    count, bounds = tables.level_counts(table)[0]
+    words = tables.level_words(table)
+    assert words.startswith(f"Of 40 facts: {count} at level 0 ({bounds}), ≈ ")
+    assert words.endswith(tables.preview_words(table))
+    listed = tables.facts_table(table, SEEN)
+    assert tables.listing_words(table, listed, "", (), ()).endswith(tables.preview_words(table))
+    counted = listed.assign(sightings=3)
+    assert "A preview: each R is of fewer samples" in mastery.sighting_words(counted)
+    assert "preview" not in mastery.sighting_words(counted.drop(columns="sure"))
+
+
 def test_the_question_form_is_named_and_its_facts_are_told_by_their_question() -> None:
     facts = [Question(f"f{n}", f"Who wrote {n}?", ("Eve",)) for n in range(2)]
     table = MasteryTable.of(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.figures import places, restoration, stop_verdicts, stops
+from analysis.figures.verdicts import Verdict
 from analysis.records import Question, Realised, RestoreSpec
 
 NONE, SOME, ALL = [False] * 8, [True, False] * 4, [True] * 8
@@ -230,15 +231,17 @@ def test_the_curve_in_words_names_the_best_stop(make_stop, make_evaluation) -> N
     words = stops.curve_words((make_stop(5, NONE), make_stop(20, SOME)), "in", make_evaluation(NONE), None)
     assert "Base in this prompt: 0.0%" in words
     assert "At 20% restored: 100.0% [90.0–110.0%]" in words
-    assert "It is the best of 2 on the questions it was chosen on" in words
+    assert "It is the best of 2, chosen on these very questions, and tends to look worse on others" in words
 
 
 def test_the_curves_finding_names_the_control_beside_the_best_stop(make_stop, make_evaluation) -> None:
     known = (make_stop(5, NONE), make_stop(20, SOME), make_stop(20, NONE, strategy="random"))
-    told = stop_verdicts.Judged(control="It is not distinguishable from as many parameters at random.")
+    random = stop_verdicts.Draw(0.0, Verdict("unclear", 4, "1 fixed, 0 broken", 0.8))
+    told = stop_verdicts.Judged(draws=(random,))
     words = stops.curve_finding(known, "in", make_evaluation(NONE), told)
     assert words.startswith("At 20% restored: 100.0% [") and "It is the best of 2" in words
-    assert "Tuned: 0.0% [" in words and told.control in words
+    assert "Tuned: 0.0% [" in words
+    assert "It is not distinguishable from as many parameters at random at n = 4 (one draw: 0.0%; 1 fixed" in words
     assert stops.curve_finding((), "in", make_evaluation(NONE)) == stops.curve_words(
         (), "in", None, make_evaluation(NONE)
     )
@@ -248,17 +251,33 @@ def test_every_draw_of_the_control_is_tested_and_the_verdict_told_in_words(make_
     best = make_evaluation([True] * 20 + [False] * 20, domains=False)
     alike = make_evaluation([False] + [True] * 20 + [False] * 19, domains=False)
     far = make_evaluation([False] * 40, domains=False)
-    words = stop_verdicts.control_words(best, [alike], "all", ())
+    words = stop_verdicts.control_words(stop_verdicts.against_draws(best, [alike], "all", ()))
     assert words.startswith("It is not distinguishable from as many parameters at random at n = 40 (one draw: 50.0%;")
     assert "McNemar" in words
-    words = stop_verdicts.control_words(best, [far, far], "all", ())
+    words = stop_verdicts.control_words(stop_verdicts.against_draws(best, [far, far], "all", ()))
     assert words.startswith("That is more than as many parameters at random give (2 draws: 0.0% to 0.0%;")
-    words = stop_verdicts.control_words(best, [alike, far, far], "all", ())
+    words = stop_verdicts.control_words(stop_verdicts.against_draws(best, [alike, far, far], "all", ()))
     assert words.startswith(
         "Of 3 draws of as many parameters at random it is more than 2 and not distinguishable from 1 at n = 40 "
         "(3 draws: 0.0% to 50.0%; against the highest 1 fixed, 1 broken"
     )
-    assert stop_verdicts.control_words(best, [], "all", ()) == ""
+    assert stop_verdicts.control_words(()) == ""
+
+
+def test_the_best_of_eight_stops_is_more_than_tuned_or_random_only_once_corrected_for_choosing(make_stop) -> None:
+    """Six questions fixed, none broken, have p = 0.031; as the best of eight p = 0.25, and nothing is claimed."""
+    six = make_stop(20, [True] * 6 + [False] * 34)
+    others = [make_stop(percent, [False] * 40) for percent in (1, 3, 5, 10, 40, 60, 80)]
+    tested = Verdict("up", 40, "6 fixed, 0 broken, McNemar p = 0.031", 0.03125)
+    told = stop_verdicts.Judged(tested, (stop_verdicts.Draw(0.0, tested),))
+    alone, of_eight = (stops.best_words(known, "in", told) for known in ([six], [*others, six]))
+    assert "more than tuned (6 fixed" in alone and "That is more than as many parameters at random give" in alone
+    assert (
+        "not distinguishable from tuned at n = 40 (6 fixed, 0 broken, McNemar p = 0.031; as the best of 8: p = 0.25)"
+        in of_eight
+    )
+    assert "It is not distinguishable from as many parameters at random at n = 40" in of_eight
+    assert "more than" not in of_eight
 
 
 def test_only_random_draws_of_as_many_of_the_same_parameters_are_a_stops_control(make_stop) -> None:

@@ -105,8 +105,18 @@ def test_a_selection_gives_back_the_names_as_they_are_in_the_file() -> None:
 def test_the_figure_in_words_counts_the_tensors_and_names_the_strongest() -> None:
     words = tensors.scatter_words(ROWS)
     assert words.startswith("4 tensors, 1 of them unchanged; between 0.0% and 100.0%")
-    assert "c (0.5)" in words
+    assert "argest mean relative change |s − p| / |p|: c (0.5)" in words
+    assert "argest length of the update, L2: c (1.5)" in words, "not told which is drawn: both"
     assert "no tensors" in tensors.scatter_words(())
+
+
+def test_the_words_speak_of_the_measure_that_is_drawn_upward() -> None:
+    lengths, ratios, shares = (
+        tensors.scatter_words(ROWS, kind) for kind in ("l2", "mean_relative", "changed_fraction")
+    )
+    assert lengths.endswith("Largest length of the update, L2: c (1.5).") and "relative" not in lengths
+    assert "L2" not in ratios and "a few base weights near zero can carry it" in ratios
+    assert shares == ratios, "the share changed lies along the bottom"
 
 
 def test_thousands_of_tensors_are_drawn_by_webgl() -> None:

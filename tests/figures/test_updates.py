@@ -76,6 +76,8 @@ def test_the_grid_in_words_names_the_most_and_the_least_changed_cell() -> None:
     words = updates.grid_words(ROWS, "mean_relative")
     assert "largest in layer 1, down (0.9)" in words
     assert "smallest in embed outside the layers (0.2)" in words
+    assert words.endswith("a few base weights near zero can carry it.")
+    assert "base weights near zero" not in updates.grid_words(ROWS, "l2"), "no ratio, no caveat"
 
 
 def test_the_tensor_table_narrows_to_a_clicked_cell() -> None:

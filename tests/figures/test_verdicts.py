@@ -52,6 +52,48 @@ def test_an_interval_that_touches_zero_shows_nothing(low: float, high: float, di
     assert verdicts.of_change(Change((low + high) / 2, (low, high)), 210).direction == direction
 
 
+def test_the_best_of_many_needs_so_much_smaller_a_p_before_a_direction_is_claimed() -> None:
+    once = verdicts.of_flips(flips(15, 5))  # p = 0.0414: enough alone, not for the best of eight
+    assert verdicts.corrected(once, 1) == once
+    best = verdicts.corrected(once, 8)
+    assert (once.direction, best.direction) == ("up", "unclear") and best.p == pytest.approx(8 * once.p)
+    assert verdicts.against(best, "tuned") == (
+        "not distinguishable from tuned at n = 500 (15 fixed, 5 broken, McNemar p = 0.041; as the best of 8: p = 0.33)"
+    )
+    assert verdicts.corrected(verdicts.of_flips(flips(5, 40)), 8).direction == "down"
+    assert verdicts.corrected(verdicts.of_flips(flips(1, 1)), 8).p == 1.0
+
+
+def test_an_intervals_p_falls_under_five_percent_just_where_it_leaves_out_zero() -> None:
+    """Worked: an estimate 2.8 standard errors from 0 has p = 0.0051, and the best of ten 0.051."""
+    wide = 1.959964 / 2.8  # the half width of the 95% interval, in estimates
+    change = Change(0.04, (0.04 - 0.04 * wide, 0.04 + 0.04 * wide))
+    assert verdicts.of_change(change, 210).p == pytest.approx(0.00511, abs=1e-5)
+    assert verdicts.corrected(verdicts.of_change(change, 210), 9).direction == "up"
+    assert verdicts.corrected(verdicts.of_change(change, 210), 10).direction == "unclear"
+    for low, side in ((0.0001, "up"), (0.0, "unclear"), (-0.0001, "unclear")):
+        for verdict in (
+            verdicts.of_change(Change(0.03, (low, 0.06)), 210),
+            verdicts.of_change(Change(-0.03, (-0.06, -low)), 210),
+        ):
+            assert (verdict.p < verdicts.SIGNIFICANT) == (side == "up") == (verdict.direction != "unclear")
+    assert verdicts.of_change(Change(0.0, (-0.01, 0.01)), 210).p == 1.0
+    assert verdicts.of_change(Change(0.0, (0.0, 0.0)), 210).p == 1.0
+
+
+def test_a_best_stop_of_pure_noise_is_claimed_to_differ_in_few_cases_however_many_were_tried() -> None:
+    """Of 300 curves of eight stops that change nothing, corrected claims stay at 5%; uncorrected ones are far more."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    found = [
+        verdicts.of_flips(flips(int(best), 40 - int(best))) for best in rng.binomial(40, 0.5, (300, 8)).max(axis=1)
+    ]
+    claimed = [sum(verdict.direction == "up" for verdict in told) for told in
+               (found, [verdicts.corrected(each, 8) for each in found])]  # fmt: skip
+    assert claimed[1] <= 0.05 * 300 < 0.1 * 300 < claimed[0]
+
+
 def test_the_words_against_another_state_carry_the_numbers() -> None:
     unclear = verdicts.against(verdicts.of_change(Change(0.024, (-0.01, 0.059)), 210), "tuned")
     assert unclear == "not distinguishable from tuned at n = 210 (+2.4 points, 95%: -1.0 to +5.9)"
