@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PAPER_CONCENTRATION = {float(each.group): round(100 * each.value, 2) for each in paper.CONCENTRATION}
 CURVES = {
-    "share_relative": ("relative change r", style.RESTORED),
+    "share_relative": ("relative change r", style.SLATE),
     "share_null": ("r, changes shuffled (null)", style.RANDOM),
-    "share_absolute": ("absolute change |d|", style.TUNED),
+    "share_absolute": ("absolute change |d|", style.SAND),
 }
 
 
@@ -74,7 +74,7 @@ def concentration_curve(
             y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=style.PERCENT_FORMAT, title=None)),
             color=alt.Color("what:N", scale=colours, sort=order, title=None, legend=_LEGEND),
             strokeDash=alt.StrokeDash(
-                "what:N", sort=order, title=None, legend=_LEGEND, scale=alt.Scale(domain=order, range=_DASHES)
+                "what:N", sort=order, title=None, legend=_LEGEND, scale=alt.Scale(domain=order, range=DASHES)
             ),
             tooltip=[
                 alt.Tooltip("what:N", title="share of"),
@@ -103,7 +103,7 @@ def _cliff(changed_percent: float) -> style.Figure:
 _PERCENT_SCALE = alt.Scale(type="log", domain=[0.1, 100])
 
 _LEGEND = alt.Legend(orient="top", symbolStrokeWidth=2.5, symbolSize=250, labelLimit=300)
-_DASHES = [[1, 0], [2, 3], [6, 3]]
+DASHES = [[1, 0], [2, 3], [6, 3]]
 
 
 def _null_words(curve: "Concentration") -> str:

@@ -68,7 +68,7 @@ def _cell(row: Row) -> dict[str, Any]:
         "column": f"{row['top']:g}%",
         "text": look.hundredths(share),
         "detail": "" if null is None else f"({look.hundredths(null)})",
-        "fill": style.RESTORED,
+        "fill": style.SLATE,
         "strength": look.strength(share, 1.0),
     }
 
@@ -94,7 +94,7 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
     rows = rows[(rows["level"] == level) & (rows["size"] == size)]
     rows = rows.assign(group=[f"{top:g}" for top in rows["top"]])
     order = list(WHAT.values())
-    colours = alt.Scale(domain=order, range=[style.RESTORED, style.RANDOM])
+    colours = alt.Scale(domain=order, range=[style.SLATE, style.RANDOM])
     dashes = alt.Scale(domain=order, range=[[1, 0], [4, 3]])
     legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=220, labelLimit=300)
     tops = sorted(set(rows["top"]))
@@ -113,7 +113,7 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
         alt.Tooltip("runs:Q", title="runs"),
     ]
     held = pd.DataFrame([{"top": float(each.group), "mean": each.value} for each in paper.CONCENTRATION])
-    marks = alt.Chart(held).mark_point(shape="diamond", filled=False, size=95, color=style.TUNED)
+    marks = alt.Chart(held).mark_point(shape="diamond", filled=False, size=95, color=style.SAND)
     chart = alt.Chart(rows)
     figure = alt.layer(
         chart.mark_line().encode(x=x, y=y, color=colour, strokeDash=dash),

@@ -193,13 +193,17 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -
     own = table[(table["level"] == level) & (table["size"] == size)]
     present = strategies_asked(own, domain)
     rows = restored_rows(own, domain, present)
-    rows = rows.assign(order=[strategy_name(name) for name in rows["strategy"]])
+    rows = rows.assign(
+        order=[strategy_name(name) for name in rows["strategy"]],
+        whose=["the paper's" if name == TOP else "other" for name in rows["strategy"]],
+    )
     held = [each for each in paper.RESTORATION if (each.level, each.size) == (level, size)] if domain == "in" else []
     marks = pd.DataFrame([{"percent": each.percent, "mean": each.value} for each in held])
     names = [strategy_name(name) for name in present]
     colours = alt.Scale(domain=names, range=[style.STRATEGY_COLOURS[name] for name in present])
-    dashes = alt.Scale(domain=names, range=[[1, 0] if name == TOP else [5, 3] for name in present])
-    legend = alt.Legend(orient="top", columns=2, labelLimit=240, symbolType="stroke", symbolSize=220, symbolOpacity=1)
+    dashes = alt.Scale(domain=["the paper's", "other"], range=[[1, 0], [5, 3]])
+    shapes = alt.Scale(domain=names, range=[style.STRATEGY_SHAPES[name] for name in present])
+    legend = alt.Legend(orient="top", columns=2, labelLimit=240, symbolSize=120, symbolOpacity=1)
     x = alt.X("percent:Q", title="Restored, % of the region", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False))
     highs = [*rows["high"].fillna(rows["mean"]), *(each.value for each in held)]
     axis = alt.Axis(format=style.PERCENT_FORMAT, title=None)
@@ -209,10 +213,16 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -
     layers = [
         chart.mark_area(opacity=0.14).encode(x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", color=colour),
         chart.mark_line().encode(
-            x=x, y=y, color=colour, strokeDash=alt.StrokeDash("order:N", scale=dashes, title=None, legend=legend)
+            x=x, y=y, color=colour, strokeDash=alt.StrokeDash("whose:N", scale=dashes, legend=None)
         ),
-        chart.mark_point(filled=True, size=55, opacity=1, cursor="pointer")
-        .encode(x=x, y=y, color=colour, tooltip=_curve_tooltip())
+        chart.mark_point(filled=True, size=70, opacity=1, cursor="pointer")
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=alt.Shape("order:N", scale=shapes, title=None, legend=legend),
+            tooltip=_curve_tooltip(),
+        )
         .add_params(look.click(*CLICKED)),
     ]
     if held:

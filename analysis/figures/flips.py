@@ -9,7 +9,8 @@ from analysis.figures import numbers, style
 from analysis.figures.samples import SIDES, State
 
 FLIP_CLICK = "flip"
-COLOURS = {"fixed": style.RESTORED, "broken": style.TUNED, "still right": style.BASE, "still wrong": style.RANDOM}
+_FIXED, _BROKEN, _STAYED = style.KINDS  # none of the models' own: a side is no state
+COLOURS = {"fixed": _FIXED, "broken": _BROKEN, "still right": _STAYED, "still wrong": style.RANDOM}
 
 
 def flip_grid(table: pd.DataFrame, before: State, after: State, chosen: Collection[str] = ()) -> style.Figure:

@@ -13,8 +13,6 @@ from analysis.figures import numbers, style
 from analysis.figures.mastery_tables import LEVEL_NAMES
 from analysis.records import MASTERY_LEVELS
 
-# Never known is grey; from there the base's blue grows with the level. Each reads on light and on dark paper.
-LEVEL_COLOURS = ("#9B9B9B", "#BBD9EC", "#82B9DE", "#4896CB", "#1A6FAE")
 LEVEL_CLICK = "level"
 BAR_HEIGHT = 19  # pixels a relation
 TEMPLATE_HEIGHT = 17  # pixels a template
@@ -169,7 +167,7 @@ def _share_axis(title: str) -> alt.Axis:
 
 
 def _level_colour() -> alt.Color:
-    scale = alt.Scale(domain=list(LEVEL_NAMES), range=list(LEVEL_COLOURS))
+    scale = alt.Scale(domain=list(LEVEL_NAMES), range=list(style.LEVEL_COLOURS))
     return alt.Color(
         "level:N", scale=scale, sort=list(LEVEL_NAMES), title=None, legend=alt.Legend(orient="top", columns=3)
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.experiments.planted import GROUPS, rank_correlations
 from analysis.figures import numbers, style
 
-GROUP_COLOURS = {GROUPS[0]: "#009E73", GROUPS[1]: "#C4553B", GROUPS[2]: "#2F86B0"}
+GROUP_COLOURS = dict(zip(GROUPS, style.KINDS, strict=True))
 
 
 def kl_scatter(states: pd.DataFrame) -> style.Figure:

@@ -112,7 +112,13 @@ def norm_lines(found: Gathered, by: By) -> style.Figure:
         ],
     }
     chart = alt.Chart(table).encode(**shared)
-    points = chart.mark_point(filled=True, size=70, opacity=1).encode(y=alt.Y("norm:Q", title=None))
+    shapes = alt.Scale(
+        domain=[_level(level) for level in levels], range=[look.LEVEL_SHAPES[str(level)] for level in levels]
+    )
+    points = chart.mark_point(filled=True, size=70, opacity=1).encode(
+        y=alt.Y("norm:Q", title=None),
+        shape=alt.Shape("named:N", scale=shapes, title=None, legend=alt.Legend(columns=3)),
+    )
     rules = chart.mark_rule(strokeWidth=1.75, opacity=0.7).encode(y=alt.Y("low:Q"), y2="high:Q")
     words = f"n = {numbers.count(found.settings.n)} samples a level · bars: 95%, groups left out one at a time"
     return style.finish(
@@ -151,12 +157,12 @@ def overlap_dots(overlaps: Sequence[Overlap], percent: float) -> style.Figure:
         shape=alt.Shape("named:N", scale=alt.Scale(domain=names, range=shapes), title=None, legend=legend),
         yOffset=alt.YOffset("slot:Q", scale=alt.Scale(domain=[-1, len(levels)])),
     )
-    chance = chart.mark_tick(thickness=2.5, color="#C43D52", size=40).encode(x=alt.X("chance:Q"))
+    chance = chart.mark_tick(thickness=2.5, color=style.RANDOM, size=40).encode(x=alt.X("chance:Q"))
     picked = numbers.count(table["picked"].max())
     notes = [
         f"of the {picked} parameters with the largest relative change |s − p| / |p|, the share in the top "
         f"{numbers.percent(percent)} of each score",
-        "red: by chance · the two controls know nothing of what was trained on",
+        "grey ticks: by chance · the two controls know nothing of what was trained on",
     ]
     return style.finish(
         alt.layer(chance, points, height=style.HEAD_HEIGHT + 60 + 62 * max(1, len(order))),

@@ -3,9 +3,9 @@
 Method and stops: Ye et al., EMNLP 2025 (arXiv 2509.16596), Table 4. Knows stops and evaluations, no weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -146,22 +146,30 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
 
 def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str]) -> list[alt.Chart]:
     joined = seed_table(table)
+    joined["dashed_as"] = joined["order"].map(
+        dict(zip(table["order"], map(_kind, table.to_dict("records")), strict=True))
+    )
     several = set(joined.loc[joined["seeds"] > 1, "order"])
     series = _series(table)
     at, percent = x.of(x.column), alt.Axis(format=style.PERCENT_FORMAT, title=None)
     along = alt.Order("percent:Q")  # from stop to stop: effective k need not grow with k
-    colour, dash = _colour(series), _dash(series)
+    colour, shape = _colour(series), _shape(series)
     band = alt.Chart(joined[joined["order"].isin(several)]).mark_area(opacity=0.16)
     lines = alt.Chart(joined).mark_line(opacity=0.8)
     bars = alt.Chart(table[table["order"].isin(barred - several)]).mark_rule(opacity=0.55, strokeWidth=1.5)
     dots = alt.Chart(table).mark_point(filled=True, opacity=1, cursor="pointer")
-    size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(30), alt.value(75))
+    size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(45), alt.value(80))
     return [
         band.encode(x=at, y=alt.Y("lowest:Q", axis=percent), y2=alt.Y2("highest:Q"), color=colour, order=along),
-        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=dash, order=along),
+        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=_DASH, order=along),
         bars.encode(x=at, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
         dots.encode(
-            x=at, y=alt.Y("accuracy:Q", axis=percent, scale=scale), color=colour, size=size, tooltip=_stop_tooltip()
+            x=at,
+            y=alt.Y("accuracy:Q", axis=percent, scale=scale),
+            color=colour,
+            shape=shape,
+            size=size,
+            tooltip=_stop_tooltip(),
         ).add_params(_click()),
     ]
 
@@ -182,9 +190,7 @@ def _legend(series: pd.DataFrame) -> alt.Legend:
         orient="top",
         columns=_columns(series),
         labelLimit=220,
-        symbolType="stroke",
-        symbolStrokeWidth=2.5,
-        symbolSize=250,
+        symbolSize=130,
         symbolOpacity=1,
     )
 
@@ -196,14 +202,23 @@ def _colour(series: pd.DataFrame) -> alt.Color:
     )
 
 
-def _dash(series: pd.DataFrame) -> alt.StrokeDash:
-    """Blends are dotted and controls among the changed weights dashed, so that no curve is told by its colour alone."""
-    dashes = [
-        [2, 3] if strategy in BLENDS else [7, 4] if among == "changed" else [1, 0]
+def _kind(row: Mapping[Hashable, Any]) -> str:
+    return "blend" if row["strategy"] in BLENDS else "changed only" if row["among"] == "changed" else "ranked"
+
+
+# By a field of its own: the legend, which shows the marks, would take the dashes in. What shares one has its own mark.
+_DASHES = {"ranked": [1, 0], "changed only": [7, 4], "blend": [2, 3]}
+_DASH = alt.StrokeDash("dashed_as:N", legend=None, scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())))
+
+
+def _shape(series: pd.DataFrame) -> alt.Shape:
+    """Every curve's own mark, so that no two are told apart by colour alone."""
+    shapes = [
+        (style.CHANGED_SHAPES if among == "changed" else style.STRATEGY_SHAPES)[strategy]
         for strategy, among in zip(series["strategy"], series["among"], strict=True)
     ]
-    return alt.StrokeDash(
-        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=dashes)
+    return alt.Shape(
+        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=shapes)
     )
 
 

@@ -35,6 +35,32 @@ STRATEGY_COLOURS = {
     "drop-rescale": "#6F801F",
     "spectral": "#9A4FC2",
 }
+# Ten colours cannot all be told apart without some of the cones, so every strategy has a mark of its own as well.
+_X = "M0,-.3L.6,-.9L.9,-.6L.3,0L.9,.6L.6,.9L0,.3L-.6,.9L-.9,.6L-.3,0L-.9,-.6L-.6,-.9Z"
+_STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
+STRATEGY_SHAPES = {
+    "relative-top": "circle",
+    "relative-bottom": "triangle-left",
+    "random": "square",
+    "absolute-top": "triangle-up",
+    "absolute-bottom": "triangle-down",
+    "small-base": "triangle-right",
+    "interpolation": "cross",
+    "layer-scaled": "diamond",
+    "drop-rescale": _X,
+    "spectral": _STAR,
+}
+# With a hole: the same control among the changed weights only.
+CHANGED_SHAPES = {
+    "random": "M-.9,-.9L.9,-.9L.9,.9L-.9,.9ZM-.45,-.45L-.45,.45L.45,.45L.45,-.45Z",
+    "relative-bottom": "M-1,0L.8,-1L.8,1ZM-.35,0L.45,.45L.45,-.45Z",
+    "absolute-bottom": "M0,1L-1,-.8L1,-.8ZM0,.35L.45,-.45L-.45,-.45Z",
+}
+# Mastery is ordinal: from level 0 to 4 each colour is lighter and colder than the one before, to every eye.
+LEVEL_COLOURS = ("#B93626", "#B55C58", "#AD7489", "#A082B8", "#9289E4")
+# Of what is no state of a model: three kinds told apart, and two quiet inks.
+KINDS = ("#5646F5", "#E34B48", "#BC6BB1")
+SLATE, SAND = "#64748B", "#8B7F70"
 # The same hues, light enough for text; held apart for every eye by tests/figures/test_colour_blind.py.
 ON_DARK = {BASE: "#4A9FD6", TUNED: "#EE8A4A", RESTORED: "#5AD6AA", RANDOM: "#8A8A8A"}
 SEQUENTIAL: Final = "viridis"  # magnitudes >= 0; perceptually even, readable without colour vision
@@ -75,12 +101,27 @@ def noted(figure: Figure, *words: str) -> Figure:
     return figure
 
 
+def _largest_first(spec: dict[str, Any]) -> None:
+    """Put the largest set of data first: streamlit's "Show data" and screen readers get the first one alone.
+
+    Of equally long sets the one that says more, so the stops come before what is drawn through them.
+    """
+    sets = spec.get("datasets", {})
+    spec["datasets"] = dict(sorted(sets.items(), key=lambda item: _extent(item[1]), reverse=True))
+
+
+def _extent(rows: Any) -> tuple[int, int]:
+    tabular = isinstance(rows, list) and bool(rows) and isinstance(rows[0], dict)
+    return len(rows), len(rows[0]) if tabular else 0
+
+
 def on_screen(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
     """The figure's Vega-Lite specification as a page of that paper shows it: the page itself gives text and grid.
 
     A specification kept from such a figure is taken too, and left as it is.
     """
     spec = _inked(figure, paper)
+    _largest_first(spec)
     _wrap_title(spec)
     spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
     spec["config"]["text"] = {"color": PAPERS[paper]["text"]}

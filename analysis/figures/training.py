@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Point = tuple[int, float]
 CURVE_HEIGHT = 260  # pixels, title and axis included
 PAPER_BATCH = 8
+DASHES = ([1, 0], [7, 3], [2, 3], [10, 3, 2, 3], [12, 5], [4, 4], [1, 5])  # so that none is told by colour alone
 CURVE_COLOURS = (style.TUNED, style.BASE, style.RESTORED, "#7A6BC4", "#9A7D00", "#C9458F", "#8A8A8A")
 
 
@@ -53,6 +54,7 @@ def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = Non
     last = steps or (int(frame["step"].max()) if len(frame) else 1)
     legend = alt.Legend(orient="top", columns=2, labelLimit=320) if len(curves) > 1 else None
     scale = alt.Scale(domain=list(curves), range=list(CURVE_COLOURS[: len(curves)]))
+    dashes = alt.Scale(domain=list(curves), range=list(DASHES[: len(curves)]))
     steps_axis = alt.Axis(tickMinStep=1, tickCount=10)
     chart = (
         alt.Chart(frame)
@@ -61,6 +63,7 @@ def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = Non
             x=alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, last]), axis=steps_axis),
             y=alt.Y("loss:Q", title=None, scale=alt.Scale(domainMin=0)),
             color=alt.Color("model:N", scale=scale, title=None, legend=legend),
+            strokeDash=alt.StrokeDash("model:N", scale=dashes, title=None, legend=legend),
             tooltip=[
                 alt.Tooltip("model:N"),
                 alt.Tooltip("step:Q"),

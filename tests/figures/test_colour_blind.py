@@ -1,17 +1,21 @@
-"""The three model colours, and every pair of strategies drawn together, stay apart without some of the cones.
+"""Whatever a figure sets side by side stays apart without some of the cones: by colour, or else by dash or mark.
 
 Simulated with the matrices of Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color
 Vision Deficiency", IEEE TVCG 15(6), 2009, table 1, severity 1.0, on linear RGB. Distances: CIE 1976 (delta E of L*a*b*,
 D65), where 2.3 is just noticeable; 15 is told apart at a glance in a thin line.
 """
 
+from collections.abc import Mapping
 from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.figures import style
+from analysis.figures import concentration, flips, open_planted, style, training
+from analysis.figures.experiments import LEVEL_SHAPES
+from analysis.figures.tokens import PART_COLOURS
+from analysis.records import MASTERY_LEVELS, STRATEGIES
 
 MATRICES = {
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -60,16 +64,68 @@ def test_the_simulation_takes_red_from_green_but_not_blue_from_yellow() -> None:
     assert distance("#2030C0", "#D0C000", "deuteranopia") > 80
 
 
-@pytest.mark.parametrize("eyes", ["usual", *MATRICES])
-@pytest.mark.parametrize("paper", ["light", "dark"])
-def test_the_model_colours_are_told_apart(eyes: str, paper: style.Paper) -> None:
-    shown = {name: style.ON_DARK.get(ink, ink) if paper == "dark" else ink for name, ink in MODELS.items()}
-    close = {
-        f"{one}, {other}": round(distance(shown[one], shown[other], eyes), 1)
+def close_pairs(inks: Mapping[str, str], paper: style.Paper) -> dict[tuple[str, str], float]:
+    """Pairs that some eyes take for alike on that paper, with their distance."""
+    shown = {name: style.ON_DARK.get(ink, ink) if paper == "dark" else ink for name, ink in inks.items()}
+    pairs = {
+        (one, other): min(distance(shown[one], shown[other], eyes) for eyes in ("usual", *MATRICES))
         for one, other in combinations(shown, 2)
-        if distance(shown[one], shown[other], eyes) < APART
     }
-    assert close == {}
+    return {pair: round(apart, 1) for pair, apart in pairs.items() if apart < APART}
+
+
+PALETTES = {
+    "models": MODELS,
+    "sides of the 2 x 2 grid": flips.COLOURS,
+    "groups of planted facts": open_planted.GROUP_COLOURS,
+    "parts of a text": PART_COLOURS,
+    "mastery levels": {str(level): style.LEVEL_COLOURS[level] for level in MASTERY_LEVELS},
+}
+
+
+@pytest.mark.parametrize("palette", list(PALETTES))
+@pytest.mark.parametrize("paper", ["light", "dark"])
+def test_what_is_told_by_colour_alone_is_told_apart_by_all_eyes(palette: str, paper: style.Paper) -> None:
+    assert close_pairs(PALETTES[palette], paper) == {}
+
+
+@pytest.mark.parametrize("eyes", ["usual", *MATRICES])
+def test_levels_lighten_step_by_step_for_all_eyes_and_are_none_of_the_models(eyes: str) -> None:
+    lightness = [float(seen(colour, eyes)[0]) for colour in style.LEVEL_COLOURS]
+    assert all(after > before for before, after in pairwise(lightness)), lightness
+    models = [*style.COLOURS.values(), *style.ON_DARK.values()]
+    assert min(distance(level, model, "usual") for level in style.LEVEL_COLOURS for model in models) > APART
+    assert len(set(LEVEL_SHAPES.values())) == len(style.LEVEL_COLOURS)
+
+
+@pytest.mark.parametrize("kind", style.KINDS)
+def test_what_is_no_state_of_a_model_has_no_models_colour(kind: str) -> None:
+    assert min(distance(kind, model, "usual") for model in (style.BASE, style.TUNED, style.RESTORED)) > APART
+    assert {style.BASE, style.TUNED, style.RESTORED}.isdisjoint(colour for _, colour in concentration.CURVES.values())
+
+
+@pytest.mark.parametrize("paper", ["light", "dark"])
+def test_lines_whose_colours_come_close_have_dashes_or_marks_of_their_own(paper: style.Paper) -> None:
+    """Ten strategies and seven trainings are more than colour can tell; what is close must differ otherwise."""
+    told = {
+        "strategies": ({name: style.STRATEGY_COLOURS[name] for name in STRATEGIES}, style.STRATEGY_SHAPES),
+        "concentration": (
+            dict(concentration.CURVES.values()),
+            dict(
+                zip((words for words, _ in concentration.CURVES.values()), map(str, concentration.DASHES), strict=True)
+            ),
+        ),
+        "trainings": (
+            dict(zip("abcdefg", training.CURVE_COLOURS, strict=True)),
+            dict(zip("abcdefg", map(str, training.DASHES), strict=True)),
+        ),
+    }
+    for inks, marks in told.values():
+        alike = [pair for pair in close_pairs(inks, paper) if marks[pair[0]] == marks[pair[1]]]
+        assert alike == []
+    assert ("absolute-top", "spectral") in close_pairs(told["strategies"][0], paper), (
+        "nothing to excuse: the test is idle"
+    )
 
 
 @pytest.mark.parametrize("eyes", list(MATRICES))

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.figures import places, restoration, stop_verdicts, stops
+from analysis.figures import places, restoration, stop_verdicts, stops, style
 from analysis.figures.verdicts import Verdict
-from analysis.records import Question, Realised, RestoreSpec
+from analysis.records import STRATEGIES, Question, Realised, RestoreSpec
+from analysis.records.weights import MAY_PICK_UNCHANGED
 
 NONE, SOME, ALL = [False] * 8, [True, False] * 4, [True] * 8
 
@@ -82,13 +83,39 @@ def test_controls_of_both_kinds_and_blends_are_curves_of_their_own(make_stop, ma
     )
     told = drawn(restoration.accuracy_curve(known, scope="in", tuned=make_evaluation(SOME)))
     line = next(layer for layer in told["layer"] if layer["mark"]["type"] == "line")
-    dash = line["encoding"]["strokeDash"]["scale"]
-    assert dict(zip(dash["domain"], map(tuple, dash["range"]), strict=True)) == {
-        "random": (1, 0),
-        "random, changed only": (7, 4),
-        "spectral": (2, 3),
+    dashed = {
+        row["order"]: row["dashed_as"] for rows in told["datasets"].values() for row in rows if "dashed_as" in row
     }
+    assert dashed == {"random": "ranked", "random, changed only": "changed only", "spectral": "blend"}
+    scale = line["encoding"]["strokeDash"]["scale"]
+    assert len(set(map(tuple, scale["range"]))) == len(scale["domain"]) == 3
     assert line["encoding"]["color"]["legend"]["columns"] == 2  # long names: fewer beside each other
+
+
+def test_every_curve_that_can_be_drawn_has_a_mark_of_its_own_and_its_legend_shows_it(
+    make_stop, make_evaluation
+) -> None:
+    known = [make_stop(5, SOME, strategy=strategy) for strategy in STRATEGIES]
+    known += [make_stop(5, SOME, strategy=strategy, among="changed") for strategy in MAY_PICK_UNCHANGED]
+    told = drawn(restoration.accuracy_curve(known, scope="in", tuned=make_evaluation(SOME)))
+    dots = next(layer for layer in told["layer"] if layer["mark"]["type"] == "point")
+    scale = dots["encoding"]["shape"]["scale"]
+    assert len(set(scale["range"])) == len(scale["domain"]) == len(known) == 13
+    assert dots["encoding"]["shape"]["legend"] == dots["encoding"]["color"]["legend"], "one legend, not two"
+
+
+def test_show_data_and_screen_readers_get_the_stops_not_the_slider_or_the_cliff(make_stop, make_evaluation) -> None:
+    figure = restoration.accuracy_curve(
+        (make_stop(5, SOME), make_stop(20, ALL)),
+        scope="in",
+        base=make_evaluation(NONE),
+        tuned=make_evaluation(SOME),
+        current_percent=20,
+        changed_percent=40.0,
+    )
+    first = next(iter(style.on_screen(figure, "light")["datasets"].values()))
+    assert [row["percent"] for row in first] == [0.0, 5.0, 20.0]
+    assert "mcnemar_p" in first[0], "of two sets of three rows, the one that says more"
 
 
 def test_the_arithmetic_stands_under_the_title_where_something_was_ranked(make_stop, make_evaluation) -> None:

@@ -2,11 +2,13 @@
 
 from analysis.figures import strategies, style
 from analysis.records import BLENDS, STRATEGIES, RestoreSpec
+from analysis.records.weights import MAY_PICK_UNCHANGED
 
 
 def test_every_strategy_has_names_a_colour_and_a_source_of_its_own() -> None:
     assert set(strategies.WORDS) == set(STRATEGIES) == set(style.STRATEGY_COLOURS)
     assert len(set(style.STRATEGY_COLOURS.values())) == len(STRATEGIES)
+    assert set(style.STRATEGY_SHAPES) == set(STRATEGIES) and set(style.CHANGED_SHAPES) == set(MAY_PICK_UNCHANGED)
     for field in ("name", "short", "phrase", "line"):
         assert len({getattr(words, field) for words in strategies.WORDS.values()}) == len(STRATEGIES)
     assert {strategy for strategy in STRATEGIES if strategies.WORDS[strategy].kind == "Blend"} == set(BLENDS)

@@ -2,6 +2,7 @@
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from analysis.figures import style
@@ -25,9 +26,18 @@ def contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("colour", [style.BASE, style.TUNED, style.RESTORED, style.RANDOM])
+INKS = (
+    *style.COLOURS.values(),
+    *style.STRATEGY_COLOURS.values(),
+    *style.LEVEL_COLOURS,
+    *style.KINDS,
+    *(style.SLATE, style.SAND),
+)
+
+
+@pytest.mark.parametrize("colour", INKS)
 @pytest.mark.parametrize("paper", ["light", "dark"])
-def test_every_model_colour_stands_out_from_its_paper(colour: str, paper: style.Paper) -> None:
+def test_every_ink_stands_out_from_its_paper(colour: str, paper: style.Paper) -> None:
     shown = style.ON_DARK.get(colour, colour) if paper == "dark" else colour
     assert contrast(shown, style.PAPERS[paper]["background"]) >= 3.0
 
@@ -56,6 +66,38 @@ def test_a_figure_for_a_file_carries_its_papers_text_and_grid() -> None:
     assert config["background"] == style.PAPERS["dark"]["background"]
     assert config["axis"]["labelColor"] == style.PAPERS["dark"]["text"]
     assert config["title"]["subtitleColor"] == style.PAPERS["dark"]["faint"]
+
+
+def test_the_largest_set_of_data_comes_first_as_streamlits_show_data_takes_it() -> None:
+    """Its page shows `data ?? datasets[0].data`; the server keeps the order in which the specification names them."""
+    from streamlit.testing.v1 import AppTest
+
+    def page() -> None:
+        import altair as alt
+        import pandas as pd
+        import streamlit as st
+
+        from analysis.figures import style
+
+        rule = alt.Chart(pd.DataFrame([{"at": 1}])).mark_rule().encode(x="at:Q")
+        line = alt.Chart(pd.DataFrame({"x": [1, 2, 3], "y": [4, 5, 6]})).mark_line().encode(x="x:Q", y="y:Q")
+        st.vega_lite_chart(style.on_screen(style.finish(alt.layer(rule, line), "Right (%)"), "light"))
+
+    shown = AppTest.from_function(page).run()
+    assert not shown.exception
+    (chart,) = shown.get("vega_lite_chart")
+    tables = [pa.ipc.open_stream(each.data.data).read_all() for each in chart.proto.datasets]
+    assert [table.num_rows for table in tables] == [3, 1] and "y" in tables[0].column_names
+
+
+@pytest.mark.parametrize("paper", ["light", "dark"])
+def test_a_kept_specification_is_ordered_on_a_page_and_left_as_it_was(paper: style.Paper) -> None:
+    rule = alt.Chart(pd.DataFrame([{"at": 1}])).mark_rule().encode(x="at:Q")
+    many = alt.Chart(pd.DataFrame({"x": [1, 2]})).mark_point().encode(x="x:Q")
+    kept = style.specification(style.finish(alt.layer(rule, many), "Right (%)"))
+    before = list(kept["datasets"])
+    assert list(style.on_screen(kept, paper)["datasets"]) == before[::-1]
+    assert list(kept["datasets"]) == before
 
 
 def test_drawing_a_copy_leaves_the_figure_as_it_was() -> None:
