@@ -75,9 +75,3 @@ def _bars(table: pd.DataFrame, x: alt.X) -> style.Figure:
     bars = chart.mark_bar(opacity=0.85).encode(y=y, color=colour)
     whiskers = chart.mark_rule(strokeWidth=1.5, color=style.RANDOM).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     return alt.layer(bars, whiskers, height=style.FIGURE_HEIGHT)
-
-
-def accuracy_words(states: Mapping[str, Evaluation]) -> str:
-    """The bars in one sentence, for those who do not see them."""
-    rows = accuracy_table(states).to_dict("records")
-    return "; ".join(f"{row['state']}, {row['domain']}: {numbers.share(row['accuracy'])}" for row in rows) + "."

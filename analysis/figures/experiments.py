@@ -21,7 +21,7 @@ LEVEL_COLOURS = {str(level): colour for level, colour in enumerate(style.LEVEL_C
 LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle-down", "4": "cross"}
 OTHER_COLOUR = style.RANDOM
 PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
-BETTER, WORSE = "#009E73", "#C43D52"
+BETTER, WORSE, _ = style.KINDS
 SHOWN_FROM = 0.0005  # a change that shows in the digits written
 GRID_HEAD = 124  # pixels: title, two lines beneath it, the axis
 _LEVEL_LEGEND = alt.Legend(orient="top", columns=3, symbolSize=90)
@@ -167,7 +167,7 @@ def change_mark(change: float) -> str:
 
 
 def change_colour(change: float) -> str:
-    """Green for a gain, red for a loss, grey where nothing shows."""
+    """Blue for a gain, red for a loss, grey where nothing shows; the mark beside it says the same."""
     if not abs(change) >= SHOWN_FROM:
         return style.RANDOM
     return BETTER if change > 0 else WORSE

@@ -92,12 +92,12 @@ def place_bars(
     ]
     notes = []
     if rows["weights"].notna().any():
-        layers.append(chart.mark_tick(thickness=3, size=BAR - 4, color=style.BASE).encode(x="weights:Q", y=y))
-        notes.append("blue ticks: share of all weights, where a random draw would put them")
+        layers.append(chart.mark_tick(thickness=3, size=BAR - 4, color=style.RANDOM).encode(x="weights:Q", y=y))
+        notes.append("upright ticks: share of all weights, where a random draw would put them")
     if measure == "restored_module" and rows["paper"].notna().any():
         marks = alt.Chart(rows[rows["paper"].notna()])
         layers.append(
-            marks.mark_point(shape="diamond", filled=False, size=95, strokeWidth=1.75, color=style.TUNED).encode(
+            marks.mark_point(shape="diamond", filled=False, size=95, strokeWidth=1.75, color=style.KINDS[0]).encode(
                 x="paper:Q", y=y, tooltip=tooltip
             )
         )

@@ -51,7 +51,7 @@ def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] 
 
 
 def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> style.Figure:
-    """Accuracy in percent after restoring k%, a row a training set; green and ▲ above its 0%, red and ▼ below."""
+    """Accuracy in percent after restoring k%, a row a training set; blue and ▲ above its 0%, red and ▼ below."""
     rows = restored_rows(table, domain, (strategy,)).sort_values(["size", "level"], ascending=[False, True])
     most = rows["change"].abs().max()
     cells = pd.DataFrame([_cell(row, most, domain) for row in rows.to_dict("records")])

@@ -62,8 +62,8 @@ def _tuning(base: Evaluation, tuned: Evaluation, questions: Sequence[Question]) 
         return f"With fine-tuning, {what} went {numbers_told}."
     if verdict.direction == "unclear":
         return (
-            f"Fine-tuning changed {what} by less than n = {numbers.count(verdict.n)} can show: {numbers_told} "
-            f"({verdict.evidence})."
+            f"Fine-tuning gave {what} not distinguishable from the base's at n = {numbers.count(verdict.n)}: "
+            f"{numbers_told} ({verdict.evidence})."
         )
     verb = "raised" if verdict.direction == "up" else "lowered"
     return f"Fine-tuning {verb} {what} {numbers_told} ({verdict.evidence})."

@@ -19,7 +19,7 @@ from analysis.figures import numbers, style
 PLACES, OTHERS = "places", "people, works and groups"
 TRAINED = {PLACES: f"trained on {PLACES}", OTHERS: f"trained on {OTHERS}"}
 ASKED = {PLACES: f"asked about {PLACES}", OTHERS: f"asked about {OTHERS}"}
-COLOURS = {TRAINED[PLACES]: "#2F86B0", TRAINED[OTHERS]: "#A67C00"}
+COLOURS = {TRAINED[PLACES]: style.KINDS[0], TRAINED[OTHERS]: style.KINDS[1]}
 State = Literal["tuned", "restored", "random"]
 STATES: dict[State, str] = {"tuned": "as tuned", "restored": "top 20% restored", "random": "20% at random (control)"}
 STOPS: dict[State, tuple[str, float]] = {
@@ -141,6 +141,9 @@ def domain_words(rows: pd.DataFrame) -> str:
     )
 
 
+_NOT_LOWEST, _UNTOLD = "level 0 is not the lowest", "which is lowest cannot be told"
+
+
 def _domain_told(rows: pd.DataFrame, domain: str) -> str:
     states = {state: {row["level"]: row for row in rows[rows["state"] == state].to_dict("records")} for state in STATES}
     tuned = states["tuned"]
@@ -150,8 +153,8 @@ def _domain_told(rows: pd.DataFrame, domain: str) -> str:
     told = f"{domain}: {words}"
     if "0" in tuned and len(tuned) > 1:
         orders = {compared(tuned["0"], row) for level, row in tuned.items() if level != "0"}
-        lowest = "level 0 lies below every other" if orders == {"below"} else "which is lowest cannot be told"
-        told += f" ({lowest})"
+        below, above = orders == {"below"}, "above" in orders
+        told += f" ({'level 0 lies below every other' if below else _NOT_LOWEST if above else _UNTOLD})"
     first = min(tuned)
     restored = [
         f"{STATES[state]} {look.spread_words(states[state][first])}" for state in STATES if first in states[state]

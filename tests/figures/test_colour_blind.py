@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.figures import concentration, flips, open_planted, style, training
-from analysis.figures.experiments import LEVEL_SHAPES
+from analysis.figures import concentration, flips, open_domain, open_planted, style, training
+from analysis.figures.experiments import BETTER, LEVEL_SHAPES, WORSE
 from analysis.figures.tokens import PART_COLOURS
 from analysis.records import MASTERY_LEVELS, STRATEGIES
 
@@ -78,6 +78,8 @@ PALETTES = {
     "models": MODELS,
     "sides of the 2 x 2 grid": flips.COLOURS,
     "groups of planted facts": open_planted.GROUP_COLOURS,
+    "domains trained on": open_domain.COLOURS,
+    "gain and loss": {"gain": BETTER, "loss": WORSE, "neither": style.RANDOM},
     "parts of a text": PART_COLOURS,
     "mastery levels": {str(level): style.LEVEL_COLOURS[level] for level in MASTERY_LEVELS},
 }

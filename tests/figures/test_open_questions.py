@@ -151,6 +151,8 @@ def test_two_plans_are_joined_on_the_domain_asked_not_on_in_and_out() -> None:
         in words
     )
     assert "n = 100 questions a run" in words
+    turned = open_domain.domain_words(open_domain.domain_rows(_plan({("0", "in", 0): 0.6, ("4", "in", 0): 0.3})))
+    assert "(level 0 is not the lowest)" in turned
     assert len(open_domain.domain_table(rows)) == 6
     for asked in (open_domain.PLACES, open_domain.OTHERS):
         _valid(open_domain.domain_points(rows, asked))
