@@ -3,17 +3,17 @@
 Method and stops: Ye et al., EMNLP 2025 (arXiv 2509.16596), Table 4. Knows stops and evaluations, no weights.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import altair as alt
 import pandas as pd
 
-from analysis.figures import numbers, stop_slider, style
+from analysis.figures import curve_marks, numbers, stop_slider, style
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline
 from analysis.figures.stops import curve_table, seed_table
-from analysis.figures.strategies import STRATEGY_NAMES, series_name
+from analysis.figures.strategies import series_name
 from analysis.records import BLENDS, PAPER_PERCENTS, Evaluation, RestoreSpec, Stop
 
 Axis = Literal["percent", "effective_percent", "moved_percent"]
@@ -30,7 +30,6 @@ _TITLES: dict[Axis, str] = {
 STOP_CLICK = "stop"
 _HEIGHT = style.FIGURE_HEIGHT + 50  # pixels: three lines stand under the title
 _LEGEND_ROW = 20  # pixels
-_LONG_NAME = 14  # letters: two such names beside each other fill a phone, three shorter ones too
 _FEW = 3
 _FARTHEST = 200.0  # percent of the squared distance: rescaled changes go on from there without end
 _NEAR_AXIS = 0.01  # of accuracy: a label beneath such a line would lie on the axis
@@ -85,7 +84,7 @@ def accuracy_curve(
         *_reference_layers(x, scope, base, tuned),
         *_stop_layers(table, x, _accuracy_scale(table, scope, base, tuned), _with_bars(table, current)),
     ]
-    rows = -(-table["order"].nunique() // _columns(table))
+    rows = -(-table["order"].nunique() // curve_marks.columns(table))
     chart = alt.layer(*layers, height=_HEIGHT + _LEGEND_ROW * rows)
     return style.finish(chart, f"Right answers, {SCOPE_NAMES[scope]} (%)", _subtitle(stops, scope, tuned or base))
 
@@ -146,14 +145,12 @@ def _from_zero(table: pd.DataFrame, tuned: Evaluation | None, scope: Scope) -> p
 
 def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str]) -> list[alt.Chart]:
     joined = seed_table(table)
-    joined["dashed_as"] = joined["order"].map(
-        dict(zip(table["order"], map(_kind, table.to_dict("records")), strict=True))
-    )
+    joined = joined.assign(dashed_as=joined["order"].map(curve_marks.dashed_as(table)))
     several = set(joined.loc[joined["seeds"] > 1, "order"])
-    series = _series(table)
+    series = curve_marks.series(table)
     at, percent = x.of(x.column), alt.Axis(format=style.PERCENT_FORMAT, title=None)
     along = alt.Order("percent:Q")  # from stop to stop: effective k need not grow with k
-    colour, shape = _colour(series), _shape(series)
+    colour, shape = curve_marks.colour(series), curve_marks.shape(series)
     band = alt.Chart(joined[joined["order"].isin(several)]).mark_area(opacity=0.16)
     lines = alt.Chart(joined).mark_line(opacity=0.8)
     bars = alt.Chart(table[table["order"].isin(barred - several)]).mark_rule(opacity=0.55, strokeWidth=1.5)
@@ -161,7 +158,7 @@ def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str])
     size = alt.condition(alt.FieldOneOfPredicate("order", sorted(several)), alt.value(45), alt.value(80))
     return [
         band.encode(x=at, y=alt.Y("lowest:Q", axis=percent), y2=alt.Y2("highest:Q"), color=colour, order=along),
-        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=_DASH, order=along),
+        lines.encode(x=at, y=alt.Y("accuracy:Q", axis=percent), color=colour, strokeDash=curve_marks.DASH, order=along),
         bars.encode(x=at, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
         dots.encode(
             x=at,
@@ -172,54 +169,6 @@ def _stop_layers(table: pd.DataFrame, x: _X, scale: alt.Scale, barred: set[str])
             tooltip=_stop_tooltip(),
         ).add_params(_click()),
     ]
-
-
-def _series(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a curve, in the order the strategies are listed everywhere."""
-    place = {strategy: number for number, strategy in enumerate(STRATEGY_NAMES)}
-    curves = table.drop_duplicates("order")
-    return curves.assign(place=curves["strategy"].map(place)).sort_values(["place", "among"])
-
-
-def _columns(table: pd.DataFrame) -> int:
-    return 2 if any(len(name) > _LONG_NAME for name in table["order"]) else 3
-
-
-def _legend(series: pd.DataFrame) -> alt.Legend:
-    return alt.Legend(
-        orient="top",
-        columns=_columns(series),
-        labelLimit=220,
-        symbolSize=130,
-        symbolOpacity=1,
-    )
-
-
-def _colour(series: pd.DataFrame) -> alt.Color:
-    colours = [style.STRATEGY_COLOURS[strategy] for strategy in series["strategy"]]
-    return alt.Color(
-        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=colours)
-    )
-
-
-def _kind(row: Mapping[Hashable, Any]) -> str:
-    return "blend" if row["strategy"] in BLENDS else "changed only" if row["among"] == "changed" else "ranked"
-
-
-# By a field of its own: the legend, which shows the marks, would take the dashes in. What shares one has its own mark.
-_DASHES = {"ranked": [1, 0], "changed only": [7, 4], "blend": [2, 3]}
-_DASH = alt.StrokeDash("dashed_as:N", legend=None, scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())))
-
-
-def _shape(series: pd.DataFrame) -> alt.Shape:
-    """Every curve's own mark, so that no two are told apart by colour alone."""
-    shapes = [
-        (style.CHANGED_SHAPES if among == "changed" else style.STRATEGY_SHAPES)[strategy]
-        for strategy, among in zip(series["strategy"], series["among"], strict=True)
-    ]
-    return alt.Shape(
-        "order:N", title=None, legend=_legend(series), scale=alt.Scale(domain=list(series["order"]), range=shapes)
-    )
 
 
 def _click() -> alt.Parameter:
