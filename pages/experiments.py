@@ -17,6 +17,22 @@ from pages.components.words import PAPER_LINK
 
 DOING = {"plans": "Plans: many models", "one": "Fine-tune one model", "questions": "Open questions"}
 
+
+def plans() -> None:
+    """The plan looked at and the section of its results; without any plan, the ways to begin one."""
+    name = plan_bar.choose()
+    if name is None:
+        plan_start.ways_to_begin()
+        return
+    plan_bar.state(name)
+    plan_bar.watched()
+    with st.expander("Run another plan", icon=":material/add:"):
+        plan_start.begin()
+    plan_cell.hold()
+    table = workspace().plan_results(name)
+    DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)
+
+
 st.title("Experiments")
 st.markdown(
     "A plan fine-tunes one base on facts of each mastery level, in several sizes and seeds, restores every model and "
@@ -25,19 +41,8 @@ st.markdown(
 doing = address.view("doing", "What to do", DOING, "plans")
 if doing == "one":
     fine_tuning.section()
-    st.stop()
-if doing == "questions":
+elif doing == "questions":
     open_questions.section()
-    st.stop()
-with notices.shown_errors():
-    name = plan_bar.choose()
-    if name is None:
-        plan_start.ways_to_begin()
-        st.stop()
-    plan_bar.state(name)
-    plan_bar.watched()
-    with st.expander("Run another plan", icon=":material/add:"):
-        plan_start.begin()
-    plan_cell.hold()
-    table = workspace().plan_results(name)
-    DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)
+else:
+    with notices.shown_errors():
+        plans()

@@ -4,6 +4,7 @@ A copied link holds every value, the default too, so that it means the same when
 address are a stranger's: each is read by its own reader, which makes None of what it does not allow. Knows no pair.
 """
 
+import math
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,6 +18,7 @@ from analysis.records import RestoreSpec
 SCHEMA = "2"
 SEPARATOR = ","
 LONGEST_TEXT = 300  # characters of a search or a name in an address
+LONGEST_NUMBER = 30  # digits, sign and exponent
 MOST_CHOICES = 60
 NOTICES, DISMISSED = "link_notices", "link_notices_dismissed"
 
@@ -214,6 +216,19 @@ def whole_number(key: str, low: int, high: int, default: int) -> Field:
         return int(text) if text.isdecimal() and len(text) < 10 and low <= int(text) <= high else None
 
     return Field(key, read, default)
+
+
+def decimal(key: str, low: float, high: float, default: float) -> Field:
+    """A number between two bounds, both included, to its last digit."""
+
+    def read(text: str) -> float | None:
+        try:
+            number = float(text) if len(text) < LONGEST_NUMBER else math.nan
+        except ValueError:
+            return None
+        return number if low <= number <= high else None
+
+    return Field(key, read, default, repr)
 
 
 def clamped_number(key: str, low: int, high: int, default: int) -> Field:

@@ -1,7 +1,5 @@
 """Fine-tuning from a page: what to train on and how, what it will take, the run with its loss curve, the result."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from analysis.errors import PalimpsestError
@@ -9,32 +7,28 @@ from analysis.figures import training
 from analysis.training.curve import TrainingSoFar
 from cache.memo import workspace
 from cache.training import FineTuned, Training
-from pages.components import charts, fine_tuning_form, notices, progress, questions, selection
+from pages.components import address, charts, fine_tuning_form, notices, progress, questions, selection
 from pages.components.words import MASTERY, plain
 
 JOB, ASKED = "fine_tuning_job", "fine_tuning_asked"
-START = "fine_tuning_start"  # what another page sends here: base, questions, mastery table, level
+TEXTS = ("ft_base", "ft_questions", "ft_mastery")
+SOURCE = "ft_source"  # in the address: the digest of these three, which the store keeps
+USUAL = "ft_usual"  # what the form would open with by itself, when it was last drawn
+NO_SOURCE = (
+    "This link shows a fine-tuning of a base and questions that this store has not seen: name both below, or open the "
+    "link where it was made."
+)
 POLL_SECONDS = 1.0
 SHOWN = 6
-EDIT = ":material/edit:"
-
-
-@dataclass(frozen=True)
-class Start:
-    """What the form opens with."""
-
-    base: str
-    questions: str
-    mastery: str
-    level: int = 0
 
 
 def send(base: str, source: str, mastery: str, level: int) -> None:
     """Let the form open on the facts of one level; a callback."""
-    st.session_state[START] = Start(base, source, mastery, level)
     st.session_state["doing"] = "one"
-    for name in ("base", "questions", "mastery", "from", "level"):
-        st.session_state.pop(f"ft_{name}", None)
+    for name in (SOURCE, USUAL):
+        st.session_state.pop(name, None)
+    st.session_state.update({"ft_from": "level", "ft_level": level})
+    st.session_state.update(zip(TEXTS, (base, source, mastery), strict=True))
 
 
 def section() -> None:
@@ -94,22 +88,23 @@ def _finished() -> None:
 @st.fragment
 def _form() -> None:
     with st.container(border=True, key="fine-tuning-form"):
-        start = _start()
-        with st.expander("Base and questions", expanded=not (start.base and start.questions), icon=":material/folder:"):
-            base = st.text_input("Base", start.base, key="ft_base", placeholder="/models/llama-3-8b or org/model")
-            source = st.text_input("Questions", start.questions, key="ft_questions", help=questions.FORMATS)
-            table = st.text_input("Mastery table", start.mastery, key="ft_mastery", help=MASTERY)
+        opened = _opened()
+        with st.expander("Base and questions", expanded=not opened, icon=":material/folder:"):
+            base = st.text_input("Base", key="ft_base", placeholder="/models/llama-3-8b or org/model")
+            source = st.text_input("Questions", key="ft_questions", help=questions.FORMATS)
+            table = st.text_input("Mastery table", key="ft_mastery", help=MASTERY)
         if not (base.strip() and source.strip()):
             st.info(
                 "Name a base and questions: the demo's stand here once it is prepared (Compare).",
                 icon=":material/edit:",
             )
             return
+        address.put(SOURCE, workspace().typed.keep((base, source, table)))
         st.caption(plain(f"Base: {base} · facts: {source}" + (f" · levels: {table}" if table else " · no levels")))
         try:
             with st.spinner("Reading the facts …"):
                 held = workspace().training_levels(source.strip(), table.strip() or None)
-            chosen = fine_tuning_form.chosen(base.strip(), source.strip(), table.strip() or None, held, start.level)
+            chosen = fine_tuning_form.chosen(base.strip(), source.strip(), table.strip() or None, held)
             outlook = workspace().outlook(chosen)
         except PalimpsestError as error:
             notices.show_error(error)
@@ -124,14 +119,39 @@ def _form() -> None:
             st.code(training.command(chosen, f"tuned-{chosen.name}"), language="bash", wrap_lines=True)
 
 
-def _start() -> Start:
-    """What another page sent, else the active pair's base and the session's questions, else the demo's."""
-    sent = st.session_state.get(START)
-    if isinstance(sent, Start):
-        return sent
+def _opened() -> bool:
+    """Fill in base, questions and mastery table where they are empty or the address names others; whether they are so.
+
+    With what the address or this session held, else with what the session looks at, which is gone over to when another
+    pair or other questions were chosen since.
+    """
+    state, anew, usual = st.session_state, address.names_anew(SOURCE), _usual()
+    if not anew and state.get(USUAL, usual) != usual:
+        for name in (SOURCE, *TEXTS):
+            state.pop(name, None)
+    state[USUAL] = usual
+    address.from_address(SOURCE, _known_source)
+    held = workspace().typed.find(state.get(SOURCE, ""))
+    for name, text in zip(TEXTS, held or usual, strict=True):
+        if name not in state or (anew and held is not None):
+            state[name] = text
+    return bool(state["ft_base"] and state["ft_questions"])
+
+
+def _known_source(name: str) -> str | None:
+    """The name of texts that were typed on this store; of others, that they are not here is said."""
+    texts = workspace().typed.find(name)
+    if name and (texts is None or len(texts) != len(TEXTS)):
+        address.notice(NO_SOURCE)
+        return None
+    return name or None
+
+
+def _usual() -> tuple[str, str, str]:
+    """Base, questions and mastery table of what the session looks at, else the demo's."""
     pair, asking, demo = selection.comparison(), selection.asking() or questions.demo_asking(), workspace().demo()
     base = pair.base if pair is not None else str(demo.base) if demo is not None else ""
-    return Start(base, asking.questions if asking else "", (asking.mastery or "") if asking else "")
+    return base, asking.questions if asking else "", (asking.mastery or "") if asking else ""
 
 
 def begin(asked: Training) -> None:
