@@ -1,9 +1,7 @@
-"""Pinned findings: each stored whole or not at all, and the order, sections and notes a person gave them.
+"""Pinned findings: the order, sections and notes a person gave them, and the way back for what was deleted.
 
-A finding's content never changes: it lies in a results store of its own under `findings/`, so that freeing the other
-results leaves it alone. What is pinned again, with the same content, is told by a file beside it: when, and what made
-it then. What a person changes is one small file, replaced whole under a lock. A deleted finding can come back; its
-content is removed a week later.
+A finding's content never changes (cache.pinned). What a person changes is one small file, replaced whole under a lock.
+A deleted finding can come back; its content is removed a week later, with the texts that only its command named.
 """
 
 from __future__ import annotations
@@ -19,12 +17,10 @@ from filelock import FileLock
 
 from analysis.errors import StoreError
 from analysis.folders import whole_file
-from analysis.records import ResultKey, Stored
-from analysis.report.records import Finding, Placed
+from analysis.report.records import Finding, Making, Placed
 from cache.arrangement import Arrangement, Place
-from cache.store import Store
+from cache.pinned import Pinned
 
-KIND, VERSION = "finding", 1
 KEPT_SECONDS = 7 * 24 * 3600.0  # a deleted finding can come back
 
 
@@ -32,33 +28,33 @@ class Findings:
     """The findings of one home folder."""
 
     def __init__(self, home: Path) -> None:
-        self._store = Store(home / "findings")
+        self._content = Pinned(home / "findings")
         self._file = home / "findings" / "arrangement.json"
-        self._again = home / "findings" / "again"
-        self._held: dict[str, Finding] = {}
+        self._dismissed = home / "findings" / "undo-dismissed.json"
 
     def all(self) -> tuple[Placed, ...]:
-        """Every finding in the report's order, without its data; one whose files are damaged is left out."""
-        found = ((place, self._finding(place.id)) for place in self._read().placed)
-        return tuple(Placed(finding, place.section, place.note) for place, finding in found if finding is not None)
+        """Every finding in the report's order, without its data; one that cannot be read says why."""
+        return tuple(self._placed(place) for place in self._read().placed)
 
     def sections(self) -> tuple[str, ...]:
         """The sections' names in the report's order; "" where findings stand in none."""
         return self._read().sections()
 
-    def pinned(self, identity: str) -> Finding | None:
-        """The newest finding of this making in the report, or None."""
-        found = [each.finding for each in self.all() if each.finding.making.identity == identity]
-        return max(found, key=lambda finding: finding.making.created, default=None)
-
     def tables(self, finding_id: str) -> dict[str, pd.DataFrame]:
-        """A finding's data by name; empty where there is none."""
-        stored = self._store.get(_key(finding_id))
-        return dict(stored.tables) if stored else {}
+        """A finding's data by name, empty where there is none; StoreError where they are damaged."""
+        return self._content.tables(finding_id)
 
     def complete(self, placed: Sequence[Placed]) -> tuple[Placed, ...]:
-        """These findings with their data: what an export needs."""
-        return tuple(replace(each, tables=self.tables(each.finding.id)) for each in placed)
+        """These findings with their data: what an export needs. One whose data are damaged counts as unreadable."""
+        return tuple(self._complete(each) for each in placed)
+
+    def _complete(self, placed: Placed) -> Placed:
+        if placed.unreadable:
+            return placed
+        try:
+            return replace(placed, tables=self.tables(placed.finding.id))
+        except StoreError as error:
+            return replace(placed, unreadable=error.message)
 
     def title(self) -> str:
         """What the person called the report."""
@@ -70,23 +66,8 @@ class Findings:
 
     def pin(self, finding: Finding, tables: dict[str, pd.DataFrame], *, note: str = "", section: str = "") -> None:
         """Keep a finding at the end of its section; what is pinned already gets new note, section, making."""
-        if self._store.document(_key(finding.id)) is not None:
-            self._renew(finding)
-        self._store.put(_key(finding.id), Stored(msgspec.to_builtins(finding), tables))
-        self._held.pop(finding.id, None)
+        self._content.keep(finding, tables)
         self._change(lambda now: now.add(finding.id, section, note))
-
-    def _renew(self, finding: Finding) -> None:
-        """The same content, made anew: nothing that came before is news about it any more."""
-        try:
-            self._again.mkdir(parents=True, exist_ok=True)
-            with whole_file(self._again / f"{finding.id}.json") as partial:
-                partial.write_bytes(msgspec.json.encode(finding))
-        except OSError as error:
-            raise StoreError(
-                f"The pin could not be written under {self._again}: {error.strerror or error}. Free space there, or "
-                "set PALIMPSEST_HOME to another folder."
-            ) from error
 
     def edit(self, finding_id: str, *, note: str | None = None, section: str | None = None) -> None:
         """Give a finding another note or section; None leaves it as it is."""
@@ -106,20 +87,35 @@ class Findings:
 
     def delete(self, finding_id: str) -> None:
         """Take a finding out of the report; `undo` brings it back."""
-        self._change(lambda now: self._forgotten(now).delete(finding_id, time.time()))
+        self._change(lambda now: now.delete(finding_id, time.time()))
 
     def undo(self) -> None:
         """Put the finding deleted last back where it stood."""
         self._change(lambda now: now.undo())
 
     def last_deleted(self) -> Finding | None:
-        """The finding that `undo` would bring back, or None."""
-        deleted = self._read().deleted
-        return self._finding(deleted[-1].id) if deleted else None
+        """The finding that `undo` would bring back, or None; what was dismissed since is no longer offered."""
+        since = self._dismissed_at()
+        deleted = [place for place in self._read().deleted if not _long_ago(place) and place.deleted > since]
+        return self._placed(deleted[-1]).finding if deleted else None
+
+    def dismiss(self) -> None:
+        """Offer nothing that was deleted until now; its content is removed in its time."""
+        self._alone(self._write_dismissed)
+
+    def _write_dismissed(self) -> None:
+        with whole_file(self._dismissed) as partial:
+            partial.write_bytes(msgspec.json.encode(time.time()))
+
+    def _dismissed_at(self) -> float:
+        try:
+            return msgspec.json.decode(self._dismissed.read_bytes(), type=float)
+        except (OSError, msgspec.MsgspecError):  # nothing was dismissed: at worst a deletion is offered once more
+            return 0.0
 
     def deleted(self) -> tuple[Path, ...]:
         """Where the content of the deleted findings lies that can come back still."""
-        return tuple(self._store.folder(_key(place.id)) for place in self._read().deleted)
+        return tuple(self._content.folder(place.id) for place in self._read().deleted)
 
     def forget_deleted(self) -> None:
         """Remove the content of every deleted finding now: none of them can come back."""
@@ -127,27 +123,18 @@ class Findings:
 
     def _forgotten(self, now: Arrangement) -> Arrangement:
         """Without what was deleted long ago, whose content is removed."""
-        return self._without(now, [place for place in now.deleted if time.time() - place.deleted > KEPT_SECONDS])
+        return self._without(now, [place for place in now.deleted if _long_ago(place)])
 
     def _without(self, now: Arrangement, old: Sequence[Place]) -> Arrangement:
         for place in old:
-            self._store.delete(_key(place.id))
-            (self._again / f"{place.id}.json").unlink(missing_ok=True)
+            self._content.remove(place.id)
         return replace(now, deleted=tuple(place for place in now.deleted if place not in old))
 
-    def _finding(self, finding_id: str) -> Finding | None:
-        if finding_id not in self._held:
-            document = self._store.document(_key(finding_id))
-            if document is None:
-                return None
-            self._held[finding_id] = self._pinned_again(finding_id) or msgspec.convert(document, Finding)
-        return self._held[finding_id]
-
-    def _pinned_again(self, finding_id: str) -> Finding | None:
+    def _placed(self, place: Place) -> Placed:
         try:
-            return msgspec.json.decode((self._again / f"{finding_id}.json").read_bytes(), type=Finding)
-        except (OSError, msgspec.MsgspecError):  # never pinned again, or damaged: what was pinned first stands
-            return None
+            return Placed(self._content.read(place.id), place.section, place.note)
+        except StoreError as error:
+            return Placed(_stand_in(place.id), place.section, place.note, unreadable=error.message)
 
     def _read(self) -> Arrangement:
         try:
@@ -161,15 +148,25 @@ class Findings:
             ) from error
 
     def _change(self, change: Callable[[Arrangement], Arrangement]) -> None:
-        """Read, change and write the arrangement, alone among processes and threads."""
+        """Read, change and write the arrangement, without what was deleted long ago."""
+
+        def write() -> None:
+            before = self._read()
+            after = change(self._forgotten(before))
+            if after != before:
+                with whole_file(self._file) as partial:
+                    partial.write_bytes(msgspec.json.encode(after))
+            named = [place.id for place in (*after.placed, *after.deleted)]
+            self._content.sweep_texts(named, KEPT_SECONDS)  # younger ones may be of a pin that is being made
+
+        self._alone(write)
+
+    def _alone(self, write: Callable[[], None]) -> None:
+        """Write alone among processes and threads."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._file.with_suffix(".lock")):
-                before = self._read()
-                after = change(before)
-                if after != before:
-                    with whole_file(self._file) as partial:
-                        partial.write_bytes(msgspec.json.encode(after))
+                write()
         except OSError as error:
             raise StoreError(
                 f"The report could not be written under {self._file.parent}: {error.strerror or error}. Free space "
@@ -177,5 +174,11 @@ class Findings:
             ) from error
 
 
-def _key(finding_id: str) -> ResultKey:
-    return ResultKey(KIND, VERSION, {"id": finding_id})
+def _long_ago(place: Place) -> bool:
+    return time.time() - place.deleted > KEPT_SECONDS
+
+
+def _stand_in(finding_id: str) -> Finding:
+    """What stands in the place of a finding that cannot be read."""
+    title = "A pin that cannot be read"
+    return Finding(finding_id, "table", title, title, Making(page="", figure="", identity=finding_id, created=0.0))

@@ -124,7 +124,7 @@ class Large:
                 yield Piece(OPEN_QUESTION, folder.name, folder, bytes_under(folder), needed_by=next(inside, ""))
 
     def _packed(self) -> Iterator[Piece]:
-        for file in (self._home / "findings").glob("report-*.zip"):
+        for file in (self._home / "findings").glob("report-*.*"):
             yield Piece(ZIP, file.name, file, bytes_under(file))
 
     def _pins(self) -> Iterator[Piece]:

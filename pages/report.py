@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from analysis.errors import StoreError
 from analysis.figures import numbers
-from analysis.report import footer, html, tables
+from analysis.report import footer, html, layout, tables
 from analysis.report.records import Placed
 from cache.memo import workspace
 from pages.components import address, charts, finding_files, notices, packing, pinning, present
@@ -25,10 +26,12 @@ def head(placed: tuple[Placed, ...]) -> None:
     left.text_input("Title of the report", key=TITLE, max_chars=120, on_change=retitle)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Present", type="primary", icon=":material/slideshow:", on_click=present.begin, key="present")
-        packing.menu()
+        packing.menu(placed)
     newer = sum(bool(each.news) for each in placed)
+    lost = sum(bool(each.unreadable) for each in placed)
     told = f"{len(placed)} pinned findings" if len(placed) > 1 else "One pinned finding"
-    st.caption(f"{told}. {newer} may be out of date." if newer else f"{told}.")
+    more = [f"{newer} may be out of date." if newer else "", f"{lost} cannot be read: see below." if lost else ""]
+    st.caption(" ".join([f"{told}.", *filter(None, more)]))
 
 
 def retitle() -> None:
@@ -39,12 +42,15 @@ def retitle() -> None:
 
 def undo_bar() -> None:
     """What was deleted last, and the way back."""
-    gone = workspace().findings.last_deleted()
+    findings = workspace().findings
+    gone = findings.last_deleted()
     if gone is not None:
         with st.container(horizontal=True, vertical_alignment="center", key="undo-bar"):
             st.caption(f"Deleted: {plain(_short(gone.title))}")
-            undo = workspace().findings.undo
-            st.button("Undo", key="undo", type="tertiary", icon=":material/undo:", on_click=notices.tried, args=(undo,))
+            acts = (("Undo", ":material/undo:", findings.undo), ("Dismiss", ":material/close:", findings.dismiss))
+            for word, icon, act in acts:
+                key = word.lower()
+                st.button(word, key=key, type="tertiary", icon=icon, on_click=notices.tried, args=(act,))
 
 
 def _short(text: str, letters: int = 90) -> str:
@@ -107,11 +113,22 @@ def rename(name: str) -> None:
             st.rerun()
 
 
+def lost_card(number: int, placed: Placed) -> None:
+    """A finding that cannot be read: why, and the way out of it."""
+    name = placed.finding.id
+    with st.container(border=True, key=f"finding-{name}"):
+        st.caption(f"{number}")
+        st.error(plain(layout.unreadable_words(placed)), icon=":material/broken_image:")
+        if placed.note:
+            st.text(placed.note)
+        _delete(name)
+
+
 def card(number: int, placed: Placed, total: int) -> None:
     """One finding: its sentence, what is drawn, the note, the small print, and its buttons."""
     finding = placed.finding
     with st.container(border=True, key=f"finding-{finding.id}"):
-        st.caption(plain(f"{number} · {html.where(finding)}"))
+        st.caption(plain(f"{number} · {layout.where(finding)}"))
         st.markdown(f"##### {plain(finding.title)}")
         if placed.news:
             st.warning(plain(f"Since it was pinned: {'; '.join(placed.news)}."), icon=":material/update:")
@@ -132,12 +149,16 @@ def drawing(placed: Placed) -> None:
     elif finding.kind == "zoomable":
         st.plotly_chart(finding.spec, theme="streamlit", key=key, alt=finding.alt)
     else:
-        frame = workspace().findings.tables(finding.id).get("data")
+        try:
+            frame = workspace().findings.tables(finding.id).get("data")
+        except StoreError as error:  # the other findings are drawn all the same
+            notices.show_error(error)
+            return
         if frame is None:
             st.warning("The data of this table is missing from the store.")
             return
         columns = finding.columns or tables.every_column(frame)
-        rows = frame.head(html.ROWS_SHOWN)
+        rows = frame.head(layout.ROWS_SHOWN)
         st.table(tables.written_frame(rows, columns).map(plain), border="horizontal", hide_index=True)
         if len(rows) < len(frame):
             st.caption(f"{len(rows):,} of {len(frame):,} rows; the files hold all.")
@@ -162,21 +183,20 @@ def _link_back(placed: Placed, label: str) -> None:
 
 
 def _buttons(number: int, placed: Placed, total: int) -> None:
-    findings, name = workspace().findings, placed.finding.id
+    name = placed.finding.id
     with st.container(horizontal=True, gap="small"):
         _move("Up", ":material/arrow_upward:", name, -1, number == 1)
         _move("Down", ":material/arrow_downward:", name, 1, number == total)
         if st.button("Note and section", key=f"edit-{name}", icon=":material/edit:", type="tertiary"):
             edit(placed)
-        st.button(
-            "Delete",
-            key=f"delete-{name}",
-            icon=":material/delete:",
-            type="tertiary",
-            on_click=notices.tried,
-            args=(findings.delete, name),
-        )
+        _delete(name)
         finding_files.menu(placed.finding)
+
+
+def _delete(name: str) -> None:
+    delete = workspace().findings.delete
+    act = {"on_click": notices.tried, "args": (delete, name)}
+    st.button("Delete", key=f"delete-{name}", icon=":material/delete:", type="tertiary", **act)
 
 
 def _move(word: str, icon: str, name: str, by: int, stuck: bool) -> None:
@@ -207,7 +227,10 @@ def whole(found: tuple[Placed, ...]) -> None:
         fresh = number == start + 1 or sections[number - 2] != each.section
         if fresh and any(sections):
             section_head(each.section, first=sections[0] == each.section, last=sections[-1] == each.section)
-        card(number, each, len(found))
+        if each.unreadable:
+            lost_card(number, each)
+        else:
+            card(number, each, len(found))
 
 
 def nothing() -> None:
@@ -222,6 +245,16 @@ def nothing() -> None:
     )
 
 
+def presented(found: tuple[Placed, ...]) -> None:
+    """The findings one a screen, as soon as they are laid out; where that was stopped, the report as it is."""
+    page = packing.presentation(found, charts.paper())
+    if page is not None:
+        present.stage(page)
+    elif packing.given_up():
+        present.end()
+        whole(found)
+
+
 # The script always runs to its end: after st.stop, Streamlit keeps the state of widgets that are not drawn, while the
 # browser drops theirs; drawn again, the title would be empty there and be written back so.
 st.title("Report")
@@ -229,7 +262,7 @@ with notices.shown_errors():
     found = workspace().report_findings()
     present.hold()
     if found and st.session_state[present.PRESENTING]:
-        present.stage(packing.presentation(found, charts.paper()))
+        presented(found)
     elif found:
         whole(found)
     else:

@@ -30,7 +30,13 @@ def report(
     placed = findings.complete(workspace.report_findings())
     if not placed:
         raise PalimpsestError("Nothing is pinned: pin a figure on a page first (palimpsest serve).", code="report")
-    told: dict[str, Any] = {"findings": len(placed)}
+    lost = [each for each in placed if each.unreadable]
+    if len(lost) == len(placed):
+        reasons = [f"{each.finding.id}: {each.unreadable}" for each in lost]
+        raise PalimpsestError("None of the pinned findings can be read.", code="report", items=reasons)
+    told: dict[str, Any] = {"findings": len(placed) - len(lost)}
+    if lost:
+        told["left_out"] = [{"id": each.finding.id, "reason": each.unreadable} for each in lost]
     if out is not None:
         told |= {"out": str(out), "bytes": write_page(out, placed, findings.title(), paper)}
     if static is not None:

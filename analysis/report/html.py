@@ -1,32 +1,27 @@
 """Findings as one HTML file that needs no network: figures, sliders, present mode, small print.
 
 Whatever a person or a model wrote is escaped; the page may run the scripts it carries and nothing else (their hashes
-stand in its content security policy), and may load nothing. Vega comes out of vl-convert's own bundle, plotly's script
-only where a plotly figure is among the findings.
+stand in its content security policy), and may load nothing. Plotly's script is carried only where one of its figures is
+among the findings.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from html import escape
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from analysis.report import footer, tables, web
-from analysis.report.records import Finding, Placed
+from analysis.report import footer, scripts, web
+from analysis.report.layout import LaidOut, article, as_json, lay_out
+from analysis.report.records import Placed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from analysis.figures.style import Paper
 
 Start = Literal["page", "present"]
-ROWS_SHOWN = 60  # of a pinned table; the files hold all
 NO_SECTION = "Further findings"  # over findings without a section, where others have one
 # Ink that is read as text or stands behind text: 4.5:1 on its paper, where the figures' own colours are 3:1.
 _INKS: dict[str, dict[str, str]] = {
@@ -56,41 +51,50 @@ def report_html(
     inside: bool = False,
     files: Mapping[str, Sequence[str]] | None = None,
     made: float | None = None,
+    laid: Sequence[LaidOut] | None = None,
 ) -> str:
     """The findings as one page, in sections as they come.
 
     `paper`: light, dark, or as the reader's system has it. `inside`: shown in a frame of the dashboard. `files`: beside
-    the page, by finding id. `made`: when, in seconds since the epoch (now).
+    the page, by finding id. `made`: when, in seconds since the epoch (now). `laid`: the findings laid out already.
     """
-    scripts = [
-        _vega(),
-        *([_plotly()] if any(each.finding.kind == "zoomable" for each in placed) else []),
-        _asset("report.js"),
+    laid = [lay_out(each) for each in placed] if laid is None else laid
+    carried = [
+        scripts.vega(),
+        *([scripts.plotly()] if any(each.finding.kind == "zoomable" for each in placed) else []),
+        scripts.asset("report.js"),
     ]
     attributes = [
         f'data-paper="{paper}"' if paper else "",
         f'data-start="{start}"',
         'data-inside="yes"' if inside else "",
     ]
-    about = f"{len(placed)} findings · made {footer.date(time.time() if made is None else made)} by Palimpsest"
+    about = f"{counted(laid)} · made {footer.date(time.time() if made is None else made)} by Palimpsest"
     return "".join(
         [
             f'<!doctype html>\n<html lang="en" {" ".join(filter(None, attributes))}>\n<head>\n<meta charset="utf-8">\n',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(carried)}">\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            f"<title>{escape(title)}</title>\n<style>{_colours()}{_asset('report.css')}</style>\n</head>\n<body>\n",
+            f"<title>{escape(title)}</title>\n<style>{_colours()}{scripts.asset('report.css')}</style>\n</head>\n<body>\n",
             _head(title, about, placed),
-            f"<main>\n{_body(placed, files or {})}</main>\n{_BAR}{_keys() if placed else ''}",
-            f'<script type="application/json" id="figures">{_json(_figures(placed))}</script>\n',
-            *(f"<script>{script}</script>\n" for script in scripts),
+            f"<main>\n{_body(placed, laid, files or {})}</main>\n{_BAR}{_keys() if placed else ''}",
+            f'<script type="application/json" id="figures">{_figures(placed, laid)}</script>\n',
+            *(f"<script>{script}</script>\n" for script in carried),
             "</body>\n</html>\n",
         ]
     )
 
 
-def _policy(scripts: Iterable[str]) -> str:
+def counted(laid: Sequence[LaidOut]) -> str:
+    """How many findings there are, and how many of them cannot be read."""
+    lost = sum(part.unreadable for part in laid)
+    told = f"{len(laid) - lost} finding{'' if len(laid) - lost == 1 else 's'}"
+    return f"{told}, {lost} more could not be read" if lost else told
+
+
+def _policy(carried: Iterable[str]) -> str:
     hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in carried
     )
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
@@ -158,131 +162,17 @@ def _numbered(placed: Sequence[Placed]) -> Iterable[tuple[int, Placed]]:
     return enumerate(placed, start=1)
 
 
-def _body(placed: Sequence[Placed], files: Mapping[str, Sequence[str]]) -> str:
+def _body(placed: Sequence[Placed], laid: Sequence[LaidOut], files: Mapping[str, Sequence[str]]) -> str:
     parts, section = [], ""
-    for number, each in _numbered(placed):
+    for (number, each), part in zip(_numbered(placed), laid, strict=True):
         if each.section != section:
             parts.append(f"<h2>{escape(each.section or NO_SECTION)}</h2>\n")
             section = each.section
-        parts.append(_finding(number, each, files.get(each.finding.id, ())))
+        parts.append(article(number, each, part, files.get(each.finding.id, ())))
     return "".join(parts) or "<p>Nothing has been pinned yet.</p>"
 
 
-def _finding(number: int, placed: Placed, files: Sequence[str]) -> str:
-    finding = placed.finding
-    note = f'<figcaption class="note">{escape(placed.note)}</figcaption>' if placed.note else ""
-    news = f'<p class="news">Since it was pinned: {escape("; ".join(placed.news))}.</p>' if placed.news else ""
-    return (
-        f'<article class="finding" id="f-{number}" aria-labelledby="t-{number}">'
-        f'<p class="where">{escape(where(finding))}</p><h3 id="t-{number}">{escape(finding.title)}</h3>{news}'
-        f"<figure>{_drawing(finding, placed.tables)}{note}</figure>{_slider(finding)}{_tools(finding, files)}"
-        f'<footer class="made"><dl>{_small_print(finding)}</dl></footer></article>\n'
-    )
-
-
-def where(finding: Finding) -> str:
-    """Where a finding comes from, in a few words: its page and its pair."""
-    made = finding.making
-    pair = f"{made.base.name} → {made.tuned.name}" if made.base and made.tuned else ""
-    return " · ".join(part for part in (made.page.capitalize(), pair) if part)
-
-
-def _drawing(finding: Finding, frames: Mapping[str, pd.DataFrame]) -> str:
-    if finding.kind in ("figure", "zoomable"):
-        role = "group" if finding.kind == "zoomable" else "img"  # an image may hold no buttons, as plotly's toolbar has
-        words, name = escape(finding.alt), escape(finding.id)
-        return f'<div class="chart" role="{role}" data-figure="{name}" aria-label="{words}"></div>'
-    frame = frames.get("data")
-    if frame is None:
-        return "<p>The data of this table is missing from the store.</p>"
-    shown = finding.columns or tables.every_column(frame)
-    return f'<div class="scroll {finding.kind}" tabindex="0" role="region" aria-label="{escape(finding.alt)}">' + (
-        f"{tables.html_table(frame, shown, most=ROWS_SHOWN)}</div>"
-    )
-
-
-def _slider(finding: Finding) -> str:
-    if not finding.stops:
-        return ""
-    last, start = len(finding.stops) - 1, _first_stop(finding)
-    return (
-        f'<div class="slider"><label>Restored <input type="range" min="0" max="{last}" step="1" value="{start}">'
-        '<output></output></label><div class="reading scroll" tabindex="0" role="region" '
-        'aria-label="Result at this stop"></div></div>'
-    )
-
-
-def _first_stop(finding: Finding) -> int:
-    """The slider starts where it stood when the figure was pinned, or at the nearest stop that was evaluated."""
-    stood = finding.making.restoration.percent if finding.making.restoration else 0.0
-    distances = [abs(stop.percent - stood) for stop in finding.stops]
-    return distances.index(min(distances))
-
-
-def _tools(finding: Finding, files: Sequence[str]) -> str:
-    links = " · ".join(
-        f'<a href="{escape(name)}" download>{escape(name.rpartition(".")[2].upper())}</a>' for name in files
-    )
-    beside = f'<p class="files tools">Files: {links}</p>' if links else ""
-    if finding.kind not in ("figure", "zoomable"):
-        return beside
-    name = escape(finding.id)
-    svg = f'<button data-do="svg" data-figure="{name}">SVG</button>' if finding.kind == "figure" else ""
-    return (
-        f'<details class="values" data-figure="{name}"><summary>The values behind it</summary>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Values"></div></details><div class="tools">{svg}'
-        f'<button data-do="csv" data-figure="{name}">CSV</button></div>{beside}'
-    )
-
-
-def _small_print(finding: Finding) -> str:
-    return "".join(
-        f"<dt>{escape(line.name)}</dt><dd>{_coded(escape(line.words)) if line.code else escape(line.words)}</dd>"
-        for line in footer.lines(finding.making)
-    )
-
-
-def _coded(escaped: str) -> str:
-    return f"<code>{escaped}</code>"
-
-
-def _figures(placed: Sequence[Placed]) -> dict[str, Any]:
-    return {each.finding.id: _figure(each.finding) for each in placed if each.finding.kind in ("figure", "zoomable")}
-
-
-def _figure(finding: Finding) -> dict[str, Any]:
-    if finding.kind == "zoomable":
-        datasets = finding.drawn.get("datasets", {})
-        return {"kind": finding.kind, "spec": finding.spec, "drawn": {"datasets": datasets}, "stops": []}
-    stops = [{"percent": stop.percent, "heads": stop.heads, "rows": stop.rows} for stop in finding.stops]
-    return {"kind": finding.kind, "spec": web.responsive(finding.spec), "stops": stops}
-
-
-def _json(value: Any) -> str:
-    """JSON that ends no script element, whatever text is in it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-@lru_cache(maxsize=1)
-def _vega() -> str:
-    import vl_convert
-
-    return _inlined(str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")))
-
-
-@lru_cache(maxsize=1)
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return _inlined(str(get_plotlyjs()))
-
-
-@lru_cache(maxsize=4)
-def _asset(name: str) -> str:
-    return resources.files("analysis.report").joinpath(name).read_text("utf-8")
-
-
-def _inlined(script: str) -> str:
-    """A script that may stand inside an HTML page: nothing in it ends the element early."""
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+def _figures(placed: Sequence[Placed], laid: Sequence[LaidOut]) -> str:
+    """A JSON object of what is drawn, by finding id."""
+    drawn = zip(placed, laid, strict=True)
+    return f"{{{','.join(f'{as_json(each.finding.id)}:{part.figure}' for each, part in drawn if part.figure)}}}"

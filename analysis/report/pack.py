@@ -16,6 +16,7 @@ from analysis.folders import whole_file, whole_folder
 from analysis.records import Progress, Silent, check_cancelled
 from analysis.report import pictures, tables
 from analysis.report.html import report_html
+from analysis.report.layout import LaidOut
 from analysis.report.records import Finding, Placed
 from analysis.report.replacing import INDEX, MARK, Mark, put_back, replace_report
 
@@ -45,9 +46,15 @@ def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Prog
     return count
 
 
-def write_page(out: Path, placed: Sequence[Placed], title: str, paper: Paper | None = None) -> int:
-    """Write the one HTML file, whole or not at all; returns its size in bytes."""
-    content = report_html(placed, title=title, paper=paper).encode()
+def write_page(
+    out: Path,
+    placed: Sequence[Placed],
+    title: str,
+    paper: Paper | None = None,
+    laid: Sequence[LaidOut] | None = None,
+) -> int:
+    """Write the one HTML file, whole or not at all; returns its size in bytes. `laid` as html.report_html has it."""
+    content = report_html(placed, title=title, paper=paper, laid=laid).encode()
     try:
         with whole_file(out) as partial:
             partial.write_bytes(content)
@@ -74,6 +81,8 @@ def _fill(folder: Path, placed: Sequence[Placed], title: str, progress: Progress
     for number, each in enumerate(placed, start=1):
         check_cancelled(progress)
         progress.report(number - 1, len(placed) + 1, each.finding.title[:60])
+        if each.unreadable:  # the page says why
+            continue
         name = f"{number:02d}-{_name(each.finding)}"
         written = finding_files(folder / name, each)
         files[each.finding.id] = [f"{name}/{file}" for file in written]

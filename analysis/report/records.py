@@ -124,10 +124,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Placed:
-    """A finding in the report: its section ("" is none), the person's note, and its data by name."""
+    """A finding in the report: its section ("" is none), the person's note, and its data by name.
+
+    `unreadable` says why its files cannot be read ("" where they can): then the finding is nothing but its id.
+    """
 
     finding: Finding
     section: str = ""
     note: str = ""
     news: tuple[str, ...] = ()  # what has changed since, in words; empty where nothing has
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    unreadable: str = ""

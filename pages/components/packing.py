@@ -1,48 +1,67 @@
-"""The report's files: one HTML page at once, everything as a zip packed in the background."""
+"""The report taken along: as one HTML file and as a zip of everything, each made in the background; and presented."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from analysis.figures.style import Paper
-from analysis.report.html import Start, report_html
 from analysis.report.records import Placed
-from cache.keys import digest
 from cache.memo import workspace
 from pages.components import progress, selection
 
-JOB = "packing_job"
+ZIP, PAGE, LAYING = "packing_job", "page_job", "laying_job"  # in the session: the job of each
+_AT_ONCE_SECONDS = 0.4  # findings that are laid out sooner than this are shown without a bar between
 
 
-def page(found: tuple[Placed, ...], *, paper: Paper | None = None, start: Start = "page", inside: bool = False) -> str:
-    """The findings as one HTML page, with their data."""
-    findings = workspace().findings
-    return report_html(findings.complete(found), title=findings.title(), paper=paper, start=start, inside=inside)
+def presentation(found: tuple[Placed, ...], paper: Paper) -> str | None:
+    """The page that is presented; None while it is made, which is shown, and where that did not go well."""
+    page = workspace().presentation(found, paper)
+    if page is None and not _ended_badly():
+        job = _lay_out()
+        workspace().jobs.wait(job, _AT_ONCE_SECONDS)
+        page = workspace().presentation(found, paper)
+        if page is None and not progress.watch(job, key="laying"):
+            st.rerun()  # it has ended meanwhile, well or not
+    return page
 
 
-def presentation(found: tuple[Placed, ...], paper: Paper) -> str:
-    """The page that is presented; laid out once for the findings as they stand."""
-    standing = [(each.finding.id, each.finding.making.created, each.section, each.note, each.news) for each in found]
-    return _laid_out(digest([standing, workspace().findings.title(), paper]), found, paper)
+def given_up() -> bool:
+    """Whether the page to present was asked for and did not come: it failed, or was cancelled. Says so, once."""
+    if not _ended_badly():
+        return False
+    progress.watch(st.session_state.pop(LAYING), key="laying")
+    return True
 
 
-@st.cache_resource(max_entries=4, show_spinner="Laying out the findings …")
-def _laid_out(name: str, _found: tuple[Placed, ...], _paper: Paper) -> str:
-    """Made once for every `name`, which tells all that it depends on."""
-    del name
-    return page(_found, paper=_paper, start="present", inside=True)
+def _ended_badly() -> bool:
+    job = workspace().jobs.view(st.session_state.get(LAYING) or "")
+    return job is not None and job.state in ("failed", "cancelled")
 
 
-def menu() -> None:
+def _lay_out() -> str:
+    """Start the work, or join it where it is under way."""
+    st.session_state[LAYING] = selection.start(
+        "Lay out the findings", "lay_out", purpose="laying", page="report", quiet=True
+    )
+    return str(st.session_state[LAYING])
+
+
+def menu(found: tuple[Placed, ...]) -> None:
     """What the report can be taken along as."""
     with st.popover("Export", icon=":material/ios_share:", key="export"):
-        st.download_button(
-            "One HTML file",
-            lambda: page(workspace().report_findings()).encode(),
-            file_name="palimpsest-report.html",
-            mime="text/html",
-            on_click="ignore",
-            icon=":material/html:",
-            key="export-html",
-        )
+        page = workspace().packed_page(found)
+        if page is not None:
+            st.download_button(
+                "One HTML file",
+                page.read_bytes,
+                file_name="palimpsest-report.html",
+                mime="text/html",
+                on_click="ignore",
+                icon=":material/html:",
+                key="export-html",
+            )
+        else:
+            _offer("Make one HTML file", PAGE, ":material/html:", "make-html", _make_page)
         st.caption("Opens without a network, figures alive; prints to PDF; readable on a phone.")
         _packed()
 
@@ -59,11 +78,22 @@ def _packed() -> None:
             icon=":material/folder_zip:",
             key="export-zip",
         )
-    elif not progress.watch(st.session_state.get(JOB), key="packing"):
-        st.button("Pack a zip of everything", key="pack", icon=":material/folder_zip:", on_click=_pack)
+    else:
+        _offer("Pack a zip of everything", ZIP, ":material/folder_zip:", "pack", _pack)
     st.caption("The page, every figure as PNG, SVG and PDF, every table as CSV, Markdown and LaTeX, data as parquet.")
     st.caption("In a terminal: `palimpsest report OUT.html`, and `--static DIR` for a folder to serve.")
 
 
+def _offer(label: str, job: str, icon: str, key: str, make: Callable[[], None]) -> None:
+    """The button that has a file made, or how far that is."""
+    if not progress.watch(st.session_state.get(job), key=f"making-{key}"):
+        st.button(label, key=key, icon=icon, on_click=make)
+
+
+def _make_page() -> None:
+    title = "Make the report's HTML file"
+    st.session_state[PAGE] = selection.start(title, "pack_page", purpose="page", page="report")
+
+
 def _pack() -> None:
-    st.session_state[JOB] = selection.start("Pack the report", "pack_report", purpose="packing", page="report")
+    st.session_state[ZIP] = selection.start("Pack the report", "pack_report", purpose="packing", page="report")

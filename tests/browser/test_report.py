@@ -199,6 +199,8 @@ def test_a_finger_ends_the_presentation(browser: Browser, exported: Path) -> Non
 
 def _export(page: Page, folder: Path) -> Path:
     page.locator(".st-key-export button").first.click()
+    page.locator(".st-key-make-html button").click()
+    page.locator(".st-key-export-html button").first.wait_for(timeout=PATIENCE)
     with page.expect_download(timeout=PATIENCE) as download:
         page.locator(".st-key-export-html button").first.click()
     download.value.save_as(folder / "report.html")

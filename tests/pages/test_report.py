@@ -1,12 +1,15 @@
 """The report page drawn from what was pinned, and what it says when nothing was."""
 
 import shutil
+import threading
 from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
+from cache.findings import Findings
+from cache.pinned import Pinned
 from cache.work import Workspace
-from tests.pages.conftest import Open, words_of
+from tests.pages.conftest import Open, settle, words_of
 from tests.report.handmade import make_placed
 
 
@@ -101,3 +104,61 @@ def test_every_pinned_finding_has_its_files(open_page: Open, shared: Workspace) 
     offered = {button.proto.label for button in app.get("download_button")}
     assert {"PNG", "SVG", "PDF", "CSV", "Markdown", "LaTeX"} <= offered
     assert not app.exception
+
+
+def test_a_pin_that_cannot_be_read_has_a_card_that_says_why_and_a_way_out(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 2)
+    document = Pinned(shared.home / "findings").folder("f00") / "document.json"
+    content = document.read_bytes()
+    document.write_bytes(content.replace(b'"table"', b'"tunes"', 1))  # a kind of a later version
+    shared.findings = Findings(shared.home)
+    app = open_page("report")
+    assert not app.exception
+    assert any("This pin cannot be read" in error.value and "newer Palimpsest" in error.value for error in app.error)
+    assert "1 cannot be read" in words_of(app) and "Number 1" in words_of(app)
+    app.button(key="delete-f00").click().run()
+    assert not app.exception and not app.error
+    assert [each.finding.id for each in shared.findings.all()] == ["f01"]
+    app.button(key="dismiss").click().run()
+    assert not any(button.key == "undo" for button in app.button)
+
+
+def test_damaged_data_of_one_table_leave_the_other_findings_on_the_page(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 2)
+    table = next((Pinned(shared.home / "findings").folder("f00") / "tables").iterdir())
+    table.write_bytes(b"?" * table.stat().st_size)
+    app = open_page("report")
+    assert not app.exception and "Number 1" in words_of(app)
+    assert [error for error in app.error if "damaged" in error.value]
+
+
+def test_the_html_file_is_made_in_the_background_and_then_offered(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 2)
+    app = open_page("report")
+    app.button(key="make-html").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception
+    assert "One HTML file" in {button.proto.label for button in app.get("download_button")}
+    app.button(key="Down-f00").click().run()
+    assert any(button.key == "make-html" for button in app.button), "the file is of the order before"
+
+
+def test_presenting_that_was_cancelled_leads_back_to_the_report(open_page: Open, shared: Workspace) -> None:
+    pin_some(shared, 2)
+    app = open_page("report")
+    held = threading.Event()
+    waiting = shared.jobs.submit("In the way", "other", lambda progress: held.wait(60), watcher="someone")
+    app.button(key="present").click().run()
+    assert any(button.key == "cancel-laying" for button in app.button), "it waits, and can be cancelled"
+    app.button(key="cancel-laying").click().run()
+    assert "cancelled" in words_of(app)
+    held.set()
+    shared.jobs.wait(waiting)
+    app.run()
+    assert not app.exception
+    assert app.session_state["presenting"] is False and "Number 1" in words_of(app)
+    app.button(key="present").click().run()
+    settle(shared)
+    assert not app.run().exception
+    assert app.session_state["presenting"] is True and "Number 1" not in words_of(app)
