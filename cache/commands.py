@@ -17,6 +17,7 @@ from cache.asked import Asking, Comparison
 from cache.models import State
 
 _SWEPT = ("overview", "restore", "samples")  # pages whose figures stand on evaluated stops
+_READ = ("overview", "updates", "restore")  # and those that show what a pass over the weights tells
 _THEN = " && "
 _RESTORED = "restored"  # the folder of a stop that only `restore` can make
 _LONGEST = 32  # tokens of a completion: `mastery` takes no other number
@@ -30,14 +31,27 @@ def command(
     spec: RestoreSpec | None = None,
     drawn: Sequence[RestoreSpec] = (),
 ) -> str:
-    """What to type for the results of a figure on this page; `drawn` are its stops where it shows more than `spec`."""
-    if comparison is None or page in ("tokens", "mastery"):
+    """What to type for the results of a figure on this page; `drawn` are its stops where it shows more than `spec`.
+
+    "" for a page whose figures need more than this to be told, and for one that is not known here.
+    """
+    if comparison is None:
         return ""
     if page in _SWEPT and asking is not None:
         return sweep(comparison, asking, drawn or ([spec] if spec else []))
     if page == "compare":
         return _line("check", comparison.base, comparison.tuned)
+    if page not in _READ:
+        return ""
     return profile(comparison, "transformer", spec.arithmetic if spec else "exact")
+
+
+def where(comparison: Comparison, spec: RestoreSpec) -> str:
+    """Count by layer and by module what a stop restores; "" where it is not told by the thresholds of a pass alone."""
+    if replace(spec.canonical(), seed=0) != RestoreSpec(spec.percent, region=spec.region, arithmetic=spec.arithmetic):
+        return ""
+    told = ["--percents", f"{spec.percent:g}", "--json"]
+    return " ".join([profile(comparison, spec.region, spec.arithmetic), *told])
 
 
 def profile(comparison: Comparison, region: Region, arithmetic: Arithmetic) -> str:

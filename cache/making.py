@@ -5,22 +5,25 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from analysis.errors import StoreError
 from analysis.folders import whole_file
-from analysis.records import Progress, RestoreSpec, Text
-from analysis.report.records import Asked, Grows, Making, Placed, Restoration, Side
+from analysis.records import Progress, RestoreSpec
+from analysis.report.records import Asked, Making, Placed, Restoration, Side
 from cache import commands
+from cache.about import About, Compared, Models
 from cache.asked import Asking, Comparison
 from cache.findings import Findings
 from cache.keys import VERSIONS, digest
-from cache.models import State
 from cache.news import NewsWork, Seen
+
+__all__ = ["About", "Compared", "FindingWork", "Models", "package_versions"]
 
 PACKAGES = ("palimpsest", "torch", "transformers", "safetensors", "numpy", "scipy", "pandas", "altair")
 ALGORITHMS: dict[str, tuple[str, ...]] = {  # what stands behind a page's figures
@@ -33,38 +36,7 @@ ALGORITHMS: dict[str, tuple[str, ...]] = {  # what stands behind a page's figure
 }
 ASKING_PAGES = ("overview", "restore", "samples")  # whose figures hang on the questions, unless they say otherwise
 STOP_PAGES = ("restore", "samples")  # and on the stop looked at
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Texts that two states were compared over; `source` says where they came from, in words.
-
-    `generate`: so many tokens were told by both instead.
-    """
-
-    texts: tuple[Text, ...]
-    source: str
-    state: State = "tuned"
-    against: str = "base"
-    generate: int | None = None
-
-
-@dataclass(frozen=True)
-class About:
-    """What one figure hangs on, of all that its page looks at: what is not given does not bear on it.
-
-    `n`: how many of the questions, where not all of them. `drawn`: its stops, where it shows more than `spec`; `grows`:
-    which stops evaluated later belong in it too. `further` goes under the figure beside what the page says itself.
-    """
-
-    spec: RestoreSpec | None = None
-    asking: Asking | None = None
-    n: int | None = None
-    drawn: tuple[RestoreSpec, ...] = ()
-    grows: Grows | None = None
-    compared: Compared | None = None
-    command: str | None = None
-    further: dict[str, Any] = field(default_factory=dict)
+_ACTIVE = ("pair", "about", "questions", "question", "slice")  # in an address: what the session looks at, on every page
 
 
 class FindingWork(NewsWork):
@@ -89,31 +61,43 @@ class FindingWork(NewsWork):
     ) -> Making:
         """Everything that made the figure called `figure` of this page; what does not bear on the page is left out.
 
-        `about` is the figure's own word on questions and stop, and stands in for the page's.
+        `comparison` is the active pair. `about` is the figure's own word on models, questions and stop, and stands in
+        for the page's.
         """
         if about is None:
             kept_spec = spec if page in STOP_PAGES else None
             about = About(spec=kept_spec, asking=asking if page in ASKING_PAGES else None)
-        told = {**_further(about), **(further or {})}
-        spec, asking = about.spec, about.asking
-        ids = self._ids(comparison) if comparison else None
-        identity = digest([page, figure, view, comparison, asking, spec, told])
+        told, whose = {**_further(about), **(further or {})}, about.whose(comparison)
+        spec, asking, pair = about.spec, about.asking, whose.pair
+        ids = self._content_of(whose)
+        named = view if about.models is None else _own_view(view)
+        identity = digest([page, figure, named, pair or (whose if whose.base else None), asking, spec, told])
         return Making(
             page=page,
             figure=figure,
             identity=identity,
             created=time.time(),
             view=view,
-            base=_side(comparison.base, ids[0] if ids else "") if comparison else None,
-            tuned=_side(comparison.tuned, ids[1] if ids else "") if comparison else None,
-            asked=self._asked(comparison, asking, about.n) if asking else None,
-            restoration=self._restoration(comparison, spec) if comparison and spec else None,
-            further=told,
+            base=_side(whose.base, ids[0]) if whose.base else None,
+            tuned=_side(whose.tuned, ids[1]) if whose.tuned else None,
+            asked=self._asked(ids[1] or ids[0], asking, about.n) if asking else None,
+            restoration=self._restoration(pair, spec) if pair and spec else None,
+            further=told | about.so_far,
             algorithms={name: VERSIONS[name] for name in ALGORITHMS.get(page, ())},
             versions=package_versions(),
-            command=self._command(page, comparison, about) if command is None else command,
+            command=self._command(page, pair, about) if command is None else command,
             grows=about.grows,
         )
+
+    def _content_of(self, whose: Models) -> tuple[str, str]:
+        """The content hashes of base and tuned, "" where there is no such side or its weights were never read."""
+        if whose.pair is not None:
+            base, tuned = self._ids(whose.pair) or ("", "")
+            return whose.base_content or base, tuned
+        if whose.base_content or not whose.base:
+            return whose.base_content, ""
+        ids = self._ids(Comparison(whose.base, whose.base))
+        return (ids[0] if ids else ""), ""
 
     def _command(self, page: str, comparison: Comparison | None, about: About) -> str:
         """What to type; the texts of a comparison are written to a file that it names."""
@@ -139,10 +123,10 @@ class FindingWork(NewsWork):
                 ) from error
         return commands.divergence(comparison, file, found.state, found.against, found.generate)
 
-    def _asked(self, comparison: Comparison | None, asking: Asking, n: int | None) -> Asked:
+    def _asked(self, content: str, asking: Asking, n: int | None) -> Asked:
+        """The questions; `content` is the hash of the model they were put to."""
         found = self.question_set(asking)
-        profile = self.known_profile(comparison) if comparison else None
-        dtype = self._known_dtype(profile.tuned_id, asking.dtype) if profile else None
+        dtype = self._known_dtype(content, asking.dtype) if content else None
         fields = asdict(asking)
         source, prompt = fields.pop("questions"), fields.pop("prompt")
         asked = len(found.questions) if n is None else n
@@ -174,8 +158,13 @@ class FindingWork(NewsWork):
         return out if out.exists() else None
 
     def _packed(self, placed: tuple[Placed, ...]) -> Path:
-        named = [[each.finding.id, each.section, each.note, each.news] for each in placed]
-        return self.home / "findings" / f"report-{digest([named, self.findings.title()])[:16]}.zip"
+        """Named by all that is in it: of what is pinned again with the same content, only the small print changes."""
+        named = [
+            [each.finding.id, each.finding.making.created, each.unreadable, each.section, each.note, each.news]
+            for each in placed
+        ]
+        version = package_versions().get("palimpsest")
+        return self.home / "findings" / f"report-{digest([named, self.findings.title(), version])[:16]}.zip"
 
     def report_findings(self) -> tuple[Placed, ...]:
         """The report's findings in order, each with what has changed since it was pinned; without their data."""
@@ -197,6 +186,11 @@ def _further(about: About) -> dict[str, Any]:
     if found.generate:
         told["new tokens, at most"] = found.generate
     return told | about.further
+
+
+def _own_view(view: str) -> str:
+    """An address without what the session looks at on every page: a figure of other models does not hang on it."""
+    return urlencode([(name, value) for name, value in parse_qsl(view, keep_blank_values=True) if name not in _ACTIVE])
 
 
 def _side(source: str, content: str) -> Side:

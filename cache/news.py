@@ -36,18 +36,19 @@ class NewsWork(KnowledgeWork):
         return tuple(found)
 
     def _changed_sides(self, made: Making, seen: Seen) -> list[str]:
-        if made.base is None or made.tuned is None or not (made.base.content and made.tuned.content):
+        sides = [(name, side) for name, side in (("base", made.base), ("tuned", made.tuned)) if side is not None]
+        if not sides or not all(side.content for _, side in sides):
             return []
-        pair = Comparison(made.base.source, made.tuned.source)
+        pair = Comparison(sides[0][1].source, sides[-1][1].source)  # a base alone is both
         if pair not in seen.ids:
             seen.ids[pair] = self._ids(pair)
-        ids, sides = seen.ids[pair], (("base", made.base), ("tuned", made.tuned))
+        ids = seen.ids[pair]
         if ids is None:  # whether it is another model is known when it is read: here no weight is
             later = [name for name, side in sides if _written_after(Path(side.source), made.created)]
             return [f"the {name} model's files have changed since and were not read again" for name in later]
         return [
             f"the {name} model's weights have changed"
-            for (name, side), now in zip(sides, ids, strict=True)
+            for (name, side), now in zip(sides, ids, strict=False)
             if side.content != now
         ]
 

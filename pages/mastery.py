@@ -16,7 +16,7 @@ from analysis.knowledge.templates import TEMPLATES
 from analysis.records import MASTERY_LEVELS
 from cache import commands
 from cache.keys import digest
-from cache.making import About
+from cache.making import About, Models
 from cache.mastery import stamp
 from cache.memo import workspace
 from cache.work import Asking, Comparison
@@ -55,7 +55,7 @@ def _short(path: str) -> str:
 
 
 def about_of(pair: Comparison, asking: Asking | None, path: Path, table: MasteryTable) -> About:
-    """What a pin of this measurement hangs on: its facts and its protocol, whatever questions the session asks now."""
+    """What a pin of this measurement hangs on: the base, its facts, its protocol; not what the session asks now."""
     protocol = {name: value for name, value in table.protocol.items() if value is not None}
     further = {"measurement": path.name, "facts": len(table.frame), "method": table.method, **protocol}
     measured = _asked_of(asking, table) if asking is not None else None
@@ -63,7 +63,8 @@ def about_of(pair: Comparison, asking: Asking | None, path: Path, table: Mastery
         TEMPLATES.get(relation) == tuple(texts) for relation, texts in table.templates.items()
     )
     command = commands.mastery(pair.base, measured, table.protocol, table.method) if measured and ours else ""
-    return About(asking=measured, n=len(table.frame), command=command, further=further)
+    base = Models(pair.base)  # whatever was tuned from it
+    return About(asking=measured, n=len(table.frame), command=command, further=further, models=base)
 
 
 def _asked_of(asking: Asking, table: MasteryTable) -> Asking | None:

@@ -78,6 +78,14 @@ def test_a_mastery_measurement_is_told_with_its_protocol_or_not_at_all() -> None
     assert commands.mastery("base", asked, PROTOCOL | {"max_new_tokens": 8}, "statements") == ""
 
 
-@pytest.mark.parametrize("page", ["tokens", "mastery"])
+@pytest.mark.parametrize("page", ["tokens", "mastery", "experiments", "jobs", ""])
 def test_a_page_whose_figures_need_more_than_the_page_knows_has_no_command_of_its_own(page: str) -> None:
     assert commands.command(page, PAIR, ASKING, RestoreSpec(5)) == ""
+
+
+def test_what_a_stop_restores_where_is_told_by_a_pass_or_not_at_all() -> None:
+    assert commands.where(PAIR, RestoreSpec(5, region="mlp", arithmetic="paper")) == (
+        "palimpsest profile base tuned --region mlp --arithmetic paper --percents 5 --json"
+    )
+    for other in (RestoreSpec(5, "random"), RestoreSpec(5, scope="tensor"), RestoreSpec(5, layers=(0,))):
+        assert commands.where(PAIR, other) == ""

@@ -9,13 +9,19 @@ import msgspec
 import pytest
 
 from analysis.records import RestoreSpec, Stored
+from analysis.report import footer
 from analysis.report.records import Finding, Grows, Making
+from cache.about import NO_MODEL, Models
 from cache.asked import Asking, Comparison
 from cache.keys import VERSIONS, make_key
 from cache.making import About
 from cache.work import Workspace
 
 FIVE = RestoreSpec(5.0)
+
+
+def lines(made: Making) -> dict[str, str]:
+    return {line.name: line.words for line in footer.lines(made)}
 
 
 @pytest.fixture
@@ -149,3 +155,52 @@ def test_only_models_measured_on_the_same_facts_for_the_first_time_are_news_of_t
     assert workspace.report_findings()[0].news == ()
     measure("three", "asked")
     assert workspace.report_findings()[0].news == ("1 tuned model was measured since",)
+
+
+def test_a_making_names_whose_models_it_is_of_and_grows_old_by_these_alone(workspace, pair, asking) -> None:
+    workspace.profile(pair)
+    ids = workspace.known_profile(pair)
+
+    def made(models: Models | Comparison | None, active: Comparison | None = pair, view: str = "") -> Making:
+        about = About(models=models)
+        return workspace.making("experiments", "table", comparison=active, asking=asking, about=about, view=view)
+
+    session, base, none = made(None), made(Models(pair.base)), made(NO_MODEL)
+    assert session.base.content == ids.base_id and session.tuned.content == ids.tuned_id
+    assert base.base.content == ids.base_id and base.tuned is None and "tuned" not in lines(base)["Models"]
+    assert none.base is None and none.tuned is None and "Models" not in lines(none)
+    assert len({session.identity, base.identity, none.identity}) == 3
+    other = Comparison(pair.base, pair.base)
+    assert made(other).tuned.source == pair.base
+    for models in (other, Models(pair.base), NO_MODEL):
+        here, there = made(models, view="pair=1&k=5"), made(models, other, view="pair=2&k=5")
+        assert here.identity == there.identity, "the active pair does not bear on it"
+
+    for name, making in (("session", session), ("base", base), ("none", none)):
+        workspace.findings.pin(Finding(name, "figure", "A sentence.", "alt", making), {})
+    (Path(pair.tuned) / "model.safetensors").write_bytes((Path(pair.base) / "model.safetensors").read_bytes())
+    workspace.profile(pair)
+    told = {each.finding.id: each.news for each in workspace.report_findings()}
+    assert told == {"session": ("the tuned model's weights have changed",), "base": (), "none": ()}
+
+
+def test_a_base_alone_is_said_to_have_changed(workspace, pair, asking) -> None:
+    workspace.profile(pair)
+    about = About(models=Models(pair.tuned, base_content="another"))  # what a stored result was measured on
+    made = workspace.making("experiments", "table", comparison=pair, about=about)
+    assert made.base.content == "another"
+    workspace.findings.pin(Finding("base", "figure", "A sentence.", "alt", made), {})
+    assert workspace.report_findings()[0].news == ("the base model's weights have changed",)
+
+
+def test_how_far_the_measuring_was_is_told_and_makes_no_other_figure(workspace, pair) -> None:
+    def made(**so_far: str) -> Making:
+        return workspace.making("experiments", "table", about=About(further={"plan": "scale"}, so_far=so_far))
+
+    first, later = made(cells="20 of 60"), made(cells="60 of 60")
+    assert first.identity == later.identity and "cells: 60 of 60" in lines(later)["Further"]
+
+
+def test_a_figure_without_a_command_has_no_line_for_one(workspace, pair, asking) -> None:
+    made = workspace.making("experiments", "table", comparison=pair, asking=asking)
+    assert made.command == "" and "Again" not in lines(made)
