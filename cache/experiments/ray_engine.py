@@ -26,6 +26,7 @@ from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
 from cache.experiments.keys import libraries
 from cache.experiments.local import worker_environment
+from cache.experiments.shared_progress import HeardFromFiles, TellingInFile
 
 WAIT_SECONDS = 0.5
 CONNECT_SECONDS = 5.0
@@ -74,6 +75,7 @@ class RayEngine:
 
         waiting, lost = deque(cells), Counter[str]()
         under_way: dict[Any, KeyedCell] = {}
+        heard = HeardFromFiles(self.home)
         task = ray.remote(run_task).options(**_needs(running), max_retries=0, runtime_env=self._environment(running))
         try:
             while waiting or under_way:
@@ -82,17 +84,20 @@ class RayEngine:
                 while waiting and len(under_way) < self.places(running):
                     cell = waiting.popleft()
                     told = msgspec.to_builtins(cell)
-                    under_way[task.remote(str(self.home), told, running.keep, running.threads)] = cell
+                    file = str(heard.file(cell.digest))
+                    under_way[task.remote(str(self.home), told, running.keep, running.threads, file)] = cell
                     yield Event("started", cell.digest)
                 ready, _ = ray.wait(list(under_way), timeout=WAIT_SECONDS)
                 for reference in ready:
                     yield from _taken(reference, under_way.pop(reference), waiting, lost, running)
+                yield from heard.events(cell.digest for cell in under_way.values())
                 yield Event("idle")
         finally:
             for reference in under_way:
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(reference, force=True)
             ray.shutdown()
+            heard.end()
 
     def _leave(self) -> None:
         import ray
@@ -177,13 +182,15 @@ class RayEngine:
         return {"env_vars": {name: settings[name] for name in names}}
 
 
-def run_task(home: str, cell: dict[str, Any], keep: str, threads: int) -> dict[str, Any]:
-    """On a node: measure a cell, and say how that ended; only a worker's or node's death ends it otherwise."""
-    from analysis.records import Silent
+def run_task(home: str, cell: dict[str, Any], keep: str, threads: int, progress: str) -> dict[str, Any]:
+    """On a node: measure a cell, telling how far it is in the file `progress`, and say how that ended.
+
+    Only a worker's or node's death ends it otherwise.
+    """
     from cache.experiments.worker import fix_threads, outcome
 
     fix_threads(threads)
-    return outcome(_workspace(home), {"cell": cell, "keep": keep}, Silent())
+    return outcome(_workspace(home), {"cell": cell, "keep": keep}, TellingInFile(Path(progress)))
 
 
 def missing_here(mark: str, paths: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:

@@ -228,11 +228,14 @@ def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this
 ) -> None:
     address, nodes, second = cluster
     removed: list[float] = []
+    told_within: set[float] = set()
 
     class Removing(Silent):
         """Kills the second node while a cell runs on it: Ray names its worker processes by what they do."""
 
         def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+            if note.startswith("0 of 5") and done > 0:
+                told_within.add(done)
             raylet = second.all_processes["raylet"][0].process.pid if not removed else 0  # type: ignore[attr-defined]
             found = ["pgrep", "-P", str(raylet), "-f", "^ray::run_task"]
             if raylet and subprocess.run(found, capture_output=True).stdout:
@@ -248,5 +251,7 @@ def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this
     assert any(line.startswith("questions:") for line in told.value.items)  # and this machine's own word
     report = workspace.run_plan(measured.plan, engine="ray", address=address, progress=Removing())
     assert removed and report.retried >= 1
+    assert told_within  # how far the first cells are, before any of them is done
+    assert list((tmp_path / "partial").iterdir()) == []
     assert (report.engine, report.measured, report.failed) == ("ray", 5, 0)
     same(measured, workspace)
