@@ -7,7 +7,7 @@ from analysis.figures import numbers
 from analysis.report import footer, html, layout, tables
 from analysis.report.records import Placed
 from cache.memo import workspace
-from pages.components import address, charts, finding_files, notices, packing, pinning, present
+from pages.components import address, charts, finding_files, kept_slider, notices, packing, pinning, present
 from pages.components.words import plain
 
 MOST_PAGES = 10_000
@@ -219,6 +219,7 @@ def edit(placed: Placed) -> None:
 def whole(found: tuple[Placed, ...]) -> None:
     """The report, a page of findings at a time."""
     undo_bar()
+    kept_slider.hold()
     head(found)
     start, here = shown(found)
     turn_bar(found, start, len(here))

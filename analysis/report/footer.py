@@ -23,15 +23,15 @@ class Line:
     code: bool = False
 
 
-def lines(made: Making) -> tuple[Line, ...]:
-    """The small print of a finding; what is not known of it is left out."""
+def lines(made: Making, kept: str = "Pinned") -> tuple[Line, ...]:
+    """The small print of a finding; what is not known of it is left out. `kept` is what was done at that moment."""
     found = [
         _models(made),
         _line("Restoration", restoration_words(made.restoration) if made.restoration else ""),
         _line("Questions", asked_words(made.asked) if made.asked else ""),
         _line("Further", " · ".join(f"{name}: {_value(value)}" for name, value in made.further.items())),
         _line("Versions", _versions(made)),
-        _line("Pinned", f"{date(made.created)}, from {made.page or 'a page'}, {made.figure}"),
+        _line(kept, f"{date(made.created)}, from {made.page or 'a page'}, {made.figure}"),
         Line("Again", made.command, code=True) if made.command else None,
     ]
     return tuple(line for line in found if line is not None)

@@ -14,7 +14,7 @@ import msgspec
 from analysis.errors import StoreError
 from analysis.folders import whole_file, whole_folder
 from analysis.records import Progress, Silent, check_cancelled
-from analysis.report import pictures, tables
+from analysis.report import footer, pictures, tables
 from analysis.report.html import report_html
 from analysis.report.layout import LaidOut
 from analysis.report.records import Finding, Placed
@@ -99,13 +99,14 @@ def finding_files(folder: Path, placed: Placed) -> list[str]:
     folder.mkdir(parents=True)
     finding = placed.finding
     made: dict[str, bytes] = {}
+    origin = footer.lines(finding.making)
     drawn = finding.drawn if finding.kind == "zoomable" else finding.spec if finding.kind == "figure" else None
     if drawn:
-        made |= {f"figure.{kind}": pictures.picture(drawn, kind) for kind in pictures.PICTURES}
+        made |= {f"figure.{kind}": pictures.picture(drawn, kind, made=origin) for kind in pictures.PICTURES}
     for name, frame in placed.tables.items():
         shown = (finding.columns if name != TEXTS else ()) or tables.every_column(frame)
         kinds = tables.TABLES if drawn is None else ("csv",)
-        made |= {f"{name}.{kind}": tables.text_table(frame, kind, shown).encode() for kind in kinds}
+        made |= {f"{name}.{kind}": tables.text_table(frame, kind, shown, origin).encode() for kind in kinds}
         frame.to_parquet(folder / f"{name}.parquet", index=False)
         if name == TEXTS:
             made[f"{name}.jsonl"] = text_lines(frame.to_dict("records"))

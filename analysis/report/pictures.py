@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from analysis.figures import style
+from analysis.report import small_print
 
 if TYPE_CHECKING:
     from analysis.figures.style import Figure, Paper
+    from analysis.report.footer import Line
 
 Picture = Literal["png", "svg", "pdf"]
 PICTURES: tuple[Picture, ...] = get_args(Picture)
@@ -16,13 +19,13 @@ SCALE = 2.0  # pixels of the PNG to a pixel of the page
 NO_NETWORK: list[str] = []  # base addresses data may come from: none
 
 
-def picture(figure: Figure | dict[str, Any], kind: Picture, paper: Paper = "light") -> bytes:
-    """The figure (or its specification) as a file on that paper."""
+def picture(figure: Figure | dict[str, Any], kind: Picture, paper: Paper = "light", made: Sequence[Line] = ()) -> bytes:
+    """The figure (or its specification) as a file on that paper; `made` is printed small beneath it."""
     import vl_convert
 
-    spec = style.on_paper(figure, paper)
+    drawn = str(vl_convert.vegalite_to_svg(style.on_paper(figure, paper), allowed_base_urls=NO_NETWORK))
+    tones = style.PAPERS[paper]
+    svg = small_print.under_picture(drawn, made, ink=tones["faint"], background=tones["background"])
     if kind == "svg":
-        return str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=NO_NETWORK)).encode()
-    if kind == "pdf":
-        return bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=NO_NETWORK))
-    return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE, allowed_base_urls=NO_NETWORK))
+        return svg.encode()
+    return bytes(vl_convert.svg_to_pdf(svg) if kind == "pdf" else vl_convert.svg_to_png(svg, scale=SCALE))

@@ -12,10 +12,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from analysis.figures import numbers
+from analysis.report import small_print
 from analysis.report.records import Column
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analysis.report.footer import Line
 
 TableKind = Literal["csv", "md", "tex"]
 TABLES: tuple[TableKind, ...] = get_args(TableKind)
@@ -38,12 +41,20 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORE
 _MARKDOWN_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~$<>&])")
 
 
-def text_table(frame: pd.DataFrame, kind: TableKind, columns: Sequence[Column] | None = None) -> str:
-    """The table in that format; `columns` are those shown, in order (all of them where not given)."""
+def text_table(
+    frame: pd.DataFrame, kind: TableKind, columns: Sequence[Column] | None = None, made: Sequence[Line] = ()
+) -> str:
+    """The table in that format; `columns` are those shown, in order (all of them where not given).
+
+    `made` (what made it) stands under a Markdown table, and in comments over a LaTeX one; CSV is nothing but data.
+    """
     shown = every_column(frame) if columns is None else columns
     if kind == "csv":
         return csv_text(frame)
-    return _markdown(frame, shown) if kind == "md" else _latex(frame, shown)
+    if kind == "md":
+        told = "".join(f"- {_in_markdown(small_print.plain(line))}\n" for line in made)
+        return f"{_markdown(frame, shown)}\n{told}" if told else _markdown(frame, shown)
+    return small_print.over_latex(made) + _latex(frame, shown)
 
 
 def every_column(frame: pd.DataFrame) -> tuple[Column, ...]:

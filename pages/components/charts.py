@@ -16,7 +16,7 @@ import streamlit as st
 from analysis.figures import plotly_style, stop_slider, style
 from analysis.report import drawn, pictures, tables
 from analysis.report.records import Finding, StopReading
-from pages.components import pinning
+from pages.components import kept_slider, origin, pinning
 from pages.components.words import plain
 
 TABLE_NAMES: dict[tables.TableKind, str] = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
@@ -50,7 +50,7 @@ def show(
                 command=command,
                 about=about,
             )
-            _save_figure(lambda: figure, key)
+            _save_figure(lambda: figure, key, origin.here(key, made, command, about))
     return event
 
 
@@ -78,7 +78,7 @@ def show_zoomable(
             command=command,
             about=about,
         )
-        _save_figure(twin, key)
+        _save_figure(twin, key, origin.here(key, made, command, about))
     return event
 
 
@@ -97,12 +97,8 @@ def paper() -> style.Paper:
 
 def _slider(finding: Finding, spec: dict[str, Any], key: str) -> None:
     """The stops that were evaluated; moving over them asks nothing but this page."""
-    percents = [stop.percent for stop in finding.stops]
-    stood = finding.making.restoration.percent if finding.making.restoration else 0.0
-    nearest = min(percents, key=lambda percent: abs(percent - stood))
-    words = {"format_func": lambda percent: f"{percent:g}%", "key": f"slider-{key}"}
-    at = st.select_slider("Restored, % of the region (stops evaluated when it was pinned)", percents, nearest, **words)
-    reading = finding.stops[percents.index(at)]
+    at = kept_slider.draw(finding, f"slider-{key}")
+    reading = next(stop for stop in finding.stops if stop.percent == at)
     stop_slider.move(spec, at)
     st.table(pd.DataFrame(reading.rows, columns=list(reading.heads)).map(plain), border="horizontal", hide_index=True)
 
@@ -123,21 +119,21 @@ def foot_of(
     with _foot():
         pin, save = labels
         pinning.button(lambda: drawn.of_figure(figure(), alt), key=key, finding=finding, about=about, label=pin)
-        _save_figure(figure, key, save)
+        _save_figure(figure, key, origin.here(key, about=about), save)
 
 
 def _foot() -> Any:
     return st.container(horizontal=True, gap="small", vertical_alignment="center")
 
 
-def _save_figure(figure: Callable[[], Any], key: str, label: str = "Save figure") -> None:
-    """Files of the figure, each drawn when it is asked for."""
+def _save_figure(figure: Callable[[], Any], key: str, made: origin.Origin, label: str = "Save figure") -> None:
+    """Files of the figure, each drawn when it is asked for, with what made it in small print."""
     with st.popover(label, type="tertiary", icon=":material/download:", key=f"save-{key}"):
         chosen = st.segmented_control("Paper", ["light", "dark"], default="light", required=True, key=f"paper-{key}")
         for kind in pictures.PICTURES:
             st.download_button(
                 kind.upper(),
-                lambda kind=kind: pictures.picture(figure(), kind, chosen or "light"),
+                lambda kind=kind: pictures.picture(figure(), kind, chosen or "light", made.lines()),
                 file_name=f"palimpsest-{key}.{kind}",
                 mime=pictures.MIME[kind],
                 on_click="ignore",
@@ -204,15 +200,18 @@ def foot(
             command=command,
             about=about,
         )
+        came_from = origin.here(key, made, command, about)
         with st.popover("Save table", type="tertiary", icon=":material/download:", key=f"save-{key}"):
             for kind in tables.TABLES:
-                _save_table(frame, kind, shown, key)
+                _save_table(frame, kind, shown, key, came_from)
 
 
-def _save_table(frame: pd.DataFrame, kind: tables.TableKind, shown: Sequence[Any], key: str) -> None:
+def _save_table(
+    frame: pd.DataFrame, kind: tables.TableKind, shown: Sequence[Any], key: str, made: origin.Origin
+) -> None:
     st.download_button(
         TABLE_NAMES[kind],
-        lambda: tables.text_table(frame, kind, shown).encode(),
+        lambda: tables.text_table(frame, kind, shown, made.lines_in(kind)).encode(),
         file_name=f"palimpsest-{key}.{kind}",
         mime=tables.MIME[kind],
         on_click="ignore",
@@ -223,8 +222,10 @@ def _save_table(frame: pd.DataFrame, kind: tables.TableKind, shown: Sequence[Any
 def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
     """Offer all rows of a table as files; a function is called for its table when a file is asked for."""
 
+    made = origin.here(key)
+
     def text(kind: tables.TableKind) -> bytes:
-        return tables.text_table(frame() if callable(frame) else frame, kind).encode()
+        return tables.text_table(frame() if callable(frame) else frame, kind, made=made.lines_in(kind)).encode()
 
     st.download_button(
         label,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from analysis.errors import StoreError
-from analysis.report import pictures, tables
+from analysis.report import footer, pictures, tables
 from analysis.report.records import Finding
 from cache.memo import workspace
 from pages.components.charts import TABLE_NAMES, paper
@@ -16,13 +16,13 @@ def menu(finding: Finding) -> None:
     with st.popover("Save", type="tertiary", icon=":material/download:", key=f"save-finding-{finding.id}"):
         spec = {"figure": finding.spec, "zoomable": finding.drawn}.get(finding.kind)
         if spec:
-            ink = paper()
+            ink, made = paper(), footer.lines(finding.making)
             for kind in pictures.PICTURES:
                 _file(
                     kind.upper(),
                     finding,
                     kind,
-                    lambda kind=kind: pictures.picture(spec, kind, ink),
+                    lambda kind=kind: pictures.picture(spec, kind, ink, made),
                     pictures.MIME[kind],
                 )
         else:
@@ -40,4 +40,5 @@ def _table(finding: Finding, kind: tables.TableKind) -> bytes:
     frame = workspace().findings.tables(finding.id).get("data")
     if frame is None:
         raise StoreError("The data of this table is missing from the store. Open its page as it was and pin it again.")
-    return tables.text_table(frame, kind, finding.columns or tables.every_column(frame)).encode()
+    shown = finding.columns or tables.every_column(frame)
+    return tables.text_table(frame, kind, shown, footer.lines(finding.making)).encode()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
+from analysis.report.records import StopReading
 from cache.findings import Findings
 from cache.pinned import Pinned
 from cache.work import Workspace
@@ -84,6 +85,34 @@ def test_the_page_and_presenting_are_in_the_address(open_page: Open, shared: Wor
     assert "Findings 5–8 of 8" in words_of(second)
     app.button(key="present").click().run()
     assert elsewhere(open_page, app).session_state["presenting"] is True
+
+
+def test_where_a_pinned_slider_was_moved_to_is_in_the_address(open_page: Open, shared: Workspace) -> None:
+    stops = tuple(StopReading(percent, ("right",), ((f"{percent} it is",),)) for percent in (0.0, 20.0, 62.5))
+    for name in ("f1", "f2"):
+        placed = make_placed(name, stops=stops)
+        shared.findings.pin(placed.finding, placed.tables)
+    app = open_page("report")
+    assert [app.select_slider(key=f"slider-pinned-{name}").value for name in ("f1", "f2")] == [20.0, 20.0]
+    app.select_slider(key="slider-pinned-f2").set_value(62.5).run()
+    assert app.select_slider(key="slider-pinned-f2").value == 62.5
+    second = elsewhere(open_page, app)
+    assert [second.select_slider(key=f"slider-pinned-{name}").value for name in ("f1", "f2")] == [20.0, 62.5]
+    second.select_slider(key="slider-pinned-f2").set_value(0.0).run()
+    assert elsewhere(open_page, second).select_slider(key="slider-pinned-f2").value == 0.0
+
+
+def test_an_address_that_names_no_stop_of_a_pinned_slider_leaves_it_where_it_was_pinned(
+    open_page: Open, shared: Workspace
+) -> None:
+    placed = make_placed("f1", stops=(StopReading(0.0, (), ()), StopReading(20.0, (), ())))
+    shared.findings.pin(placed.finding, placed.tables)
+    for named in ("f1:33", "f1:99999", "<img>", "f1:nan"):
+        app = open_page("report")
+        app.query_params["report_stops"] = named
+        app.run()
+        assert not app.exception
+        assert app.select_slider(key="slider-pinned-f1").value == 20.0
 
 
 def elsewhere(open_page: Open, first: AppTest) -> AppTest:
