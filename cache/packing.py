@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.records import Progress, Silent, check_cancelled
 from analysis.report.records import Placed
-from cache.keys import digest
-from cache.making import FindingWork, package_versions
+from cache.making import FindingWork
 
 if TYPE_CHECKING:
     from analysis.figures.style import Paper
@@ -79,9 +78,7 @@ class PackingWork(FindingWork):
         return placed if is_drawn(placed.finding) else self.findings.complete([placed])[0]
 
     def _page(self, placed: Sequence[Placed]) -> Path:
-        version = package_versions().get("palimpsest")
-        named = [[*_name(each), each.section, each.note, each.news] for each in placed]
-        return self.home / "findings" / f"report-{digest([named, self.findings.title(), version])[:16]}.html"
+        return self._packed(tuple(placed)).with_suffix(".html")
 
 
 def _name(placed: Placed) -> _Name:

@@ -121,7 +121,7 @@ _BAR = (
     '<button data-do="paper">Dark</button><button data-do="full">Full screen</button>'
     '<button data-do="keys">Keys</button><button data-do="end">End (Esc)</button></span></div>\n'
 )
-_KEYS = (
+KEYS = (
     ("p", "Present: one finding a screen"),
     ("→", "The next finding; ← the one before"),
     ("↓", "Down a tall finding, then the next; ↑ up. PageDown, PageUp and Space do the same"),
@@ -134,7 +134,7 @@ _KEYS = (
 
 
 def _keys() -> str:
-    rows = "".join(f"<dt><kbd>{escape(key)}</kbd></dt><dd>{escape(does)}</dd>" for key, does in _KEYS)
+    rows = "".join(f"<dt><kbd>{escape(key)}</kbd></dt><dd>{escape(does)}</dd>" for key, does in KEYS)
     return (
         f'<dialog class="keys" aria-labelledby="keys-head"><h2 id="keys-head">Keys</h2><dl>{rows}</dl>'
         '<button data-do="keys">Close</button></dialog>\n'

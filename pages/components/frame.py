@@ -54,6 +54,7 @@ KEYS = (  # of views that have keys of their own: where, then each key with what
             ("d", "Dark or light"),
             ("f", "Full screen"),
             ("Esc", "Stop presenting"),
+            ("?", "The report's own keys"),
         ),
     ),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis.figures import strategies, token_measures
+from analysis.report.html import KEYS as REPORT_KEYS
 from pages.components.frame import KEYS
 from pages.components.glossary import TERMS
 
@@ -35,6 +36,11 @@ def test_every_key_a_view_listens_to_is_on_the_sheet_of_keys(where: str) -> None
     told = " ".join(" ".join(row) for row in dict(KEYS)[where])
     assert len(heard) >= 6
     assert not [key for key in heard if not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", told)]
+
+
+def test_the_frames_sheet_and_the_reports_own_list_the_same_keys() -> None:
+    here = dict(KEYS)["Presenting, and in the exported report"]
+    assert sorted(key for key, _ in here) == sorted(key for key, _ in REPORT_KEYS)
 
 
 def test_every_term_stands_once_with_words_and_a_source() -> None:
