@@ -14,7 +14,8 @@ from analysis.experiments.spread import size_name
 from analysis.figures import experiments as look
 from analysis.figures import experiments_restoration as restoring
 from analysis.figures import experiments_sizes as sizes
-from pages.components import address, charts, plan_cell, plan_claims, plan_making, run_links
+from analysis.figures import style
+from pages.components import address, charts, plan_cell, plan_claims, plan_making, plan_menu, run_links
 
 PERCENT = st.column_config.NumberColumn(format="percent")
 SHARES = dict.fromkeys(("mean", "low", "high", "paper"), PERCENT)
@@ -201,10 +202,12 @@ def figure(
     made: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
-    """A figure whose cells and points lead to their runs, shown beneath it once one is clicked."""
+    """A figure whose cells and points lead to their runs, shown beneath it once one is clicked, or chosen by name."""
     options |= plan_making.of(plan, made)
-    event = charts.show(drawn, key=key, on_select="rerun", selection_mode=look.CELL_CLICK, **options)
+    spec = style.specification(drawn)
+    event = charts.show(spec, key=key, on_select="rerun", selection_mode=look.CELL_CLICK, **options)
     fields = plan_cell.of(key, event)
+    plan_menu.choose(spec, fields, domain=domain, key=key)
     if fields:
         run_links.panel(table, plan, fields | {"domain": domain}, key=key)
         st.button(

@@ -157,6 +157,34 @@ def test_a_link_to_a_cell_opens_its_runs_and_a_closed_one_is_gone(open_page: Ope
     assert "The runs behind" not in words_of(app) and app.query_params["cell"] == ""
 
 
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("paper", "runs")])
+def test_every_cell_that_a_click_opens_has_its_place_in_a_menu(
+    open_page: Open, half_measured: Plan, section: str
+) -> None:
+    app = open_page("experiments")
+    app.segmented_control(key="section").set_value(section).run()
+    menus = [box.key for box in app.selectbox if str(box.key).startswith("menu-")]
+    clicked = [chart for chart in app.get("vega_lite_chart") if list(chart.proto.selection_mode)]
+    assert len(menus) == len(clicked) > 0
+    for menu in menus:
+        words = app.selectbox(key=menu).options
+        assert words and len(set(words)) == len(words)
+        app.selectbox(key=menu).select_index(len(words) - 1).run()
+        assert not app.exception
+        assert f"**The runs behind:** {words[-1]}" in words_of(app).replace("\\", "")
+        app.button(key=f"close-{menu.removeprefix('menu-')}").click().run()
+        assert app.selectbox(key=menu).value is None and "The runs behind" not in words_of(app)
+
+
+def test_a_linked_cell_stands_in_the_menu_and_emptying_the_menu_closes_it(open_page: Open, half_measured: Plan) -> None:
+    cell = "restoration-in-relative-top;level=0;size=60;strategy=relative-top;percent=20"
+    app = at_cell(open_page, "restoration", cell)
+    menu = app.selectbox(key="menu-restoration-in-relative-top")
+    assert menu.value == cell
+    menu.set_value(None).run()
+    assert "The runs behind" not in words_of(app) and "".join(app.query_params["cell"]) == ""
+
+
 def test_what_a_link_makes_up_is_no_run(open_page: Open, half_measured: Plan) -> None:
     app = at_cell(
         open_page, "restoration", "restoration-in-relative-top;level=9;size=60;strategy=magic;percent=2e9;x=1"
