@@ -1,4 +1,4 @@
-"""What has changed since a finding was pinned: its models, its questions, its algorithms, and what was measured later.
+"""What has changed since a finding was pinned: its models, questions, algorithms, and what was measured later.
 
 Reads no weight: a model whose files are newer than the pin is said to be so, not hashed.
 """
@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import PalimpsestError
+from analysis.errors import PalimpsestError, StoreError
 from analysis.records import RestoreSpec
 from analysis.report.records import Asked, Grows, Making, Placed
 from cache.asked import Asking, Comparison
+from cache.experiments.folder import PlanFolder
 from cache.keys import VERSIONS
 from cache.knowledge import KnowledgeWork
 from cache.store import Entry
+
+PLAN, CELLS = "plan", "cells"  # how a pin names its plan, and how many of its cells it shows: "20 of 60"
 
 
 class NewsWork(KnowledgeWork):
@@ -30,6 +33,7 @@ class NewsWork(KnowledgeWork):
             *self._more_stops(made, seen),
             *self._more_models(made, seen),
             *self._more_mastery(made),
+            *self._more_cells(made, seen),
         ]
         if seen.newest[made.identity] > made.created:
             found.append("a newer pin of the same figure is in this report")
@@ -96,6 +100,26 @@ class NewsWork(KnowledgeWork):
         newer = [path.name for path in tables if path.name != shown and path.stat().st_mtime > made.created]
         return [f"the base's mastery was measured again ({', '.join(sorted(newer))})"] if newer else []
 
+    def _more_cells(self, made: Making, seen: Seen) -> list[str]:
+        """Cells of its plan measured since, for a figure of all of them; several plans have a name before theirs."""
+        found = []
+        for name, plan in made.further.items():
+            then = made.further.get(f"{name.removesuffix(PLAN)}{CELLS}") if name.endswith(PLAN) else None
+            now = self._cells_of(str(plan), seen) if then else ""
+            if now and now != then:
+                found.append(f"the plan {plan} has {now} cells measured, and had {then}")
+        return found
+
+    def _cells_of(self, plan: str, seen: Seen) -> str:
+        """How many of a plan's cells are measured, as pins tell it: "20 of 60"; "" where there is no such plan."""
+        if plan not in seen.cells:
+            try:
+                keys = {keyed.digest: keyed.key for keyed in PlanFolder(self.home).read(plan).cells}
+                seen.cells[plan] = f"{sum(map(self.store.holds, keys.values()))} of {len(keys)}"
+            except StoreError:  # forgotten since: what it measured stands as it was
+                seen.cells[plan] = ""
+        return seen.cells[plan]
+
 
 class Seen:
     """What the findings of one report are held against, looked up once for all of them."""
@@ -106,6 +130,7 @@ class Seen:
             made = each.finding.making
             self.newest[made.identity] = max(made.created, self.newest.get(made.identity, 0.0))
         self.ids: dict[Comparison, tuple[str, str] | None] = {}
+        self.cells: dict[str, str] = {}
         self._entries: dict[str, Sequence[Entry]] = {}
 
     def since(self, work: KnowledgeWork, kind: str, moment: float) -> Iterator[Entry]:

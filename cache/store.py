@@ -72,6 +72,10 @@ class Store:
         """Where this key's result lies, or would lie."""
         return self.home / "results" / key.kind / key_digest(key)
 
+    def holds(self, key: ResultKey) -> bool:
+        """Whether this key's result lies on disk, whole; nothing of it is read."""
+        return (self.folder(key) / "manifest.json").is_file()
+
     def get(self, key: ResultKey) -> Stored | None:
         """The result under this key, or None when there is none or its files are damaged."""
         folder = self.folder(key)

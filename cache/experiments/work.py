@@ -194,7 +194,7 @@ class ExperimentWork(PairWork):
         return rates_from(spent, f"{len(spent)} cells measured before")
 
     def _is_done(self, keyed: KeyedCell) -> bool:
-        return (self.store.folder(keyed.key) / "manifest.json").is_file()
+        return self.store.holds(keyed.key)
 
     def _cell_row(self, kept: KeptPlan, keyed: KeyedCell, note: RunNote) -> dict[str, Any]:
         from analysis.experiments.command import command_of

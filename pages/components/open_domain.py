@@ -1,9 +1,13 @@
 """Does it hold for another domain than places? Two plans side by side: trained on places, trained on the others."""
 
+from functools import partial
+from typing import Any
+
 import streamlit as st
 
 from analysis.experiments.plan_file import read_plan
 from analysis.figures import open_domain as figures
+from cache.about import NO_MODEL, About, Models
 from cache.memo import workspace
 from cache.open_questions import domain_plans
 from pages.components import address, charts, open_asking, plan_bar, plan_making, plan_start, progress
@@ -68,7 +72,7 @@ def _answer(chosen: dict[str, str]) -> None:
         return
     words = figures.domain_words(rows)
     st.info(plain(words), icon=":material/insights:")
-    making = _making(chosen)
+    making: dict[str, Any] = {"about": partial(_about, chosen)}
     states = [state for state in figures.STATES if (rows["state"] == state).any()]
     with st.container(horizontal=True):
         domains = {"places": figures.PLACES, "others": figures.OTHERS}
@@ -83,14 +87,31 @@ def _answer(chosen: dict[str, str]) -> None:
     charts.show(figures.domain_points(rows, domains[asked], state), key=key, alt=words, **making)
     charts.table(figures.domain_table(rows), key="domain_table", columns=COLUMNS, alt=words, width="stretch", **making)
     open_asking.foot(
-        making["command"],
+        _command(chosen),
         "The demo's other relations hold a fifth as many facts each and were a smaller part of its training, so the "
         "two domains differ in more than their subject: compare the order of the levels, not the heights.",
     )
 
 
-def _making(chosen: dict[str, str]) -> dict[str, dict[str, str] | str]:
-    """What made it: every chosen plan with its base, cells and seeds, and the commands that run them."""
-    by_kind = {kind: plan_making.made(name) for kind, name in chosen.items()}
-    made = {f"{kind}: {name}": value for kind, told in by_kind.items() for name, value in told.items()}
-    return {"made": made, "command": " && ".join(map(plan_making.command, chosen.values()))}
+def _about(chosen: dict[str, str]) -> About:
+    """What made it: every chosen plan with its base, questions, cells and seeds, and the commands that run them."""
+    plans = {kind: workspace().plan(name) for kind, name in chosen.items()}
+    bases = list(
+        dict.fromkeys(Models(kept.plan.base, base_content=plan_making.base_id(kept)) for kept in plans.values())
+    )
+    told = {kind: {"base": plan_making.base_words(kept)} | plan_making.asked(kept) for kind, kept in plans.items()}
+    return About(
+        models=bases[0] if len(bases) == 1 else NO_MODEL,
+        command=_command(chosen),
+        further=_named(told),
+        so_far=_named({kind: plan_making.reached(kept) for kind, kept in plans.items()}),
+    )
+
+
+def _named(told: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is told of each plan, with what it is trained on before every name."""
+    return {f"{kind}: {name}": value for kind, fields in told.items() for name, value in fields.items()}
+
+
+def _command(chosen: dict[str, str]) -> str:
+    return " && ".join(map(plan_making.command, chosen.values()))

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import PalimpsestError
-from analysis.experiments import agreement, paper
+from analysis.experiments import agreement
 from analysis.experiments.shape import WeightShares, weight_shares
 from analysis.figures import experiments_concentration as concentration
 from analysis.figures import experiments_divergence as divergence
@@ -148,7 +148,7 @@ def several_ways(table: pd.DataFrame, plan: str) -> None:
         )
     with papers:
         right_column = {"right": st.column_config.NumberColumn("right (LLaMA-3-8B)", format="percent")}
-        charts.table(ways.paper_ways(), key="ways-paper", columns=right_column, made=paper.SOURCE, command="")
+        charts.table(ways.paper_ways(), key="ways-paper", columns=right_column, **plan_making.PAPER)
         st.caption(
             "**The paper's Table 7**, as far as it is held here (level, size, percentage and domain are not); "
             "another model, not a target."

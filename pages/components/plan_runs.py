@@ -175,7 +175,7 @@ def pin_of_two(first: str, second: str, told: dict[str, Compared], plan: str) ->
     )
     finding = f"{second} against {first}. {words}"
     shares = dict.fromkeys(("first", "second"), st.column_config.NumberColumn(format="percent"))
-    making = plan_making.of(plan, {"first": first, "second": second})
+    making = plan_making.of(plan, {"first": first, "second": second}, whole=False)
     charts.foot(frame, key="runs-compared", columns=shares, finding=finding, **making)
 
 

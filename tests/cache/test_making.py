@@ -8,11 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from analysis.experiments.grid import cells_of
+from analysis.experiments.plan import Plan, Training
 from analysis.records import RestoreSpec, Stored
 from analysis.report import footer
 from analysis.report.records import Finding, Grows, Making
 from cache.about import NO_MODEL, Models
 from cache.asked import Asking, Comparison
+from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.keys import VERSIONS, make_key
 from cache.making import About
 from cache.work import Workspace
@@ -204,3 +207,22 @@ def test_how_far_the_measuring_was_is_told_and_makes_no_other_figure(workspace, 
 def test_a_figure_without_a_command_has_no_line_for_one(workspace, pair, asking) -> None:
     made = workspace.making("experiments", "table", comparison=pair, asking=asking)
     assert made.command == "" and "Again" not in lines(made)
+
+
+def test_a_pin_of_a_plan_grows_old_as_more_of_its_cells_are_measured(workspace) -> None:
+    plan = Plan("scale", "base", "facts", train=Training(levels=("0", "4"), sizes=(60,), seeds=(0,)))
+    cells = tuple(KeyedCell(cell, 1, {"cell": cell.name}) for cell in cells_of(plan))
+    PlanFolder(workspace.home).keep(KeptPlan(plan, cells))
+    workspace.store.put(cells[0].key, Stored({}))
+    whole = About(further={"plan": "scale"}, so_far={"cells": "1 of 3"})
+    several = About(further={"places: plan": "scale"}, so_far={"places: cells": "1 of 3"})
+    one_run = About(further={"plan": "scale"})
+    for name, about in (("whole", whole), ("several", several), ("one run", one_run)):
+        made = workspace.making("experiments", name, about=about)
+        workspace.findings.pin(Finding(name, "figure", "A sentence.", "alt", made), {})
+    assert [each.news for each in workspace.report_findings()] == [(), (), ()]
+    workspace.store.put(cells[1].key, Stored({}))
+    news = ("the plan scale has 2 of 3 cells measured, and had 1 of 3",)
+    assert [each.news for each in workspace.report_findings()] == [news, news, ()]
+    PlanFolder(workspace.home).forget("scale")
+    assert [each.news for each in workspace.report_findings()] == [(), (), ()]

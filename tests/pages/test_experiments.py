@@ -267,7 +267,7 @@ def test_a_pin_of_a_plan_names_the_plan_its_base_cells_and_command(
         made = pinned(app, shared, key).making
         assert made.command == "palimpsest experiments half.toml"
         assert made.further["plan"] == "half" and made.further["cells"] == "2 of 3" and made.further["seeds"] == "0"
-        assert made.further["base"].startswith("base")
+        assert made.base is not None and made.base.source == half_measured.base and made.tuned is None
 
 
 def test_the_pin_of_the_findings_counts_them_and_holds_every_verdict(
