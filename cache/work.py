@@ -34,6 +34,7 @@ from cache.recent import Recent
 from cache.slices import Slices
 from cache.tokens import TokenWork
 from cache.training import FineTuned, Training, TrainingWork
+from cache.trainings import Trainings
 from cache.typed import Typed
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self.texts = TextShelf(self.home)
         self.named = NamedComparisons(self.home)
         self.typed = Typed(self.home)
+        self.trainings = Trainings(self.home)
         self.housekeeping = Housekeeping(self.store)
         self.large = Large(self.home, self.housekeeping, self.findings, self.named)
         self.times_freed = 0
@@ -131,6 +133,8 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         """As TrainingWork has it; the tuned model beside its base is then the newest of the recent pairs."""
         tuned = super().fine_tune(training, out, progress, **keeping)
         self.remember(tuned.pair)
+        if out is None:
+            self.trainings.add(tuned, training)
         return tuned
 
     def recent(self) -> tuple[Comparison, ...]:

@@ -1,5 +1,7 @@
 """Fine-tuning from a page: what to train on and how, what it will take, the run with its loss curve, the result."""
 
+from functools import partial
+
 import streamlit as st
 
 from analysis.errors import PalimpsestError
@@ -7,7 +9,16 @@ from analysis.figures import training
 from analysis.training.curve import TrainingSoFar
 from cache.memo import workspace
 from cache.training import FineTuned, Training
-from pages.components import address, charts, fine_tuning_form, notices, progress, questions, selection
+from pages.components import (
+    address,
+    charts,
+    fine_tuning_form,
+    fine_tuning_making,
+    notices,
+    progress,
+    questions,
+    selection,
+)
 from pages.components.words import MASTERY, plain
 
 JOB, ASKED = "fine_tuning_job", "fine_tuning_asked"
@@ -81,8 +92,8 @@ def _finished() -> None:
         told = f"{training.card_words(tuned.card)}. {training.curve_words(tuned.card.loss)}"
         words.success(f"**{plain(tuned.folder.name)}** is ready. {plain(told)}", icon=":material/check_circle:")
         _compare_button(button, tuned, "just", primary=True)
-        name = tuned.folder.name
-        charts.show(training.loss_curve({name: tuned.card.loss}), key="loss", alt=training.curve_words(tuned.card.loss))
+        curve, words = training.loss_curve({tuned.folder.name: tuned.card.loss}), training.curve_words(tuned.card.loss)
+        charts.show(curve, key="loss", alt=words, about=partial(fine_tuning_making.of_one, tuned))
 
 
 @st.fragment
@@ -177,7 +188,8 @@ def _made_here() -> None:
     with st.expander("Their loss curves"):
         curves = {tuned.folder.name: tuned.card.loss for tuned in found[:SHOWN]}
         words = " ".join(f"{name}: {training.curve_words(points)}" for name, points in curves.items())
-        charts.show(training.loss_curve(curves), key="losses", alt=words)
+        about = partial(fine_tuning_making.of_several, found[:SHOWN])
+        charts.show(training.loss_curve(curves), key="losses", alt=words, about=about)
 
 
 def _compare_button(place: object, tuned: FineTuned, key: str, *, primary: bool = False) -> None:

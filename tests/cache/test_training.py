@@ -61,6 +61,13 @@ def test_a_tuned_model_is_listed_with_its_base_and_heads_the_recent_pairs(home: 
     assert home.fine_tuned() == (tuned,)  # what a plan keeps as a difference is no model to open
 
 
+def test_what_a_model_was_asked_for_with_is_found_again_by_another_process(home: Workspace, wanted: Training) -> None:
+    asked = replace(wanted, mix=((0, 0.5), (4, 0.5)), level=None, variant=Variant("restoring", 5, (0,), ("q",), 2))
+    tuned = home.fine_tune(asked)
+    assert Workspace(home.home).trainings.of(tuned) == asked
+    assert home.trainings.of(replace(tuned, folder=tuned.folder.with_name("another"))) is None
+
+
 @pytest.mark.slow
 def test_one_that_was_cancelled_goes_on_where_it_was(home: Workspace, wanted: Training) -> None:
     with pytest.raises(Cancelled):

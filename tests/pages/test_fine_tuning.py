@@ -9,6 +9,7 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import address, selection
 from tests.pages.conftest import Open, settle, words_of
+from tests.pages.test_pins import pinned
 
 pytestmark = pytest.mark.slow  # a page's run each, and work behind it
 
@@ -51,6 +52,13 @@ def test_from_the_form_to_a_tuned_model_beside_its_base(
     (tuned,) = shared.fine_tuned()
     assert f"{tuned.folder.name}** is ready" in words_of(app).replace("\\", "")
     assert "Made here" in words_of(app)
+    one = pinned(app, shared, "loss").making
+    assert (one.base and one.base.source, one.tuned and one.tuned.source) == (pair.base, str(tuned.folder))
+    assert one.command.startswith(f"palimpsest sft {pair.base} tuned-level-0-8-seed-0 --questions {asking.questions}")
+    assert one.further["trained on"] == "8 facts (level 0: 8)" and one.further["seed"] == tuned.card.seed
+    every = pinned(app, shared, "losses").making
+    assert every.base and every.base.content == tuned.card.base_id and every.tuned is None
+    assert every.command == one.command and tuned.folder.name in every.further
     press(app, "Compare with its base")
     assert not app.exception
     assert app.session_state["comparison"] == tuned.pair == Comparison(pair.base, str(tuned.folder))
