@@ -5,6 +5,7 @@ import streamlit as st
 from analysis.figures import numbers
 from analysis.figures.checks import findings_table, region_table
 from analysis.records import CheckReport
+from cache.about import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import address, charts, disk, pair_lists, progress, questions, selection
@@ -165,11 +166,12 @@ def show_report(report: CheckReport, pair: Comparison) -> None:
             "**This pair cannot be compared.** What is wrong, and the way out, is listed below.",
             icon=":material/error:",
         )
+    about = About(models=pair)  # whichever pair the session looks at
     if report.findings:
-        charts.wrapped_table(findings_table(report, ICONS), key="findings")
+        charts.wrapped_table(findings_table(report, ICONS), key="findings", about=about)
     if report.comparable:
         with st.expander("Parameters by region"):
-            charts.table(region_table(report), key="regions", width="stretch")
+            charts.table(region_table(report), key="regions", about=about, width="stretch")
 
 
 st.title("Compare two models")

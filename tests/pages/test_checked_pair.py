@@ -3,8 +3,10 @@
 from streamlit.testing.v1 import AppTest
 
 from cache.asked import Comparison
+from cache.work import Workspace
 from pages.components import address
 from tests.pages.conftest import Open, words_of
+from tests.pages.test_pins import pinned
 
 CAN = "This pair can be compared"
 
@@ -64,3 +66,17 @@ def test_a_link_to_a_check_made_elsewhere_says_so(open_page: Open) -> None:
     app.run()
     assert "the check of two models that this store has not seen" in words_of(app)
     assert not app.exception
+
+
+def test_a_pin_of_a_check_is_of_the_checked_pair_whichever_pair_is_active(
+    open_page: Open, shared: Workspace, pair: Comparison
+) -> None:
+    app = checked(open_page("compare", Comparison(pair.base, pair.base)), pair.base, pair.tuned)
+    made = pinned(app, shared, "regions").making
+    assert (made.base and made.base.source, made.tuned and made.tuned.source) == (pair.base, pair.tuned)
+    assert made.command == f"palimpsest check {pair.base} {pair.tuned}"
+
+
+def test_a_check_of_what_is_not_there_can_be_pinned_too(open_page: Open, shared: Workspace, pair: Comparison) -> None:
+    app = checked(open_page("compare"), pair.base, "/nowhere/tuned")
+    assert pinned(app, shared, "findings").making.command == f"palimpsest check {pair.base} /nowhere/tuned"
