@@ -30,7 +30,7 @@
     place.classList.add("drawn");
     const slider = place.closest(".finding").querySelector(".slider input");
     if (slider) moveTo(slider);
-    fit();
+    fit(place.closest(".finding"));
   }
 
   // On a phone: titles in lines that fit, and legends in as many columns as there is room for.
@@ -200,14 +200,30 @@
 
   function show(number) {
     at = Math.min(Math.max(0, number), findings.length - 1);
-    findings.forEach((each, place) => each.classList.toggle("shown", place === at));
+    findings.forEach((each, place) => { each.classList.toggle("shown", place === at); each.classList.remove("ahead"); });
     find(".bar .place").forEach((place) => { place.textContent = at + 1 + " of " + findings.length; });
     const shown = findings[at];
     if (!shown) return;
     if (document.documentElement.dataset.inside) window.parent.postMessage({ palimpsestAt: at }, "*");
     shown.scrollTop = 0;
     find(".chart", shown).forEach(draw);
-    fit();
+    fit(shown);
+    whenIdle(() => drawAhead(at));
+  }
+
+  // The findings a key away are drawn while nothing else is to do: behind the one that is shown, as large as it, unseen.
+  // A browser that draws nothing may tell of no idle time at all: then a moment later, as where it never does.
+  const whenIdle = (act) =>
+    window.requestIdleCallback ? requestIdleCallback(act, { timeout: 250 }) : setTimeout(act, 100);
+
+  async function drawAhead(from) {
+    for (const number of [from + 1, from - 1]) {
+      const next = findings[number];
+      if (!next || at !== from || !presenting()) continue;
+      next.classList.add("ahead");
+      await Promise.all(find(".chart", next).map(draw));
+      await new Promise((then) => whenIdle(then));
+    }
   }
 
   function present(on) {
@@ -217,6 +233,7 @@
       show(window.scrollY < 40 ? at : Math.max(0, top));
       window.focus();
     } else {
+      findings.forEach((each) => each.classList.remove("ahead"));
       unfit();
       if (findings[at]) findings[at].scrollIntoView({ block: "start" });
       if (document.fullscreenElement) document.exitFullscreen();
@@ -226,9 +243,8 @@
   }
 
   // A figure grows with the screen: its type is as large as the height that is left allows.
-  function fit() {
-    if (!presenting() || !findings[at]) return;
-    const shown = findings[at];
+  function fit(shown = findings[at]) {
+    if (!presenting() || !shown || !shown.clientHeight) return;
     const chart = shown.querySelector(".chart");
     if (!chart || !chart.firstElementChild) return;
     chart.style.zoom = "";

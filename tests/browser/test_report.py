@@ -169,6 +169,26 @@ def test_the_exported_page_goes_by_its_keys(page: Page, exported: Path) -> None:
     expect(page.locator("body.presenting")).to_have_count(0)
 
 
+def test_the_finding_a_key_away_is_drawn_ahead_unseen_and_moves_nothing(browser: Browser, exported: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(exported.as_uri())
+    page.keyboard.press("End")  # no key of the page's own: it does not present yet
+    page.keyboard.press("p")
+    expect(page.locator(".place")).to_have_text("1 of 2")
+    ahead = page.locator(".finding.ahead")
+    ahead.wait_for(state="attached")
+    assert ahead.evaluate("each => getComputedStyle(each).visibility") == "hidden"
+    assert page.evaluate("[document.body.scrollHeight <= innerHeight, document.body.scrollWidth <= innerWidth]") == [
+        True,
+        True,
+    ]
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".place")).to_have_text("2 of 2")
+    page.keyboard.press("Escape")
+    expect(ahead).to_have_count(0)
+    page.close()
+
+
 def test_a_print_from_the_dark_is_light_and_holds_every_figure(browser: Browser, exported: Path) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto(exported.as_uri())
