@@ -30,11 +30,29 @@ function completing(url) {
   return [...now.searchParams].every(([name, value]) => next.searchParams.get(name) === value);
 }
 
+// Vega writes the whole address into what refers to a gradient or a clipping within its figure: after the address has
+// changed, a colour legend would lose its colours. What is drawn already is made to refer without an address.
+function repairReferences() {
+  for (const name of ["fill", "stroke", "clip-path"]) {
+    for (const drawn of document.querySelectorAll(`.stVegaLiteChart svg [${name}^="url(http"]`)) {
+      drawn.setAttribute(name, drawn.getAttribute(name).replace(/^url\([^#]*#/, "url(#"));
+    }
+  }
+}
+
 if (!window.palimpsestHistory) {
   window.palimpsestHistory = true;
-  const push = history.pushState.bind(history);
-  history.pushState = (state, unused, url) =>
-    url && completing(url) ? history.replaceState(state, unused, url) : push(state, unused, url);
+  const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
+  history.replaceState = (state, unused, url) => {
+    replace(state, unused, url);
+    repairReferences();
+  };
+  history.pushState = (state, unused, url) => {
+    if (url && completing(url)) return history.replaceState(state, unused, url);
+    push(state, unused, url);
+    repairReferences();
+  };
+  window.addEventListener("popstate", repairReferences);
 }
 
 class Frame {
@@ -51,6 +69,7 @@ class Frame {
     this.sheet.onclick = (event) => { if (event.target === this.sheet) this.sheet.close(); };
     this.onKey = (event) => this.keyed(event);
     document.addEventListener("keydown", this.onKey);
+    this.watchPaper();
     live?.close();
     live = this;
   }
@@ -65,8 +84,22 @@ class Frame {
 
   close() {
     document.removeEventListener("keydown", this.onKey);
+    this.paperChanges?.disconnect();
     this.unmark();
     if (live === this) live = null;
+  }
+
+  // Figures are drawn for light or dark paper by the page's run: another paper needs another run.
+  watchPaper() {
+    const app = document.querySelector(".stApp");
+    if (!app) return;
+    let paper = getComputedStyle(app).colorScheme;
+    this.paperChanges = new MutationObserver(() => {
+      const now = getComputedStyle(app).colorScheme;
+      if (now !== paper) this.tell("go", `${now} paper`);
+      paper = now;
+    });
+    this.paperChanges.observe(app, { attributes: true, attributeFilter: ["class"] });
   }
 
   // --- the link --------------------------------------------------------------------------------------------

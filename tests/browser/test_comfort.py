@@ -13,7 +13,7 @@ from analysis.demo.world import SHIPPED
 from analysis.knowledge.questions import load_questions
 from cache.work import Workspace
 from tests.browser.driver import photograph, running_server, settle
-from tests.browser.test_journey import PATIENCE, press_stop
+from tests.browser.test_journey import PATIENCE, load_demo, open_page, press_stop
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,15 @@ def stands(page: Page, title: str) -> None:
     """Wait until the page of this title stands."""
     expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=PATIENCE)
     settle(page)
+
+
+# What the legend's colours refer to is in the document itself, or at the address that the document has now.
+LEGEND_RESOLVES = """() => {
+    const [address, id] = document.querySelector('.st-key-grid svg [fill^="url("]').getAttribute('fill').slice(4, -1)
+        .replaceAll('"', '').split('#');
+    return (address === '' || address === location.href) && document.getElementById(id) !== null;
+}"""
+INK = "() => document.querySelector('.st-key-grid svg text')?.getAttribute('fill')"
 
 
 def test_a_newcomer_lands_on_a_finding_is_led_through_it_once_and_can_have_it_again(
@@ -188,3 +197,17 @@ def test_a_pair_and_questions_of_ones_own_are_loaded_by_path_and_their_ends_are_
     nav.get_by_role("link", name="Restore").click()
     expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
     photograph(page, "own-pair-3-restore")
+
+
+def test_a_colour_legend_outlasts_another_address_and_a_figures_ink_follows_the_paper(page: Page, server: str) -> None:
+    load_demo(page, server, "level-4-240")
+    open_page(page, "Updates")
+    page.wait_for_function("() => document.querySelector('.st-key-grid svg [fill^=\"url(\"]')")
+    page.locator(".st-key-grid svg.marks").click(position={"x": 300, "y": 150})
+    page.wait_for_url("**updates_cell=*%2F*")
+    page.wait_for_function(LEGEND_RESOLVES)
+    ink = page.evaluate(INK)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"ink => ({INK})() !== ink", arg=ink)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"ink => ({INK})() === ink", arg=ink)
