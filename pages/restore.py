@@ -204,7 +204,7 @@ def hero(comparison: Comparison, asking: Asking | None) -> None:
         else:
             answered(comparison, asking, spec, count)
         if count is not None:
-            stop_preview.where(count)
+            stop_preview.where(comparison, count)
 
 
 def answered(comparison: Comparison, asking: Asking, spec: RestoreSpec, count: RestoreCount | None) -> None:

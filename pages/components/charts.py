@@ -219,10 +219,16 @@ def _save_table(
     )
 
 
-def csv(frame: pd.DataFrame | Callable[[], pd.DataFrame], key: str, *, label: str = "CSV") -> None:
+def csv(
+    frame: pd.DataFrame | Callable[[], pd.DataFrame],
+    key: str,
+    *,
+    label: str = "CSV",
+    about: pinning.AboutIt | None = None,
+) -> None:
     """Offer all rows of a table as files; a function is called for its table when a file is asked for."""
 
-    made = origin.here(key)
+    made = origin.here(key, about=about)
 
     def text(kind: tables.TableKind) -> bytes:
         return tables.text_table(frame() if callable(frame) else frame, kind, made=made.lines_in(kind)).encode()

@@ -1,8 +1,12 @@
 """Disk use of the store, and the button that frees it, with a preview of what goes."""
 
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
 from analysis.figures import holdings, numbers
+from cache.about import NO_MODEL, About
 from cache.housekeeping import FREEABLE, QUICK, Choice, Freed, Preview
 from cache.keys import digest
 from cache.large import ZIP, Piece
@@ -30,7 +34,7 @@ def _use() -> None:
     sizes = keeper.folders()
     total = f"{numbers.short_count(sum(sizes.values()))}B"
     st.markdown(f"**{total}** under `{workspace().home}`".replace("\\", ""))
-    charts.table(holdings.folder_table(sizes), key="disk-folders", columns={"MB": _MB}, width="stretch")
+    _table(holdings.folder_table(sizes), key="disk-folders", columns={"MB": _MB})
     st.markdown("##### Free some of it")
     st.caption(f"{PLENTY} Pinned findings, mastery tables, slices and what kept plans were measured by stay.")
     preview = keeper.preview(_choice(), workspace().pair_names())
@@ -56,7 +60,7 @@ def _large(busy: str) -> None:
     if not pieces:
         return
     st.markdown("##### Remove larger things")
-    charts.table(holdings.pieces_table(pieces), key="disk-large", columns={"MB": _MB}, width="stretch")
+    _table(holdings.pieces_table(pieces), key="disk-large", columns={"MB": _MB})
     free = {str(piece.path): piece for piece in pieces if not piece.needed_by}
     chosen = st.multiselect(
         "Remove",
@@ -116,10 +120,17 @@ def _preview(preview: Preview) -> None:
     if preview.goes:
         days = st.column_config.NumberColumn("unread for days", format="%.0f")
         columns = {"MB": _MB, "unread for days": days}
-        charts.table(holdings.holdings_table(preview.goes), key="disk-preview", columns=columns, width="stretch")
+        _table(holdings.holdings_table(preview.goes), key="disk-preview", columns=columns)
     if preview.stays:
         needed = ", ".join(sorted({each.needed_by for each in preview.stays}))
         st.caption(f"{numbers.count(len(preview.stays))} of the chosen stay, needed by {plain(needed)}.")
+
+
+def _table(frame: pd.DataFrame, *, key: str, columns: dict[str, Any]) -> None:
+    """A table of what lies on this disk, with its files: it is no finding about models, so that it has no pin."""
+    words = charts.table_words(frame, columns)
+    st.dataframe(frame, hide_index=True, column_config=columns, key=key, alt=words, width="stretch")
+    charts.csv(frame, key, about=About(models=NO_MODEL, command=""))
 
 
 def busy_words() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.knowledge.questions import content_id
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import progress, selection
@@ -78,12 +79,9 @@ def questions(asking: Asking) -> tuple[str, ...]:
     return ("--questions", asking.questions, *(("--mastery", asking.mastery) if asking.mastery else ()))
 
 
-def made(of: Comparison, asking: Asking) -> dict[str, str]:
-    """The pair and the facts of an answer, by plain name: a pin of the Experiments page names no other."""
-    told = {"base": Path(of.base).name, "tuned": Path(of.tuned).name, "facts": Path(asking.questions).name}
-    profile = workspace().known_profile(of)
-    ids = {"base": profile.base_id, "tuned": profile.tuned_id} if profile else {}
-    return told | {side: f"{told[side]} {ids[side][:ID_LENGTH]}" for side in ids}
+def facts_words(asking: Asking) -> str:
+    """The facts that would be trained on: where they came from, and the hash of all of them. Reads the questions."""
+    return f"{Path(asking.questions).name} {content_id(workspace().training_facts(asking))[:ID_LENGTH]}"
 
 
 def foot(made_by: str, *caveats: str) -> None:

@@ -1,5 +1,7 @@
 """Why does low-mastery data do more harm? Gradients by level at the base or at the tuned model, on a page."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -8,6 +10,7 @@ from analysis.experiments.gradient_tables import cosine_table, level_table, norm
 from analysis.experiments.gradients import GradientSettings
 from analysis.figures import numbers
 from analysis.figures import open_questions as figures
+from cache.about import About
 from cache.memo import workspace
 from cache.open_questions import OVERLAP_PERCENTS, GradientReport
 from cache.work import Asking, Comparison
@@ -55,14 +58,29 @@ def show() -> None:
             at=at or "base",
         )
         return
-    made = {"gradients": AT[report.at], "facts a level": n, "seed": settings.seed} | open_asking.made(pair, asking)
-    _figures(report, made, _command(pair, asking, settings, at or "base"))
+    command = _command(pair, asking, settings, at or "base")
+    _figures(report, partial(_about, report, asking, command), command)
 
 
-def _figures(report: GradientReport, made: dict[str, object], command: str) -> None:
+def _about(report: GradientReport, asking: Asking, command: str) -> About:
+    """What it hangs on, of the session's pair; the hash of the facts is taken when it is asked for."""
+    settings = report.gathered.settings
+    further = {
+        "gradients": AT[report.at],
+        "facts a level": settings.n,
+        "levels": settings.levels,
+        "facts": open_asking.facts_words(asking),
+        "prompt": settings.prompt,
+        "arithmetic": "exact",
+        "seed": settings.seed,
+    }
+    return About(command=command, further=further)
+
+
+def _figures(report: GradientReport, about: Callable[[], About], command: str) -> None:
     words = figures.gradient_words(report.gathered)
     st.info(words, icon=":material/insights:")
-    shared: dict[str, Any] = {"made": made, "command": command}
+    shared: dict[str, Any] = {"about": about}
     charts.show(figures.cosine_grid(report.gathered), key="gradient-cosines", alt=words, **shared)
     address.hold(
         address.one_of("norms_by", BY, "module"),

@@ -1,15 +1,18 @@
 """Is less KL still better where the base is wrong? Planted facts in the demo world, on a page."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from analysis.demo.world import SHIPPED, DemoFiles
 from analysis.experiments.planted import PlantedSettings, rank_correlations
 from analysis.figures import numbers
 from analysis.figures import open_planted as figures
+from cache.about import About, Models
 from cache.memo import workspace
 from cache.open_planted import PlantedReport
+from cache.work import Asking
 from pages.components import charts, open_asking
 
 SETTINGS = PlantedSettings(seeds=(0, 1))
@@ -55,13 +58,7 @@ def _answer(report: PlantedReport) -> None:
     words = figures.planted_words(report.states)
     st.info(words, icon=":material/insights:")
     command = _command(settings)
-    made = {
-        "base": f"{Path(report.base).name} (the demo's, planted)",
-        "planted": f"{settings.plant.share:g} of known facts",
-        "trainings": len(settings.trainings()),
-        "seeds": ", ".join(map(str, settings.seeds)),
-    }
-    shared: dict[str, Any] = {"made": made, "command": command}
+    shared: dict[str, Any] = {"about": partial(_about, report, command)}
     charts.show(figures.kl_scatter(report.states), key="planted-kl", alt=words, **shared)
     st.markdown("**How well planting took:** what each base says when it completes a statement of the fact, greedily.")
     charts.table(figures.planting_table(report.planting), key="planting", columns=SHARES, **shared)
@@ -75,6 +72,26 @@ def _answer(report: PlantedReport) -> None:
         "over them describes, it does not test.",
         "Planted facts were told a few times in a small model's last training; a large base's errors may sit deeper.",
     )
+
+
+def _about(report: PlantedReport, command: str) -> About:
+    """What it hangs on: the planted base alone, not the pair the session looks at."""
+    settings, files = report.settings, DemoFiles(SHIPPED)
+    asked = report.states.groupby("group", sort=False)["n"].max()
+    further = {
+        "planted": f"{settings.plant.share:g} of {numbers.count(settings.plant.known)} known facts, seed "
+        f"{settings.plant.seed}",
+        "facts": open_asking.facts_words(Asking(str(files.questions), mastery=str(files.mastery))),
+        "trainings": len(settings.trainings()),
+        "sizes": settings.sizes,
+        "seeds": ", ".join(map(str, settings.seeds)),
+        "learning rate": settings.learning_rate,
+        "prompt": "paper",
+        "n": "; ".join(f"{group}: {numbers.count(n)}" for group, n in asked.items()),
+        "restored": f"relative-top at k = {', '.join(f'{percent:g}%' for percent in settings.percents)}",
+        "arithmetic": "exact",
+    }
+    return About(models=Models(report.base), command=command, further=further)
 
 
 def _command(settings: PlantedSettings) -> str:

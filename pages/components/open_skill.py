@@ -1,7 +1,7 @@
 """Does restoration cost a new skill? Three trainings from one base, restored and asked for both, on a page."""
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,6 +9,7 @@ import streamlit as st
 from analysis.experiments.skill import SKILLS, SkillSettings
 from analysis.figures import numbers
 from analysis.figures import open_skill as figures
+from cache.about import About, Models
 from cache.memo import workspace
 from cache.open_skill import SkillReport
 from cache.work import Asking, Comparison
@@ -92,12 +93,8 @@ def _answer(reports: tuple[SkillReport, ...], pair: Comparison, asking: Asking) 
     rows = figures.skill_rows({report.settings.seed: report.table for report in reports})
     words = figures.skill_words(rows, figures.middle_percent(rows))
     st.info(words, icon=":material/insights:")
-    settings = reports[0].settings
-    seeds = ", ".join(str(report.settings.seed) for report in reports)
-    made = {"skill": settings.skill, "examples": settings.examples, "facts": settings.facts, "seeds": seeds}
-    made |= {"base": Path(pair.base).name, "facts from": Path(asking.questions).name}
     command = " && ".join(_command(pair.base, asking, report.settings) for report in reports)
-    shared: dict[str, Any] = {"made": made, "command": command}
+    shared: dict[str, Any] = {"about": partial(_about, reports, pair.base, asking, command)}
     address.hold(address.one_of("skill_training", figures.TRAINED, "both"))
     training = st.segmented_control(
         "The model", list(figures.TRAINED), required=True, format_func=figures.TRAINED.get, key="skill_training"
@@ -129,6 +126,29 @@ def _answer(reports: tuple[SkillReport, ...], pair: Comparison, asking: Asking) 
         "A small skill of one small model. Whether a large model's new skills lie as exposed, only its own test tells: "
         "Other tasks asks GSM8K, XSum and whatever else lm-eval describes.",
     )
+
+
+def _about(reports: tuple[SkillReport, ...], base: str, asking: Asking, command: str) -> About:
+    """What it hangs on: the base alone, whatever was tuned from it before; the seeds so far are no part of what it is.
+
+    The hash of the facts is taken when it is asked for.
+    """
+    settings = reports[0].settings
+    further = {
+        "skill": settings.skill,
+        "examples": settings.examples,
+        "facts": f"{settings.facts} of level {settings.level}",
+        "facts from": open_asking.facts_words(asking),
+        "learning rate": settings.learning_rate,
+        "prompt": "paper",
+        "n": f"{settings.test} of the skill, {settings.fact_limit} facts at most",
+        "restored": f"relative-top and random at k = {', '.join(f'{each:g}%' for each in settings.percents)}",
+        "arithmetic": "exact",
+        "draws of random": len(settings.random_seeds),
+    }
+    seeds = ", ".join(str(report.settings.seed) for report in reports)
+    so_far = {"seeds": seeds, "tuned models": sum(len(report.tuned) for report in reports)}
+    return About(models=Models(base), command=command, further=further, so_far=so_far)
 
 
 def _command(base: str, asking: Asking, settings: SkillSettings) -> str:

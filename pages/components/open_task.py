@@ -1,5 +1,7 @@
 """What restoration costs on other tasks: GSM8K, XSum or one's own in lm-eval's format, asked of the pair's states."""
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from analysis.figures import numbers
 from analysis.figures import open_tasks as figures
 from analysis.knowledge.task_files import load_task
 from analysis.records import RestoreSpec
+from cache.about import About
+from cache.keys import digest
 from cache.memo import workspace
 from cache.open_tasks import TaskReport
 from cache.work import Comparison
@@ -111,9 +115,7 @@ def _answer(report: TaskReport, pair: Comparison, folder: Path, limit: int | Non
     address.hold(address.one_of("task_score", names, names[0]))
     score = str(st.segmented_control("Score", names, required=True, key="task_score") or names[0])
     command = _command(pair, folder, limit)
-    made = {"task": report.name, "documents": report.n, "worked examples": report.shots, "score": score}
-    made |= {"base": Path(pair.base).name, "tuned": Path(pair.tuned).name}
-    shared: dict[str, Any] = {"made": made, "command": command}
+    shared: dict[str, Any] = {"about": partial(_about, report, folder, limit, score, command)}
     charts.show(figures.task_curve(report.table, score), key=f"task-{score}", alt=words, **shared)
     with st.expander("The same in numbers"):
         charts.table(report.table, key="task_rows", columns=SHARES, alt=words, **shared)
@@ -123,6 +125,21 @@ def _answer(report: TaskReport, pair: Comparison, folder: Path, limit: int | Non
         "is taken without stemming: compare states here with each other, not with published scores.",
         "One draw of the random control, which restores as many parameters, changed or not.",
     )
+
+
+def _about(report: TaskReport, folder: Path, limit: int | None, score: str, command: str) -> About:
+    """What it hangs on, of the session's pair; the task is read, for its hash, when it is asked for."""
+    further = {
+        "task": report.name,
+        "task's hash": digest(asdict(load_task(folder, limit=limit)))[: open_asking.ID_LENGTH],
+        "documents": report.n,
+        "worked examples": report.shots,
+        "score": score,
+        "restored": f"relative-top and random at k = {', '.join(f'{percent:g}%' for percent in PERCENTS)}",
+        "arithmetic": "exact",
+        "seed": 0,
+    }
+    return About(command=command, further=further)
 
 
 def _command(pair: Comparison, folder: Path, limit: int | None) -> str:

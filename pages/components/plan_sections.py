@@ -15,7 +15,7 @@ from analysis.figures import experiments as look
 from analysis.figures import experiments_restoration as restoring
 from analysis.figures import experiments_sizes as sizes
 from analysis.figures import style
-from pages.components import address, charts, plan_cell, plan_claims, plan_making, plan_menu, run_links
+from pages.components import address, charts, plan_cell, plan_claims, plan_making, plan_menu, plan_paper, run_links
 
 PERCENT = st.column_config.NumberColumn(format="percent")
 SHARES = dict.fromkeys(("mean", "low", "high", "paper"), PERCENT)
@@ -135,9 +135,8 @@ def beside_paper() -> None:
         charts.show(
             restoring.paper_grid(),
             key="restoration-paper",
-            alt="The paper's own accuracies after restoring, Table 4a, in-domain.",
-            made=paper.SOURCE,
-            command="",
+            alt=plan_paper.grid_words(),
+            **plan_making.PAPER,
         )
         st.caption(paper.told("Table 4"))
 

@@ -6,6 +6,8 @@ import streamlit as st
 
 from analysis.figures import numbers, places, stops, strategies
 from analysis.records import BLENDS, RestoreCount, RestoreSpec
+from cache import commands
+from cache.about import About
 from cache.memo import workspace
 from cache.work import Comparison
 from pages.components import charts, progress, selection
@@ -91,10 +93,11 @@ def preview(count: RestoreCount) -> None:
         )
 
 
-def where(count: RestoreCount) -> None:
-    """Where the restored parameters lie."""
+def where(comparison: Comparison, count: RestoreCount) -> None:
+    """Where the restored parameters lie: no question bears on that."""
+    about = About(spec=count.spec, command=commands.where(comparison, count.spec))
     left, right = st.columns(2)
     with left:
-        charts.show(places.layer_bars(count), key="by-layer", alt=places.layer_words(count))
+        charts.show(places.layer_bars(count), key="by-layer", alt=places.layer_words(count), about=about)
     with right:
-        charts.show(places.module_bars(count), key="by-module", alt=places.module_words(count))
+        charts.show(places.module_bars(count), key="by-module", alt=places.module_words(count), about=about)

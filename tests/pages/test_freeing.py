@@ -37,6 +37,8 @@ def test_the_disk_panel_removes_a_model_when_it_is_chosen_and_preselects_nothing
     app.run()
     choice = next(each for each in app.multiselect if each.label == "Remove")
     assert choice.value == [] and len(choice.options) == 2
+    keys = [str(each.key) for each in app.button]
+    assert "disk-free" in keys and not [key for key in keys if key.startswith("pin-disk")], "no finding about models"
     choice.set_value([str(model), str(shared.home / "texts")]).run()
     assert "Cannot be brought back: texts kept for links" in words_of(app).replace("\\", "")
     next(each for each in app.multiselect if each.label == "Remove").set_value([str(model)]).run()

@@ -7,17 +7,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.demo.world import SHIPPED, DemoFiles
 from analysis.experiments.gradients import GradientSettings
 from analysis.experiments.grid import cells_of
 from analysis.experiments.plan import Plan, Training
 from analysis.experiments.plan_file import read_plan
+from analysis.experiments.planted import COLUMNS, GROUPS
 from analysis.experiments.results import NUMBER_COLUMNS
 from analysis.experiments.skill import SkillSettings
 from analysis.records import Stored
+from analysis.report.records import Making
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
+from cache.open_planted import PlantedReport, planted_to_stored
 from cache.open_skill import SkillReport, skill_to_stored
 from cache.work import Asking, Comparison, Workspace
-from pages.components import open_gradients
+from pages.components import open_gradients, open_planted, open_skill
+from pages.components.open_asking import facts_words
 from tests.conftest import TinyPair
 from tests.experiments.tables import made, number
 from tests.experiments.world import make_world
@@ -65,6 +70,10 @@ def test_the_button_answers_the_question_with_a_sentence_caveats_and_the_command
     assert any("mean gradient of 6 samples a level" in info.value for info in app.info)
     assert "AdamW divides each gradient by its own size" in words_of(app)
     assert any("palimpsest question gradients" in code.value for code in app.code)
+    made_by = pinned(app, shared, "gradient-cosines").making
+    assert made_by.base is not None and made_by.base.content and made_by.tuned is not None
+    assert made_by.further["facts"] == facts_words(asking) and made_by.further["prompt"] == "paper"
+    assert made_by.command.startswith("palimpsest question gradients")
 
 
 TASK = """
@@ -99,6 +108,7 @@ def test_a_task_folder_is_asked_of_every_state_from_the_page_and_its_answer_stay
     assert set(app.dataframe[0].value["strategy"]) == {"base", "tuned", "relative-top", "random"}
     made = pinned(app, shared, "task_rows").making
     assert made.command.startswith(f"palimpsest question task {pair.base} {pair.tuned} {folder}")
+    assert len(made.further["task's hash"]) == 16
     assert made.further["task"] == "sums" and str(folder) not in str(dict(app.query_params))
 
 
@@ -143,6 +153,47 @@ def test_every_stored_training_seed_of_a_skill_is_shown(open_page: Open, shared:
         shared.store.put(shared._skill_key(plan.base, asking, told), skill_to_stored(report))
     assert [each.settings.seed for each in shared.known_skills(plan.base, asking, settings)] == [0, 3]
     assert shared.known_skills(plan.base, asking, replace(settings, examples=16)) == ()
+
+
+def test_a_pin_of_the_skill_is_of_the_base_alone_and_another_seed_makes_a_newer_one(
+    pair: Comparison, asking: Asking, shared: Workspace, tmp_path: Path
+) -> None:
+    shared.profile(pair)
+    settings = SkillSettings(examples=8, facts=8, test=8, fact_limit=9)
+    reports = [SkillReport(replace(settings, seed=seed), pd.DataFrame(), {"both": "x"}, 0.2) for seed in (0, 3)]
+
+    def made_of(*found: SkillReport) -> Making:
+        about = open_skill._about(found, pair.base, replace(asking, split="train"), "palimpsest question skill")
+        return shared.making("experiments", "skill-curves-both", comparison=pair, about=about)
+
+    first, later = made_of(reports[0]), made_of(*reports)
+    assert first.base is not None and first.base.content and first.tuned is None
+    assert (
+        first.further["facts from"] == facts_words(asking) and first.further["n"] == "8 of the skill, 9 facts at most"
+    )
+    assert first.identity == later.identity and later.further["seeds"] == "0, 3"
+
+
+def test_a_pin_of_the_planted_base_names_that_base_and_no_pair(
+    open_page: Open, pair: Comparison, asking: Asking, shared: Workspace, tiny_pair: TinyPair
+) -> None:
+    shared.profile(pair)
+    shared.profile(Comparison(str(DemoFiles(SHIPPED).base), str(DemoFiles(SHIPPED).base)))
+    settings = open_planted.SETTINGS
+    row = dict.fromkeys(COLUMNS, 0.2) | {"size": 60, "correcting": True, "train_seed": 0, "n": 30}
+    states = [row | {"group": group, "strategy": way, "percent": 20.0} for group in GROUPS for way in ("tuned", "base")]
+    planting = [
+        dict.fromkeys(("right", "right_low", "right_high", "wrong", "wrong_low", "wrong_high"), 0.2)
+        | {"base": base, "group": group, "n": 30}
+        for base in ("shipped", "planted")
+        for group in GROUPS
+    ]
+    report = PlantedReport(settings, pd.DataFrame(states), pd.DataFrame(planting), pair.base)
+    shared.store.put(shared._planted_key(settings), planted_to_stored(report))
+    made_by = pinned(_at(open_page, "planted", pair, asking), shared, "planted_states").making
+    assert made_by.base is not None and made_by.base.source == pair.base and made_by.base.content
+    assert made_by.tuned is None and made_by.asked is None
+    assert f"{GROUPS[0]}: 30" in made_by.further["n"] and made_by.further["facts"].startswith("questions")
 
 
 def test_a_link_holds_what_an_open_question_was_asked_with(open_page: Open, pair: Comparison, asking: Asking) -> None:

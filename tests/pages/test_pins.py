@@ -96,6 +96,8 @@ def test_the_restored_curves_command_sweeps_what_is_drawn_with_every_seed(
     assert table.making.command == made.command
     levels = pinned(app, answered, "by-layer").making
     assert "k = 5%" in lines(levels)["Restoration"] and levels.grows is None
+    assert levels.asked is None, "no question bears on where the restored weights lie"
+    assert levels.command == f"palimpsest profile {pair.base} {pair.tuned} --percents 5 --json"
 
 
 def test_a_pinned_sample_names_the_stop_that_samples_looks_at(
@@ -203,6 +205,7 @@ def test_pins_of_a_mastery_measurement_tell_its_own_facts_and_protocol(
     shared.profile(pair)
     made = pinned(open_page("mastery", pair, facts), shared, "mastery_levels").making
     assert made.asked is not None and made.asked.n == 6 and made.restoration is None
+    assert made.base is not None and made.base.content and made.tuned is None, "the base alone is measured"
     assert "samples: 2" in lines(made)["Further"] and "method: statements" in lines(made)["Further"]
     told = shlex.split(made.command)
     assert told[told.index("--samples") + 1] == "2" and told[told.index("--limit") + 1] == "6"
