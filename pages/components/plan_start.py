@@ -12,7 +12,7 @@ from analysis.records import Progress
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Workspace
-from pages.components import notices, plan_bar, progress, selection
+from pages.components import address, notices, plan_bar, progress, selection
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 OWN = "own"
@@ -21,6 +21,8 @@ SHIPPED = {
     "plan": "The paper's grid on the demo: 5 levels × 4 sizes × 3 seeds, 60 models",
     OWN: "A plan file of my own",
 }
+OWN_FILE = "plan_file"  # in the address: the digest of the path that was typed
+NO_FILE = "This link shows a plan file that was typed elsewhere: name it below, or open the link where it was made."
 COUNT_JOB, COUNTED = "plan_count_job", "plan_counted"
 
 
@@ -60,9 +62,9 @@ def _until_begun() -> None:
 
 def begin() -> None:
     """Choose a plan, see what it takes, run it."""
+    address.hold(address.one_of("plan_choice", SHIPPED, next(iter(SHIPPED))))
     choice = st.selectbox("Plan file", list(SHIPPED), format_func=SHIPPED.get, key="plan_choice")
-    given = st.text_input("Its path", key="plan_path", placeholder="/plans/my-plan.toml") if choice == OWN else ""
-    source = given.strip() if choice == OWN else str(DEMO / f"{choice}.toml")
+    source = own_file() if choice == OWN else str(DEMO / f"{choice}.toml")
     if not source:
         st.caption("A TOML file on the machine this dashboard runs on; demo/plan.toml explains every key.")
         return
@@ -71,6 +73,28 @@ def begin() -> None:
         with st.expander("Read it"):
             st.code(Path(source).read_text("utf-8"), language="toml")
         offer(plan)
+
+
+def own_file() -> str:
+    """The path typed, in the address by its digest."""
+    anew = address.names_anew(OWN_FILE)
+    address.from_address(OWN_FILE, known_file)
+    typed = workspace().typed.find(st.session_state.get(OWN_FILE, ""))
+    if typed is not None and (anew or "plan_path" not in st.session_state):
+        st.session_state["plan_path"] = typed[0]
+    given = st.text_input("Its path", key="plan_path", placeholder="/plans/my-plan.toml")
+    if given:
+        address.put(OWN_FILE, workspace().typed.keep((given,)))
+    return given.strip()
+
+
+def known_file(name: str) -> str | None:
+    """The name of a path that was typed on this store; of another, that it is not here is said."""
+    texts = workspace().typed.find(name)
+    if name and (texts is None or len(texts) != 1):
+        address.notice(NO_FILE)
+        return None
+    return name or None
 
 
 def offer(plan: Plan) -> None:

@@ -95,6 +95,19 @@ def test_a_plan_file_that_does_not_work_is_told_where_it_was_named(open_page: Op
     assert "/nowhere/plan.toml cannot be read" in words_of(app).replace("\\", "")
 
 
+def test_a_plan_file_of_ones_own_is_found_by_the_address_which_holds_no_path(open_page: Open) -> None:
+    first = open_page("experiments")
+    first.selectbox(key="plan_choice").select("own").run()
+    first.text_input(key="plan_path").input("/nowhere/plan.toml").run()
+    assert "nowhere" not in "".join("".join(values) for values in first.query_params.values())
+    second = open_page("experiments")
+    for name, values in first.query_params.items():
+        second.query_params[name] = values
+    second.run()
+    assert not second.exception
+    assert second.text_input(key="plan_path").value == "/nowhere/plan.toml"
+
+
 def test_a_half_measured_plan_says_how_far_it_is_and_what_cannot_be_told_yet(
     open_page: Open, half_measured: Plan
 ) -> None:

@@ -8,6 +8,8 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from tests.pages.conftest import Open, words_of
 
+KEPT = ("samples_search", "samples_order", "samples_chips", "samples_levels", "samples_raw", "samples_stop")
+
 
 @pytest.fixture
 def answered(shared: Workspace, pair: Comparison, asking: Asking) -> Workspace:
@@ -100,3 +102,24 @@ def test_chips_of_the_page_and_the_levels_narrow_the_rows(
     app.run()
     assert set(table_of(app)["side"]) <= {"still wrong"}
     assert set(table_of(app)["level"]) <= {0}
+
+
+def test_the_view_survives_a_visit_without_a_pair(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("samples", pair, asking)
+    app.text_input(key="samples_search").input("who")
+    app.selectbox(key="samples_order").set_value("relation")
+    app.session_state["samples_chips"] = ["still wrong"]
+    app.session_state["samples_levels"] = [0]
+    app.run()
+    kept = {name: app.session_state[name] for name in KEPT}
+    del app.session_state["comparison"]
+    del app.query_params["pair"]
+    app.run()
+    assert "No pair is loaded" in words_of(app)
+    app.session_state["comparison"] = pair
+    app.run()
+    assert not app.exception
+    assert {name: app.session_state[name] for name in KEPT} == kept
+    assert app.text_input(key="samples_search").value == "who"
