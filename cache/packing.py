@@ -24,6 +24,12 @@ class PackingWork(FindingWork):
         super().__init__(home)
         self._laid: dict[_Name, LaidOut] = {}
 
+    def bring_scripts(self, progress: Progress | None = None) -> None:
+        """Have the scripts of a report at hand without holding the process back (analysis.report.scripts)."""
+        from analysis.report import scripts
+
+        scripts.bring_vega(self.home / "findings", progress or Silent())
+
     def lay_out(self, progress: Progress | None = None) -> None:
         """Lay out every finding that is not laid out already, so that `presentation` has its answer at once."""
         self._lay_out(self.report_findings(), progress or Silent())
@@ -51,17 +57,22 @@ class PackingWork(FindingWork):
         write_page(out, placed, self.findings.title(), laid=laid)
         return out
 
+    def pack_report(self, progress: Progress | None = None) -> Path:
+        """As FindingWork has it."""
+        self.bring_scripts(progress)
+        return super().pack_report(progress)
+
     def packed_page(self, placed: Sequence[Placed]) -> Path | None:
         """The HTML file of the report that stands so; None where it was not made since the last change."""
         out = self._page(placed)
         return out if out.exists() else None
 
     def _lay_out(self, placed: Sequence[Placed], progress: Progress) -> list[LaidOut]:
-        from analysis.report import layout, scripts
+        from analysis.report import layout
 
         total, laid = len(placed) + 1, dict[_Name, "LaidOut"]()
         progress.report(0, total, "the scripts that draw the figures")
-        scripts.bring_vega(self.home / "findings", progress)
+        self.bring_scripts(progress)
         for number, each in enumerate(placed, start=1):
             check_cancelled(progress)
             progress.report(number, total, f"drawing {number} of {len(placed)}")

@@ -232,6 +232,7 @@ def whole(found: tuple[Placed, ...]) -> None:
             lost_card(number, each)
         else:
             card(number, each, len(found))
+    packing.prepare()
 
 
 def nothing() -> None:

@@ -34,6 +34,7 @@ def report(
     if len(lost) == len(placed):
         reasons = [f"{each.finding.id}: {each.unreadable}" for each in lost]
         raise PalimpsestError("None of the pinned findings can be read.", code="report", items=reasons)
+    workspace.bring_scripts(terminal.progress())
     told: dict[str, Any] = {"findings": len(placed) - len(lost)}
     if lost:
         told["left_out"] = [{"id": each.finding.id, "reason": each.unreadable} for each in lost]

@@ -5,12 +5,21 @@ from collections.abc import Callable
 import streamlit as st
 
 from analysis.figures.style import Paper
+from analysis.report import scripts
 from analysis.report.records import Placed
 from cache.memo import workspace
 from pages.components import progress, selection
 
-ZIP, PAGE, LAYING = "packing_job", "page_job", "laying_job"  # in the session: the job of each
+ZIP, PAGE, LAYING, PREPARING = "packing_job", "page_job", "laying_job", "scripts_job"  # in the session: each one's job
 _AT_ONCE_SECONDS = 0.4  # findings that are laid out sooner than this are shown without a bar between
+
+
+def prepare() -> None:
+    """Have the scripts of a report at hand before it is asked for: they take a moment the first time on a store."""
+    if not scripts.has_vega() and PREPARING not in st.session_state:
+        watcher = selection.watcher("scripts")
+        title = "Prepare the report's scripts"
+        st.session_state[PREPARING] = workspace().start(title, "bring_scripts", watcher=watcher, page="report")
 
 
 def presentation(found: tuple[Placed, ...], paper: Paper) -> str | None:
