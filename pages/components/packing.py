@@ -17,9 +17,10 @@ _AT_ONCE_SECONDS = 0.4  # findings that are laid out sooner than this are shown 
 def prepare() -> None:
     """Have the scripts of a report at hand before it is asked for: they take a moment the first time on a store."""
     if not scripts.has_vega() and PREPARING not in st.session_state:
-        watcher = selection.watcher("scripts")
         title = "Prepare the report's scripts"
-        st.session_state[PREPARING] = workspace().start(title, "bring_scripts", watcher=watcher, page="report")
+        st.session_state[PREPARING] = selection.start(
+            title, "bring_scripts", purpose="scripts", page="report", quiet=True
+        )
 
 
 def presentation(found: tuple[Placed, ...], paper: Paper) -> str | None:
