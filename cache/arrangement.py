@@ -39,11 +39,25 @@ class Arrangement:
         return tuple(dict.fromkeys(place.section for place in self.placed))
 
     def add(self, finding: str, section: str, note: str) -> Arrangement:
-        """With a finding at the end of its section, in place of where it stood before."""
-        others = tuple(place for place in self.placed if place.id != finding)
+        """With a finding at the end of its section; one that stands in this section already keeps its place."""
         new = Place(finding, _line(section), note.strip()[:LONGEST_NOTE])
         kept = tuple(place for place in self.deleted if place.id != finding)
-        return replace(self, placed=_by_section((*others, new)), deleted=kept)
+        if any(place.id == finding and place.section == new.section for place in self.placed):
+            placed = tuple(new if place.id == finding else place for place in self.placed)
+        else:
+            placed = _by_section((*(place for place in self.placed if place.id != finding), new))
+        return replace(self, placed=placed, deleted=kept)
+
+    def supersede(self, earlier: str, finding: str, now: float) -> Arrangement:
+        """Without an earlier finding, whose place in their section this one takes; `undo` brings the earlier back."""
+        held = {place.id: place for place in self.placed}
+        if earlier == finding or earlier not in held or finding not in held:
+            return self
+        new, places = held[finding], list(self.placed)
+        if new.section == held[earlier].section:
+            places.remove(new)
+            places.insert(places.index(held[earlier]), new)
+        return replace(self, placed=tuple(places)).delete(earlier, now)
 
     def edit(self, finding: str, section: str | None, note: str | None) -> Arrangement:
         """With another section (the finding goes to its end) or note; None leaves it as it is."""

@@ -64,10 +64,21 @@ class Findings:
         """Call the report something else; an empty title is the usual one."""
         self._change(lambda now: now.rename(title))
 
-    def pin(self, finding: Finding, tables: dict[str, pd.DataFrame], *, note: str = "", section: str = "") -> None:
-        """Keep a finding at the end of its section; what is pinned already gets new note, section, making."""
+    def pin(
+        self,
+        finding: Finding,
+        tables: dict[str, pd.DataFrame],
+        *,
+        note: str = "",
+        section: str = "",
+        replaces: str = "",
+    ) -> None:
+        """Keep a finding at the end of its section; what is pinned already gets new note, section, making.
+
+        `replaces`: the id of an earlier one, whose place it takes; `undo` brings that back.
+        """
         self._content.keep(finding, tables)
-        self._change(lambda now: now.add(finding.id, section, note))
+        self._change(lambda now: now.add(finding.id, section, note).supersede(replaces, finding.id, time.time()))
 
     def edit(self, finding_id: str, *, note: str | None = None, section: str | None = None) -> None:
         """Give a finding another note or section; None leaves it as it is."""

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from analysis.errors import StoreError
 from analysis.folders import whole_file
 from analysis.records import Progress, RestoreSpec
-from analysis.report.records import Asked, Making, Placed, Restoration, Side
+from analysis.report.records import Asked, Finding, Making, Placed, Restoration, Side
 from cache import commands
 from cache.about import About, Compared, Models
 from cache.asked import Asking, Comparison
@@ -140,6 +140,16 @@ class FindingWork(NewsWork):
         return Restoration(
             spec.strategy, float(spec.percent), spec.arithmetic, spec.seed, spec.region, settings, effective
         )
+
+    def earlier_pin(self, finding: Finding) -> Placed | None:
+        """What was pinned of the same figure before: the very same content, else the latest; None without any."""
+        alike = [
+            each
+            for each in self.findings.all()
+            if each.finding.making.identity == finding.making.identity and not each.unreadable
+        ]
+        same = (each for each in alike if each.finding.id == finding.id)
+        return next(same, max(alike, key=lambda each: each.finding.making.created, default=None))
 
     def pack_report(self, progress: Progress | None = None) -> Path:
         """Every finding in every format, as one zip; the path is `packed_report`'s."""

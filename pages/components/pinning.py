@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from analysis.records import RestoreSpec
+from analysis.report import footer
 from analysis.report.drawn import Drawn, storable
-from analysis.report.records import Column, Finding
+from analysis.report.records import Column, Finding, Placed
 from cache.keys import digest
 from cache.making import About
 from cache.memo import workspace
@@ -39,7 +40,8 @@ def button(
         with notices.shown_errors():
             told = about() if callable(about) else about
             drawn = _with_texts(draw(), told)
-            _ask(_finding(drawn, key, finding or drawn.alt, made, command, told), drawn)
+            made_now = _finding(drawn, key, finding or drawn.alt, made, command, told)
+            _ask(made_now, drawn, workspace().earlier_pin(made_now))
     _say_pinned(key)
 
 
@@ -91,19 +93,41 @@ def _stop_of(page: str) -> RestoreSpec | None:
 
 
 @st.dialog("Pin for the report")
-def _ask(finding: Finding, drawn: Drawn) -> None:
+def _ask(finding: Finding, drawn: Drawn, earlier: Placed | None) -> None:
+    """Note and section, as an earlier pin of the same figure had them; keys by content, so that no draft strays."""
     st.markdown(f"**{plain(finding.title)}**")
     note = st.text_area(
-        "Note", key="pin_note", max_chars=NOTE_LETTERS, placeholder="What you saw, in your own words (optional)"
+        "Note",
+        earlier.note if earlier is not None else "",
+        key=f"pin_note-{finding.id}",
+        max_chars=NOTE_LETTERS,
+        placeholder="What you saw, in your own words (optional)",
     )
-    section = section_box("pin_section", st.session_state.get(LAST_SECTION, ""))
+    current = earlier.section if earlier is not None else st.session_state.get(LAST_SECTION, "")
+    section = section_box(f"pin_section-{finding.id}", current)
+    replaces = _replaced(finding, earlier) if earlier is not None else ""
     if st.button("Pin", key="pin_now", type="primary", icon=":material/keep:"):
         with notices.shown_errors():
-            workspace().findings.pin(finding, drawn.tables, note=note, section=section)
+            workspace().findings.pin(finding, drawn.tables, note=note, section=section, replaces=replaces)
             st.session_state[LAST_SECTION] = section
             st.session_state[PINNED] = finding.making.figure
             st.rerun()
     st.caption("Its data and what made it are kept with it: it can be shown when the models are gone.")
+
+
+def _replaced(finding: Finding, earlier: Placed) -> str:
+    """The id of the earlier pin where this one is to take its place, "" for none."""
+    pinned = footer.date(earlier.finding.making.created)
+    if earlier.finding.id == finding.id:
+        st.caption(f"Pinned {pinned} with the same content: it keeps its place in its section.")
+        return ""
+    chosen = st.checkbox(
+        "Replace the earlier pin",
+        True,
+        key=f"pin_replace-{finding.id}",
+        help=f"The same figure was pinned {pinned}. This one takes its place; the Report page can bring it back.",
+    )
+    return earlier.finding.id if chosen else ""
 
 
 def section_box(key: str, current: str) -> str:

@@ -160,3 +160,27 @@ def test_the_same_pinned_again_gets_the_new_note_and_old_deletions_are_removed(
     monkeypatch.setattr("cache.findings.KEPT_SECONDS", -KEPT_SECONDS)
     findings.delete("f2")
     assert len(Store(tmp_path / "findings").entries("finding")) == len(NAMES) - 1
+
+
+def test_the_same_content_pinned_again_keeps_its_place_in_its_section(findings: Findings) -> None:
+    placed = make_placed("f1")
+    findings.pin(placed.finding, placed.tables, note="again", section="A")
+    assert order(findings) == [("A", "f1"), ("A", "f2"), ("B", "f3"), ("B", "f4")]
+    assert findings.all()[0].note == "again"
+    findings.pin(placed.finding, placed.tables, section="B")
+    assert order(findings)[-1] == ("B", "f1")
+
+
+def test_a_newer_pin_takes_the_place_of_the_earlier_which_can_be_brought_back(findings: Findings) -> None:
+    newer = make_placed("newer")
+    findings.pin(newer.finding, newer.tables, note="note f1", section="A", replaces="f1")
+    assert order(findings) == [("A", "newer"), ("A", "f2"), ("B", "f3"), ("B", "f4")]
+    gone = findings.last_deleted()
+    assert gone is not None and gone.id == "f1"
+    findings.undo()
+    assert [name for _, name in order(findings)] == ["newer", "f1", "f2", "f3", "f4"], "behind it"
+    elsewhere = make_placed("elsewhere")
+    findings.pin(elsewhere.finding, elsewhere.tables, section="B", replaces="f2")
+    assert [name for _, name in order(findings)] == ["newer", "f1", "f3", "f4", "elsewhere"]
+    findings.pin(elsewhere.finding, elsewhere.tables, section="B", replaces="nobody")
+    assert len(order(findings)) == 5

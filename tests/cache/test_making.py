@@ -19,6 +19,7 @@ from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.keys import VERSIONS, make_key
 from cache.making import About
 from cache.work import Workspace
+from tests.report.handmade import make_placed
 
 FIVE = RestoreSpec(5.0)
 
@@ -226,3 +227,13 @@ def test_a_pin_of_a_plan_grows_old_as_more_of_its_cells_are_measured(workspace) 
     assert [each.news for each in workspace.report_findings()] == [news, news, ()]
     PlanFolder(workspace.home).forget("scale")
     assert [each.news for each in workspace.report_findings()] == [(), (), ()]
+
+
+def test_a_zip_packed_before_something_was_pinned_again_is_not_offered(workspace) -> None:
+    placed = make_placed("f1", table=True)
+    workspace.findings.pin(placed.finding, placed.tables)
+    assert workspace.packed_report() is None
+    assert workspace.pack_report() == workspace.packed_report()
+    later = replace(placed.finding.making, created=placed.finding.making.created + 60)
+    workspace.findings.pin(replace(placed.finding, making=later), placed.tables)
+    assert workspace.packed_report() is None, "its small print is another"

@@ -16,7 +16,7 @@ from analysis.report.records import Finding, Making
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components.guide import tuned_words
-from tests.pages.conftest import Open, settle
+from tests.pages.conftest import Open, settle, words_of
 
 pytestmark = pytest.mark.slow  # a page's run each, and work behind it
 
@@ -42,6 +42,12 @@ def pinned(app: AppTest, shared: Workspace, key: str) -> Finding:
     found: Finding = shared.findings.all()[-1].finding
     assert found.making.figure == key
     return found
+
+
+def press(app: AppTest, key: str) -> None:
+    """Open the dialog of this pin."""
+    app.button(key=f"pin-{key}").click().run()
+    assert not app.exception
 
 
 def has_pin(app: AppTest, key: str) -> bool:
@@ -234,3 +240,35 @@ def test_the_grid_and_the_text_looked_at_can_be_pinned_and_saved(
     app.session_state["token_tab"] = "reading"
     reading = pinned(app.run(), answered, "reading").making
     assert reading.further["text"] and reading.command.startswith("palimpsest divergence")
+
+
+def test_pinned_again_a_figure_has_its_note_and_section_and_takes_its_earlier_place(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("restore", pair, asking)
+    key = next(key for key in ("curve-in", "curve-out") if has_pin(app, key))
+    first = pinned(app, answered, key)
+    answered.findings.edit(first.id, note="What I saw", section="Curves")
+    answered.findings.edit(pinned(app, answered, "by-layer").id, section="Curves")
+
+    press(app, key)
+    assert next(area for area in app.text_area if area.label == "Note").value == "What I saw"
+    assert "with the same content" in words_of(app) and not [box for box in app.checkbox if "earlier pin" in box.label]
+    app.button(key=f"pin-{key}").click()
+    app.button(key="pin_now").click().run()
+    again = next(each for each in answered.findings.all() if each.finding.id == first.id)
+    assert (again.note, again.section) == ("What I saw", "Curves")
+    assert again.finding.making.created > first.making.created and len(answered.findings.all()) == 2
+
+    assert [each.finding.making.figure for each in answered.findings.all()] == [key, "by-layer"], "in its place"
+    answered.stop(pair, RestoreSpec(60.0), asking)
+    press(app.run(), key)
+    assert next(box for box in app.checkbox if box.label == "Replace the earlier pin").value
+    app.button(key=f"pin-{key}").click()
+    app.button(key="pin_now").click().run()
+    found = answered.findings.all()
+    assert [each.finding.making.figure for each in found] == [key, "by-layer"]
+    newer = next(each for each in found if each.finding.making.figure == key)
+    assert newer.finding.id != first.id and (newer.note, newer.section) == ("What I saw", "Curves")
+    gone = answered.findings.last_deleted()
+    assert gone is not None and gone.id == first.id
