@@ -9,8 +9,8 @@ import streamlit as st
 from analysis.figures import numbers, paper_divergence
 from analysis.records import RestoreSpec
 from cache import commands
+from cache.about import About, Models
 from cache.keys import digest
-from cache.making import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison, State
 from pages.components import charts, notices, progress, questions, token_reports
@@ -130,8 +130,8 @@ def others(pair: Comparison, asking: Asking) -> None:
         return
     table, words = paper_divergence.model_table(known), paper_divergence.correlation_words(known)
     command = commands.together(commands.paper(other, asking, "tuned") for other in measured)
-    models = {"models": [Path(other.tuned).name for other in measured]}
-    about = About(asking=asking, command=command, further=models)
+    names = {"models": [Path(other.tuned).name for other in measured]}
+    about = About(models=Models(pair.base), asking=asking, command=command, so_far=names)
     if table["accuracy"].notna().any():
         figure = paper_divergence.model_scatter(known)
         charts.show(figure, key="paper_models", alt=words, finding=words, about=about)

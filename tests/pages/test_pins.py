@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.knowledge.mastery import Protocol
+from analysis.knowledge.mastery_table import MasteryTable
 from analysis.knowledge.texts import read_texts
 from analysis.records import RestoreSpec
 from analysis.report import footer
@@ -272,3 +273,20 @@ def test_pinned_again_a_figure_has_its_note_and_section_and_takes_its_earlier_pl
     assert newer.finding.id != first.id and (newer.note, newer.section) == ("What I saw", "Curves")
     gone = answered.findings.last_deleted()
     assert gone is not None and gone.id == first.id
+
+
+def test_the_table_of_every_tuned_model_is_of_their_base_and_names_them_all(
+    open_page: Open, shared: Workspace, pair: Comparison, asking: Asking, tmp_path: Path
+) -> None:
+    facts = shared.question_set(replace(asking, limit=None)).questions
+    templates = dict.fromkeys(("P19", "P26"), ("{subject} has", "{subject} was born in"))
+    table = MasteryTable.of(facts, [(1, 9 if (one.level or 0) == 4 else 3) for one in facts], templates, Protocol())
+    frame = table.frame.assign(level=[one.level for one in facts])
+    MasteryTable(frame, table.templates, table.protocol).write(tmp_path / "mastery.parquet")
+    asked = replace(asking, limit=None, mastery=str(tmp_path / "mastery.parquet"))
+    shared.paper_divergence(pair, asked)
+    app = open_page("tokens", pair, asked)
+    app.session_state["token_tab"] = "paper"
+    made = pinned(app.run(), shared, "paper_model_table").making
+    assert made.base is not None and made.base.content and made.tuned is None
+    assert made.further["models"] == ["tuned"] and "--paper" in made.command
