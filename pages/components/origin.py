@@ -17,7 +17,7 @@ from analysis.report import footer, tables
 from cache.memo import workspace
 from cache.work import Asking, Comparison, Workspace
 from pages.components import selection
-from pages.components.pinning import AboutIt
+from pages.components.pinning import AboutIt, stop_of
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,8 @@ def here(
         view=urlencode(sorted(st.query_params.to_dict().items())),
         comparison=selection.comparison(),
         asking=selection.asking(),
-        spec=_stop_of(page),
+        spec=stop_of(page),
         made=made,
         command=command,
         about=about,
     )
-
-
-def _stop_of(page: str) -> RestoreSpec | None:
-    """The stop a page looks at: Samples has its own choice of them, elsewhere it is the slider's."""
-    chosen = st.session_state.get("samples_stop") if page == "samples" else selection.restored_spec()
-    return chosen if isinstance(chosen, RestoreSpec) else None

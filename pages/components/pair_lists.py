@@ -80,9 +80,7 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
     preview, busy = _of(pair), disk.busy_words()
     anew = _of(pair, with_base=True)
     st.markdown(f"**{plain(pair.name)}**")
-    st.caption(
-        f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.storage(preview.bytes)}."
-    )
+    st.caption(f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.storage(preview.bytes)}.")
     _goes(preview)
     if busy:
         st.caption(f"Nothing can be deleted now: {plain(busy)}.")

@@ -68,7 +68,7 @@ def _finding(
         view=urlencode(sorted(st.query_params.to_dict().items())),
         comparison=selection.comparison(),
         asking=selection.asking(),
-        spec=_stop_of(page),
+        spec=stop_of(page),
         about=about,
         further=made,
         command=command,
@@ -86,7 +86,7 @@ def _finding(
     )
 
 
-def _stop_of(page: str) -> RestoreSpec | None:
+def stop_of(page: str) -> RestoreSpec | None:
     """The stop a page looks at: Samples has its own choice of them, elsewhere it is the slider's."""
     chosen = st.session_state.get("samples_stop") if page == "samples" else selection.restored_spec()
     return chosen if isinstance(chosen, RestoreSpec) else None
