@@ -89,10 +89,12 @@ def _check_table(table: Path | None) -> None:
 
 
 def _write_table(results: Any, table: Path) -> None:
+    from analysis.report.tables import csv_text
+
     try:
         with whole_file(table) as partial:
             if table.suffix == ".csv":
-                results.to_csv(partial, index=False)
+                partial.write_text(csv_text(results), "utf-8")
             else:
                 results.to_parquet(partial, index=False)
     except OSError as error:

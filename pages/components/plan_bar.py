@@ -90,13 +90,12 @@ def resume(name: str) -> None:
     run(workspace().plan(name).plan)
 
 
-def run(plan: Plan) -> None:
-    """Run a plan in the background; a callback."""
+def run(plan: Plan, replace_other: bool = False) -> None:
+    """Run a plan in the background, if wished in the place of another one of its name; a callback."""
     st.session_state[WANTED] = plan.name
-    job = workspace().start(
-        f"Plan {plan.name}", "run_plan", plan, watcher=selection.watcher("plan"), page="experiments"
+    st.session_state["plan_job"] = selection.start(
+        f"Plan {plan.name}", "run_plan", plan, purpose="plan", page="experiments", replace_other=replace_other
     )
-    st.session_state["plan_job"] = selection.announced(job)
 
 
 def stop(job_id: str) -> None:

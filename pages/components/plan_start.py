@@ -13,6 +13,7 @@ from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Workspace
 from pages.components import address, notices, plan_bar, progress, selection
+from pages.components.words import plain
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 OWN = "own"
@@ -119,14 +120,32 @@ def offer(plan: Plan) -> None:
         st.metric("Time", numbers.duration(counted.seconds), help=f"{counted.at_once} at once; from {counted.source}.")
         st.metric("Disk", numbers.storage(counted.kept_bytes), help="Kept at its end, estimated.")
         st.metric("Free", numbers.storage(counted.free_bytes))
+    if counted.idle:
+        st.caption(f"This machine's accelerators ({counted.idle}) are not asked for: gpus = 1 under [run] uses them.")
+    replaces = _replaces(plan)
     st.button(
         "Run it" if counted.missing else "Show its results",
         key="plan-run",
         type="primary",
         icon=":material/play_arrow:",
         on_click=plan_bar.run,
-        args=(plan,),
+        args=(plan, replaces),
         disabled=plan_bar.running_job() is not None,
+    )
+
+
+def _replaces(plan: Plan) -> bool:
+    """Whether this plan may take the place of another that was run under its name; asked where there is one."""
+    if plan.name not in workspace().plan_names():
+        return False
+    before = workspace().plan(plan.name).plan
+    if (before.base, before.questions) == (plan.base, plan.questions):
+        return False
+    return st.checkbox(
+        f"Take the place of what was run as {plain(plan.name)}",
+        key="plan_replace",
+        help="Under one name a plan can be extended: more levels, sizes, seeds or stops. With another base or other "
+        "questions it is another plan, and refused unless you say so here. What was measured stays in the store.",
     )
 
 

@@ -20,7 +20,7 @@ from pages.components import plan_making
 from pages.components.plan_drawn import SECTIONS
 from tests.conftest import TinyPair
 from tests.experiments.tables import made, number, restored
-from tests.pages.conftest import Open, words_of
+from tests.pages.conftest import Open, settle, words_of
 from tests.pages.test_pins import pinned
 
 pytestmark = pytest.mark.slow  # a page's run each, and work behind it
@@ -93,6 +93,41 @@ def test_a_plan_file_that_does_not_work_is_told_where_it_was_named(open_page: Op
     app.text_input(key="plan_path").input("/nowhere/plan.toml").run()
     assert not app.exception
     assert "/nowhere/plan.toml cannot be read" in words_of(app).replace("\\", "")
+
+
+OTHER = """
+name = "half"
+base = "{base}"
+questions = "{questions}"
+train = {{ levels = ["all"], sizes = [8], seeds = [0], learning_rate = 3e-4 }}
+restore = {{ percents = [20], strategies = ["relative-top"] }}
+measure = {{ in_domain = 8, out_of_domain = 0, train_percents = [], kl = false, profile = false, layer_groups = 0 }}
+"""
+
+
+def test_another_plan_of_a_name_takes_its_place_only_where_that_is_wished(
+    open_page: Open, shared: Workspace, half_measured: Plan, tiny_pair: TinyPair, tmp_path: Path
+) -> None:
+    shutil.copytree(half_measured.questions, tmp_path / "others")
+    (tmp_path / "other.toml").write_text(OTHER.format(base=tiny_pair.base, questions=tmp_path / "others"))
+    app = open_page("experiments")
+    app.selectbox(key="plan_choice").select("own").run()
+    app.text_input(key="plan_path").input(str(tmp_path / "other.toml")).run()
+    app.button(key="plan-count").click().run()
+    settle(shared)
+    app.run()
+    app.button(key="plan-run").click().run()
+    settle(shared)
+    app.run()
+    assert "Another plan was run here under the name half" in words_of(app)
+    assert shared.plan("half").plan == half_measured
+    app.checkbox(key="plan_replace").check().run()
+    app.button(key="plan-run").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception
+    assert shared.plan("half").plan.train.levels == ("all",)
+    assert shared.plan_state("half").done == 2
 
 
 def test_a_plan_file_of_ones_own_is_found_by_the_address_which_holds_no_path(open_page: Open) -> None:
