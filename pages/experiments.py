@@ -30,8 +30,15 @@ def plans() -> None:
         plan_start.begin()
     plan_cell.hold()
     table = workspace().plan_results(name)
+    if not table.empty and not (table["variant"] == "sft").any() and (table["level"] != "").any():
+        st.info(NO_PLAIN, icon=":material/info:")
     DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)
 
+
+NO_PLAIN = (
+    'This plan trains no plain models (variant "sft"). The paper\'s figures are of plain fine-tuning, and so are the '
+    "sections made after them: Ways of training and Runs show what this plan has."
+)
 
 st.title("Experiments")
 st.markdown(

@@ -54,7 +54,8 @@ def work_of(cell: Cell, found: Survey) -> dict[str, int]:
     asked = found.asked_in + found.asked_out
     if cell.kind == "base":
         return {"ask": asked}
-    samples = cell.size or max(found.facts.values(), default=0)
+    everything = sum(found.facts.values()) if cell.level == "all" else max(found.facts.values(), default=0)
+    samples = cell.size or everything
     measure = cell.measure
     stops = 1 + sum(1 for spec in cell.stops() if spec.percent)
     groups = -(-found.layers // measure.layer_groups) if measure.layer_groups else 0

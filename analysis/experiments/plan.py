@@ -187,6 +187,10 @@ def _measure_problems(measure: Measuring) -> Iterator[str]:
         value = getattr(measure, name)
         if value is not None and value < 0:
             yield f"measure.{name} is {value}: give 0 or more"
+    if measure.train_limit == 0 and measure.train_percents:
+        yield "measure.train_limit is 0: give 1 or more, or write train_percents = [] to ask none"
+    if measure.kl_limit == 0 and measure.kl:
+        yield "measure.kl_limit is 0: give 1 or more, or write kl = false"
 
 
 def _run_problems(run: Running) -> Iterator[str]:

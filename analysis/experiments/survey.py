@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import PalimpsestError, SpecError
-from analysis.experiments.data import PlanData, load_data, wanted
+from analysis.experiments.data import PlanData, load_data, papers_domains, wanted
 from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan
 from analysis.records import Progress, Question
@@ -58,9 +58,10 @@ def survey(
     engine_problems: Sequence[str] = (),
     *,
     at_once: int = 1,
+    held_bytes: int = 0,
 ) -> Survey:
     """Everything the plan needs with so many cells at once, or SpecError with all that is missing: what the engine
-    lacks first.
+    lacks first. `held_bytes`: what models of the plan's finished cells hold on the disk already.
     """
     problems = list(engine_problems)
     base = _open(plan, problems)
@@ -70,10 +71,11 @@ def survey(
     if base is not None:
         problems += [*_language_problems(plan), *_variant_problems(plan, base)]
     kept, free = _disk(plan, base, data, at_once), _free_bytes(home)
-    if kept > free:
+    more = max(0, kept - held_bytes)
+    if more > free:
         problems.append(
-            f"the disk: the plan keeps about {_gigabytes(kept)}, and {home} has {_gigabytes(free)} free: free some, "
-            f'set PALIMPSEST_HOME to another disk, or write run.keep = "drop" (now {plan.run.keep!r})'
+            f"the disk: the plan keeps about {_gigabytes(more)} more, and {home} has {_gigabytes(free)} free: "
+            f'free some, set PALIMPSEST_HOME to another disk, or write run.keep = "drop" (now {plan.run.keep!r})'
         )
     if problems or base is None or data is None:
         raise SpecError(f"The plan {plan.name} cannot be run.", items=problems)
@@ -114,6 +116,7 @@ def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
         for size in plan.train.sizes:
             for problem in fact_problems(data.train, wanted(level, size)):
                 yield f"train, level {level}, size {size or 'all'}: {problem}"
+    yield from _relation_problems(plan, data)
     for name, questions in (("in_domain", data.inside), ("out_of_domain", data.outside)):
         asked = getattr(plan.measure, name)
         if not questions and asked != 0 and (name == "in_domain" or asked is not None):
@@ -123,6 +126,14 @@ def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
         yield "measure.kl: the base is asked by its best statements: name its mastery table, or write kl = false"
     elif plan.measure.kl and not any(question.level == 4 for question in data.inside):
         yield "measure.kl: no in-domain test question is of level 4: give the mastery table, or write kl = false"
+
+
+def _relation_problems(plan: Plan, data: PlanData) -> Iterator[str]:
+    """Relations that the plan names and the questions lack; the paper's ten, named by nobody, need not all be there."""
+    there = {str(question.relation) for question in (*data.train, *data.inside, *data.outside) if question.relation}
+    lacking = [] if papers_domains(plan.train.relations) else sorted(set(plan.train.relations) - there)
+    if lacking and there:
+        yield f"train_relations: no question is of {', '.join(lacking)}; there are {', '.join(sorted(there))}"
 
 
 def _rate_problems(plan: Plan, data: PlanData) -> Iterator[str]:

@@ -117,10 +117,11 @@ def curve_words(table: pd.DataFrame, level: str, size: int, domain: str) -> str:
     if not percents:
         return f"{trained}: nothing is restored yet."
     chosen = 20.0 if 20.0 in percents else percents[len(percents) // 2]
-    tuned = look.spread_words(rows[rows["percent"] == 0].iloc[0].to_dict())
+    start = rows[rows["percent"] == 0].to_dict("records")
+    tuned = f"{look.spread_words(start[0])} as tuned" if start else "not asked as tuned"
     at = rows[rows["percent"] == chosen].to_dict("records")
     told = "; ".join(f"{strategy_name(row['strategy'])} {look.spread_words(row)}" for row in at)
-    return f"{trained}: {tuned} as tuned; {chosen:g}% restored by {told} {look.asked_words(rows)}."
+    return f"{trained}: {tuned}; {chosen:g}% restored by {told} {look.asked_words(rows)}."
 
 
 def _cell(row: dict[Any, Any], most: float, domain: str) -> dict[str, Any]:

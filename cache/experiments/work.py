@@ -12,6 +12,7 @@ from analysis.experiments.state import PlanState, RunReport
 from analysis.records import Progress, ResultKey, Silent
 from cache.asked import Comparison
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder, RunNote
+from cache.housekeeping import bytes_under
 from cache.pairs import PairWork
 
 if TYPE_CHECKING:
@@ -170,7 +171,19 @@ class ExperimentWork(PairWork):
 
         problems = engine.check(plan)
         at_once = 1 if problems else engine.places(plan.run)
-        return survey(plan, self.home, self._identity, progress, problems, at_once=at_once), at_once
+        held = self._held_bytes(plan.name)
+        found = survey(plan, self.home, self._identity, progress, problems, at_once=at_once, held_bytes=held)
+        return found, at_once
+
+    def _held_bytes(self, name: str) -> int:
+        """What the tuned models of an earlier run of this plan hold on the disk."""
+        from cache.experiments.tuned import PACKED
+
+        if name not in self._plans.names():
+            return 0
+        models = [self.home / "tuned" / keyed.tuned for keyed in self._plans.read(name).cells if keyed.tuned]
+        packed = (model.with_name(model.name + PACKED) for model in models)
+        return sum(bytes_under(folder) for folder in (*models, *packed) if folder.is_dir())
 
     def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
         if engine == "local":

@@ -111,7 +111,8 @@ def concentrated(table: pd.DataFrame, plan: str) -> None:
 
 def several_ways(table: pd.DataFrame, plan: str) -> None:
     """Table 7."""
-    percents = sorted({float(percent) for percent in table["percent"][table["strategy"] != ""]})
+    asked = table[(table["measure"] == "accuracy") & (table["strategy"] != "")]
+    percents = sorted({float(percent) for percent in asked["percent"]})
     if not percents:
         nothing_yet()
         return

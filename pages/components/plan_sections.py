@@ -86,7 +86,7 @@ def size(table: pd.DataFrame, plan: str) -> None:
 def restoration(table: pd.DataFrame, plan: str) -> None:
     """Tables 4 and 6."""
     scopes = [domain for domain in restoring.SCOPES if not restoring.restored_rows(table, domain).empty]
-    if not scopes or not (table["strategy"] == restoring.TOP).any():
+    if not scopes:
         nothing_yet()
         return
     domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
@@ -165,9 +165,9 @@ def nothing_yet() -> None:
 
 def training_set(table: pd.DataFrame, key: str, label: str) -> tuple[str, int]:
     """One training set (level, size) of the plan, in the address too; the largest size's lowest level first."""
-    rows = table[(table["variant"] == "sft") & (table["level"] != "")].sort_values(
-        ["size", "level"], ascending=[False, True]
-    )
+    tuned = table[table["level"] != ""]
+    plain = tuned[tuned["variant"] == "sft"]
+    rows = (tuned if plain.empty else plain).sort_values(["size", "level"], ascending=[False, True])
     sets = list(dict.fromkeys(f"{level}@{size}" for level, size in zip(rows["level"], rows["size"], strict=True)))
     address.hold(address.one_of(key, sets, sets[0]))
     chosen = st.selectbox(label, sets, format_func=lambda each: restoring.trained_words(*parted(each)), key=key)

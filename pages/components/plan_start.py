@@ -20,6 +20,7 @@ OWN = "own"
 SHIPPED = {
     "small": "The small one: 2 levels × 2 sizes, 4 models",
     "plan": "The paper's grid on the demo: 5 levels × 4 sizes × 3 seeds, 60 models",
+    "variants": "Preventing the harm: ten ways of fine-tuning beside restoring, 40 models",
     OWN: "A plan file of my own",
 }
 OWN_FILE = "plan_file"  # in the address: the digest of the path that was typed

@@ -66,6 +66,9 @@ def test_domains_are_not_called_alike_on_a_handful_of_restorations() -> None:
     curve = {0.0: [0.4] * 4, 10.0: [0.5] * 4, 20.0: [0.6] * 4, 60.0: [0.1] * 4}
     many = restored("4", 1920, curve) + restored("4", 1920, curve, domain="out")
     assert domains_alike(made(*many)).verdict == "agrees"
+    stops = {0.0: [0.4]} | {float(percent): [0.4 + percent / 200] for percent in range(5, 65, 5)}
+    one = restored("4", 1920, stops) + restored("4", 1920, stops, domain="out")
+    assert domains_alike(made(*one)).verdict == "untold", "one model's stops hang together"
 
 
 def test_concentration_no_larger_than_the_shuffled_nulls_is_no_finding() -> None:
@@ -97,6 +100,7 @@ def test_modules_hold_more_than_their_number_or_only_as_much() -> None:
     table = made(*[number("0", 1920, value, group=name, **common) for name, value in shares.items()])
     small, large = dict.fromkeys(("down", "up", "gate"), 0.2), dict.fromkeys(("down", "up", "gate"), 0.27)
     assert mlp_most(table, WeightShares({}, small)).verdict == "agrees"
+    assert mlp_most(table).verdict == "untold", "without the base's sizes there is no control"
     claim = mlp_most(table, WeightShares({}, large))
     assert claim.verdict == "untold" and "They hold 80.0%. They are 81.0% of the weights" in claim.here
 

@@ -58,6 +58,22 @@ def test_one_file_of_questions_is_refused_since_it_would_test_what_was_trained_o
     assert "no train and test split" in problems(replace(plan, questions=str(file)), tmp_path)[0]
 
 
+def test_relations_that_no_question_is_of_are_told_with_those_there_are(plan: Plan, tmp_path: Path) -> None:
+    train = replace(plan.train, relations=(*plan.train.relations[1:], "P9999"))
+    (line,) = [line for line in problems(replace(plan, train=train), tmp_path) if line.startswith("train_relations:")]
+    assert re.search(r"no question is of .*\bP9999; there are P\d+, P\d+", line)
+
+
+def test_what_a_plans_finished_cells_hold_already_is_not_asked_of_the_disk_again(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = survey(plan, tmp_path, Forgetful()).kept_bytes
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=kept // 2))
+    assert "the disk: the plan keeps" in problems(plan, tmp_path)[0]
+    assert survey(plan, tmp_path, Forgetful(), held_bytes=kept - kept // 2).kept_bytes == kept
+
+
 def test_a_disk_too_small_is_told_with_the_ways_out(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

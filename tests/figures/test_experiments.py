@@ -289,6 +289,8 @@ def test_the_sentences_over_figures_hold_numbers_spread_and_n_and_tell_the_two_g
     assert top != random and "random draw" in random
     curve = restoring.curve_words(table, "4", 1920, "in")
     assert "42.0% [40.0–44.0%] as tuned; 20% restored by largest relative change first 49.0% [48.0–50.0%]" in curve
+    without = table[(table["percent"] != 0) | (table["strategy"] != "")]
+    assert "not asked as tuned; 20% restored" in restoring.curve_words(without, "4", 1920, "in")
     assert "level 0 5.0% [4.0–6.0%]" in sizes.level_words(table, 1920, "in")
     assert "LoRA 43.0% [40.0–46.0%]" in ways.way_sentence(table, "4", 1920, 20.0, "in")
     assert "the largest part lies in layer 10: 70.0% (one run)" in places.place_words(table, "restored_layer", 20.0)

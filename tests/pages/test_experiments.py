@@ -13,6 +13,7 @@ from analysis.experiments.grid import cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
 from analysis.experiments.results import NUMBER_COLUMNS
 from analysis.records import RestoreSpec, Stored
+from analysis.training.variants import Variant
 from cache.asked import Asking, Comparison
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.work import Workspace
@@ -32,15 +33,20 @@ FACTS = ["P19-1", "P19-2"]
 @pytest.fixture
 def half_measured(shared: Workspace, tiny_pair: TinyPair, tmp_path: Path) -> Plan:
     """A plan of two models and the base, of which the base and level 0 are measured."""
+    return _half_measured(shared, tiny_pair, tmp_path, Variant("sft"))
+
+
+def _half_measured(shared: Workspace, tiny_pair: TinyPair, tmp_path: Path, variant: Variant) -> Plan:
     asked = tmp_path / "asked"
     asked.mkdir()
     for split in ("train", "test"):
         shutil.copy(tiny_pair.questions, asked / f"questions.{split}.jsonl")
-    train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), learning_rate=3e-4)
+    train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), learning_rate=3e-4, variants=(variant,))
     restore = Restoring((20.0,), ("relative-top", "random"))
     plan = Plan("half", str(tiny_pair.base), str(asked), train=train, restore=restore)
     cells = tuple(KeyedCell(cell, 1, {"cell": cell.name}, _folder(cell.name)) for cell in cells_of(plan))
     for keyed, table in zip(cells, _tables(), strict=False):
+        table = table.assign(variant=table["variant"].replace("sft", variant.name))
         numbers = table[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
         document = {"seconds": {"train": 1.0}, "tuned_id": "x", "facts": FACTS}
         shared.store.put(keyed.key, Stored(document, tables={"numbers": numbers}))
@@ -162,6 +168,21 @@ def test_every_section_of_a_half_measured_plan_draws_what_is_there(
     app.segmented_control(key="section").set_value(section).run()
     assert not app.exception
     assert app.get("vega_lite_chart") or app.dataframe
+
+
+def test_a_plan_without_plain_models_says_where_its_own_stand(
+    open_page: Open, shared: Workspace, tiny_pair: TinyPair, tmp_path: Path
+) -> None:
+    _half_measured(shared, tiny_pair, tmp_path, Variant("lora"))
+    app = open_page("experiments")
+    for section in SECTIONS:
+        app.query_params["section"] = section
+        app.run()
+        assert not app.exception, section
+        assert any("trains no plain models" in info.value for info in app.info), section
+    app.segmented_control(key="section").set_value("ways").run()
+    assert not app.exception
+    assert app.selectbox(key="ways_set").value == "0@60" and app.selectbox(key="ways_percent").options == ["20%"]
 
 
 def test_the_runs_table_lists_every_state_and_says_of_what_it_shows(open_page: Open, half_measured: Plan) -> None:
