@@ -25,7 +25,7 @@ check: $(VENV)/.tests
 
 test: check browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "slow and not browser"
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 browser: $(VENV)/.tests
 	$(BIN)/python tests/browser/find_browser.py --install
