@@ -22,16 +22,20 @@ def main() -> None:
         name = sweep(Path(folder), pair)
         with running_server(Path(folder)) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1280, "height": 1440})
+            page = browser.new_page(viewport={"width": 1440, "height": 1640})
             page.set_default_timeout(120_000)
             page.goto(f"{address}/compare")
             page.locator(f".st-key-demo-{name} button").click()
             page.get_by_text("Active pair").wait_for()
             page.get_by_test_id("stSidebarNav").get_by_role("link", name="Restore").click()
-            page.locator(f".st-key-stop-{STOP} button").click()
             page.get_by_text("McNemar p").first.wait_for()
             settle(page)
-            page.wait_for_timeout(8_000)  # charts are drawn after the script's end, toasts leave
+            page.locator(f".st-key-stop-{STOP} button").click()
+            page.wait_for_url(f"**k={STOP}*")
+            page.get_by_text("McNemar p").first.wait_for()
+            settle(page)
+            page.get_by_test_id("stToast").first.wait_for(state="detached")
+            page.wait_for_timeout(3_000)  # charts are drawn after the script's end
             page.screenshot(path=out)
             browser.close()
 
