@@ -31,7 +31,7 @@ def show(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
     stops: Sequence[StopReading] = (),
     **options: Any,
 ) -> Any:
@@ -63,7 +63,7 @@ def show_zoomable(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
     **options: Any,
 ) -> Any:
     """Draw a plotly figure in the page's theme; `twin` is its altair likeness for files; `options` go to plotly."""
@@ -109,7 +109,7 @@ def foot_of(
     key: str,
     alt: str,
     finding: str | None = None,
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
     labels: tuple[str, str] = ("Pin", "Save figure"),
 ) -> None:
     """The pin and the files of a figure that stands on the page otherwise, or not at all; drawn when it is asked for.
@@ -150,7 +150,7 @@ def table(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
     **options: Any,
 ) -> Any:
     """Draw a table with its pin and all of its rows as files; `columns` are st.column_config entries.
@@ -164,7 +164,7 @@ def table(
 
 
 def wrapped_table(
-    frame: pd.DataFrame, *, key: str, finding: str | None = None, about: pinning.AboutIt | None = None
+    frame: pd.DataFrame, *, key: str, finding: str | None = None, about: origin.AboutIt | None = None
 ) -> None:
     """Draw a small table whose sentences are to be read in full, nothing of them taken for Markdown."""
     st.table(frame.map(plain).set_index(frame.columns[0]), alt=finding or table_words(frame))
@@ -186,7 +186,7 @@ def foot(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
 ) -> None:
     """The pin and the files of a table that was drawn otherwise."""
     shown = pinning.columns_of([str(name) for name in frame.columns], columns or {})
@@ -224,7 +224,7 @@ def csv(
     key: str,
     *,
     label: str = "CSV",
-    about: pinning.AboutIt | None = None,
+    about: origin.AboutIt | None = None,
 ) -> None:
     """Offer all rows of a table as files; a function is called for its table when a file is asked for."""
 

@@ -1,10 +1,10 @@
-"""What made a figure or a table that is saved from its page: told in its file as a pin would tell it.
+"""What made a figure or a table that is pinned or saved from its page: one gathering, so that both tell the same.
 
 Files are made when they are asked for, in a thread that knows no session: what the page looks at is taken when it is
 drawn, and the making, which may read a profile or write texts, is gathered with the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,10 +14,13 @@ import streamlit as st
 from analysis.errors import PalimpsestError
 from analysis.records import RestoreSpec
 from analysis.report import footer, tables
+from analysis.report.records import Making
+from cache.making import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison, Workspace
 from pages.components import selection
-from pages.components.pinning import AboutIt, stop_of
+
+AboutIt = About | Callable[[], About]
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,26 @@ class Origin:
     command: str | None
     about: AboutIt | None
 
+    def making(self) -> Making:
+        """All of it; QuestionError, or another of ours, where that cannot be gathered (questions that are gone)."""
+        return self.shop.making(
+            self.page,
+            self.figure,
+            view=self.view,
+            comparison=self.comparison,
+            asking=self.asking,
+            spec=self.spec,
+            about=self.about() if callable(self.about) else self.about,
+            further=self.made,
+            command=self.command,
+        )
+
     def lines(self) -> tuple[footer.Line, ...]:
-        """The small print; where it cannot be gathered (questions that are gone), the file is made and says so."""
+        """The small print; where it cannot be gathered, the file is made and says so."""
         try:
-            making = self.shop.making(
-                self.page,
-                self.figure,
-                view=self.view,
-                comparison=self.comparison,
-                asking=self.asking,
-                spec=self.spec,
-                about=self.about() if callable(self.about) else self.about,
-                further=self.made,
-                command=self.command,
-            )
+            return footer.lines(self.making(), "Saved")
         except PalimpsestError as error:
             return (footer.Line("What made it", f"could not be told: {error.message}"),)
-        return footer.lines(making, "Saved")
 
     def lines_in(self, kind: tables.TableKind) -> tuple[footer.Line, ...]:
         """The same for a table's text; none for CSV, which is nothing but data."""
@@ -73,8 +79,14 @@ def here(
         view=urlencode(sorted(st.query_params.to_dict().items())),
         comparison=selection.comparison(),
         asking=selection.asking(),
-        spec=stop_of(page),
+        spec=_stop_of(page),
         made=made,
         command=command,
         about=about,
     )
+
+
+def _stop_of(page: str) -> RestoreSpec | None:
+    """The stop a page looks at: Samples has its own choice of them, elsewhere it is the slider's."""
+    chosen = st.session_state.get("samples_stop") if page == "samples" else selection.restored_spec()
+    return chosen if isinstance(chosen, RestoreSpec) else None

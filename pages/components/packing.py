@@ -1,6 +1,7 @@
 """The report taken along: as one HTML file and as a zip of everything, each made in the background; and presented."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -61,15 +62,7 @@ def menu(found: tuple[Placed, ...]) -> None:
     with st.popover("Export", icon=":material/ios_share:", key="export"):
         page = workspace().packed_page(found)
         if page is not None:
-            st.download_button(
-                "One HTML file",
-                page.read_bytes,
-                file_name="palimpsest-report.html",
-                mime="text/html",
-                on_click="ignore",
-                icon=":material/html:",
-                key="export-html",
-            )
+            _download("One HTML file", page, "text/html", ":material/html:", "export-html")
         else:
             _offer("Make one HTML file", PAGE, ":material/html:", "make-html", _make_page)
         st.caption("Opens without a network, figures alive; prints to PDF; readable on a phone.")
@@ -79,19 +72,23 @@ def menu(found: tuple[Placed, ...]) -> None:
 def _packed() -> None:
     packed = workspace().packed_report()
     if packed is not None:
-        st.download_button(
-            "Zip of everything",
-            packed.read_bytes,
-            file_name="palimpsest-report.zip",
-            mime="application/zip",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            key="export-zip",
-        )
+        _download("Zip of everything", packed, "application/zip", ":material/folder_zip:", "export-zip")
     else:
         _offer("Pack a zip of everything", ZIP, ":material/folder_zip:", "pack", _pack)
     st.caption("The page, every figure as PNG, SVG and PDF, every table as CSV, Markdown and LaTeX, data as parquet.")
     st.caption("In a terminal: `palimpsest report OUT.html`, and `--static DIR` for a folder to serve.")
+
+
+def _download(label: str, file: Path, mime: str, icon: str, key: str) -> None:
+    st.download_button(
+        label,
+        file.read_bytes,
+        file_name=f"palimpsest-report{file.suffix}",
+        mime=mime,
+        on_click="ignore",
+        icon=icon,
+        key=key,
+    )
 
 
 def _offer(label: str, job: str, icon: str, key: str, make: Callable[[], None]) -> None:

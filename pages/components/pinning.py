@@ -3,26 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import pandas as pd
 import streamlit as st
 
-from analysis.records import RestoreSpec
 from analysis.report import footer
 from analysis.report.drawn import Drawn, storable
 from analysis.report.records import Column, Finding, Placed
 from cache.keys import digest
 from cache.making import About
 from cache.memo import workspace
-from pages.components import notices, selection
+from pages.components import notices, origin
 from pages.components.words import plain
 
 PINNED = "pinned_title"  # in the session: what was pinned a moment ago
 LAST_SECTION = "pinned_section"  # the next pin starts in the section of the last
 NOTE_LETTERS = 4000
 TEXTS = "texts"  # the table that holds them
-AboutIt = About | Callable[[], About]
 
 
 def button(
@@ -32,7 +30,7 @@ def button(
     finding: str | None = None,
     made: Mapping[str, Any] | None = None,
     command: str | None = None,
-    about: AboutIt | None = None,
+    about: origin.AboutIt | None = None,
     label: str = "Pin",
 ) -> None:
     """A small pin; pressed, it asks for a note and keeps what `draw` gives. See charts.show for the other words."""
@@ -61,18 +59,7 @@ def _finding(
     command: str | None,
     about: About | None,
 ) -> Finding:
-    page = st.session_state.get("last_page") or ""
-    making = workspace().making(
-        page,
-        key,
-        view=urlencode(sorted(st.query_params.to_dict().items())),
-        comparison=selection.comparison(),
-        asking=selection.asking(),
-        spec=stop_of(page),
-        about=about,
-        further=made,
-        command=command,
-    )
+    making = origin.here(key, made, command, about).making()
     return Finding(
         id=digest([making.identity, drawn.content()])[:20],
         kind=drawn.kind,
@@ -84,12 +71,6 @@ def _finding(
         columns=drawn.columns,
         stops=drawn.stops,
     )
-
-
-def stop_of(page: str) -> RestoreSpec | None:
-    """The stop a page looks at: Samples has its own choice of them, elsewhere it is the slider's."""
-    chosen = st.session_state.get("samples_stop") if page == "samples" else selection.restored_spec()
-    return chosen if isinstance(chosen, RestoreSpec) else None
 
 
 @st.dialog("Pin for the report")
