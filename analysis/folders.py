@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -66,6 +66,20 @@ def whole_file(path: Path) -> Iterator[Path]:
 def partial_folder(parent: Path, name: str) -> Path:
     """A new hidden folder in `parent` for what will be called `name`."""
     return Path(tempfile.mkdtemp(dir=parent, prefix=_own_start(name)))
+
+
+def remove_aside(path: Path, aside: Path) -> None:
+    """Remove a folder or file, renamed into the folder `aside` of its disk first: nobody ever sees a part of it.
+
+    Gone already is well; raises OSError where it cannot be renamed.
+    """
+    aside.mkdir(parents=True, exist_ok=True)
+    hidden = partial_folder(aside, "freed")
+    try:
+        with suppress(FileNotFoundError):  # another process was quicker
+            path.rename(hidden / path.name)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_leftovers(parent: Path, name: str = "*") -> None:

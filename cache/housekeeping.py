@@ -11,7 +11,6 @@ making stands for it.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -22,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from analysis.errors import StoreError
-from analysis.folders import partial_folder
+from analysis.folders import remove_aside
 from analysis.records import ResultKey
 from cache.asked import ARROW
 from cache.experiments.folder import PlanFolder
@@ -174,12 +173,7 @@ class Housekeeping:
         except Timeout:
             return False
         try:
-            home = self._store.home / "partial"
-            home.mkdir(parents=True, exist_ok=True)
-            hidden = partial_folder(home, "freed")
-            with suppress(FileNotFoundError):  # another process was quicker
-                folder.rename(hidden / folder.name)
-            shutil.rmtree(hidden, ignore_errors=True)
+            remove_aside(folder, self._store.home / "partial")
         except OSError as error:
             raise StoreError(f"{folder} could not be removed: {error.strerror or error}.") from error
         finally:

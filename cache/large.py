@@ -7,14 +7,13 @@ a named comparison needs stays. A piece goes whole: renamed out of sight, then r
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import StoreError
-from analysis.folders import partial_folder
+from analysis.folders import remove_aside
 from cache.experiments.folder import PlanFolder
 from cache.experiments.tuned import PACKED
 from cache.findings import Findings
@@ -76,12 +75,7 @@ class Large:
 
     def _remove(self, path: Path) -> None:
         try:
-            partial = self._home / "partial"
-            partial.mkdir(parents=True, exist_ok=True)
-            hidden = partial_folder(partial, "freed")
-            with suppress(FileNotFoundError):  # another process was quicker
-                path.rename(hidden / path.name)
-            shutil.rmtree(hidden, ignore_errors=True)
+            remove_aside(path, self._home / "partial")
         except OSError as error:
             raise StoreError(f"{path} could not be removed: {error.strerror or error}.") from error
 

@@ -3,11 +3,13 @@
 Of a tensor that the base holds too (same dtype and shape) the stored numbers' bit patterns are subtracted as integers,
 zigzag-coded so that small steps up and down are small numbers, split into byte planes, and compressed (zstd). Every
 other byte of a file is compressed as it is; files beside the weights are kept whole, or named where the base has the
-same. A packed folder holds `difference.json` and one `*.packed` a weight file, and is whole or not there.
+same. A packed folder holds `difference.json` and one `*.packed` a weight file, and is whole or not there: it gets its
+name only when its weights were read back from it as they were, and lie on the disk.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,12 +70,16 @@ class Difference:
 
 
 def pack(base: str | Path, tuned: Path, out: Path, *, ids: tuple[str, str], progress: Progress | None = None) -> None:
-    """Write the difference of `tuned` from `base` (their content ids are `ids`) into the new folder `out`."""
+    """Write the difference of `tuned` from `base` (their content ids are `ids`) into the new folder `out`.
+
+    Raises CheckpointError, and leaves nothing, where what was written does not give the weights back bit for bit.
+    """
     progress = progress or Silent()
     sides = open_checkpoint(base), open_checkpoint(tuned)
     weights = {shard.path.name for shard in sides[1].files}
     with whole_folder(out) as folder:
         files = tuple(_pack_file(sides[0], shard, folder, progress) for shard in sides[1].files)
+        _require_back(sides[0], files, tuned, folder, progress)
         same, others = {}, []
         for file in sorted(tuned.iterdir()):
             if file.name in weights or not file.is_file():
@@ -86,6 +92,7 @@ def pack(base: str | Path, tuned: Path, out: Path, *, ids: tuple[str, str], prog
                 others.append(file.name)
         index = Difference(*ids, files, same, tuple(others))
         (folder / INDEX).write_bytes(msgspec.json.encode(index))
+        _sync(folder)
 
 
 def unpack(base: str | Path, packed: Path, out: Path, progress: Progress | None = None) -> None:
@@ -134,17 +141,38 @@ def _pack_file(base: Checkpoint, shard: ShardFile, folder: Path, progress: Progr
     return PackedFile(shard.path.name, running.hexdigest(), tuple(pieces))
 
 
-def _unpack_file(base: Checkpoint, file: PackedFile, packed: Path, folder: Path, progress: Progress) -> Iterator[str]:
+def _require_back(
+    base: Checkpoint, files: tuple[PackedFile, ...], tuned: Path, folder: Path, progress: Progress
+) -> None:
+    """The packed files, read again, give the weights as they were: whoever packs removes the whole model next."""
+    if problems := [problem for file in files for problem in _unpack_file(base, file, folder, None, progress)]:
+        raise CheckpointError(
+            f"The difference of {tuned} from its base does not give it back, and was not kept: the files may have "
+            "changed while they were read, or the disk or the memory is damaged. Try again.",
+            items=problems,
+        )
+
+
+def _unpack_file(
+    base: Checkpoint, file: PackedFile, packed: Path, folder: Path | None, progress: Progress
+) -> Iterator[str]:
+    """Write the weight file into `folder` (None: only look), and tell what is wrong with it."""
     running = xxhash.xxh3_128()
     twins = {entry.stored_name: entry for entry in base.tensors.values()}
     if missing := sorted({piece.base for piece in file.pieces} - {"", *twins}):
         yield f"the base has no {', '.join(missing)}"
         return
-    with (packed / f"{file.name}.packed").open("rb") as stream, (folder / file.name).open("wb") as out:
+    doing = "looking whether it comes back" if folder is None else "unpacking the tuned weights"
+    out_file = Path(os.devnull) if folder is None else folder / file.name
+    with (packed / f"{file.name}.packed").open("rb") as stream, out_file.open("wb") as out:
         for piece in file.pieces:
             check_cancelled(progress)
-            progress.report(stream.tell(), 1 + sum(each.packed for each in file.pieces), "unpacking the tuned weights")
-            data = _decompress(stream, piece)
+            progress.report(stream.tell(), 1 + sum(each.packed for each in file.pieces), doing)
+            try:
+                data = _decompress(stream, piece)
+            except OSError as error:
+                yield f"{file.name}.packed is damaged: {error}"
+                return
             if piece.base:
                 data = _add(data, _bytes_of(twins[piece.base], piece.first, piece.nbytes), piece.item)
             running.update(data.data)
@@ -208,6 +236,13 @@ def _compress(data: Bytes) -> bytes:
 def _decompress(stream: BinaryIO, piece: Piece) -> Bytes:
     packed = stream.read(piece.packed)
     return np.frombuffer(pa.Codec("zstd").decompress(packed, piece.nbytes, asbytes=True), np.uint8)
+
+
+def _sync(folder: Path) -> None:
+    """Have the files on the disk itself: a power cut after the whole model went must not find them empty."""
+    for file in folder.iterdir():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def _has_digest(file: Path, digest: str) -> bool:

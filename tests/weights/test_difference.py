@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from safetensors.numpy import load_file, save_file
 
 from analysis.errors import CheckpointError
+from analysis.records import Silent
 from analysis.weights import difference
 from analysis.weights.difference import pack, read_index, unpack
 
@@ -80,6 +81,34 @@ def test_another_base_is_refused_and_nothing_is_left(pair: tuple[Path, Path], tm
         unpack(base, tmp_path / "packed", tmp_path / "out")
     assert len(told.value.items) == 2
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".out*"))
+
+
+def test_a_difference_that_does_not_give_the_model_back_is_not_kept(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    base, tuned = pair
+
+    class Writing(Silent):
+        """Another process writes over the base once the difference is on disk."""
+
+        def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+            if "comes back" in note:
+                held = (base / "model.safetensors").read_bytes()
+                (base / "model.safetensors").write_bytes(held[:-8] + bytes(8))
+
+    with pytest.raises(CheckpointError, match="does not give it back") as told:
+        pack(base, tuned, tmp_path / "packed", ids=("b", "t"), progress=Writing())
+    assert told.value.items == ("model.safetensors does not come out as it was",)
+    assert not list(tmp_path.glob("*packed*")) and (tuned / "model.safetensors").exists()
+
+
+def test_a_damaged_packed_file_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    base, tuned = pair
+    pack(base, tuned, tmp_path / "packed", ids=("b", "t"))
+    file = tmp_path / "packed" / "model.safetensors.packed"
+    file.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(CheckpointError, match="cannot be made again") as told:
+        unpack(base, tmp_path / "packed", tmp_path / "out")
+    assert told.value.items[0].startswith("model.safetensors.packed is damaged")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_no_difference_is_refused(tmp_path: Path) -> None:
