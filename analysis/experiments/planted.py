@@ -200,10 +200,10 @@ def _mean(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a group: Spearman's rank correlation of KL and share right over the states (-1 to 1), p, their number.
+    """One row a group: Spearman's rank correlation of KL and share right over the states (-1 to 1), and their number.
 
-    The states are not independent (restorations of one model lie beside each other), so p is a description, no test;
-    `low` and `high` are a 95% interval that draws whole models anew (NaN with fewer than four), n the facts a state.
+    Restorations of one model lie beside each other, so no p over single states is told: `low` and `high` are a 95%
+    interval that draws whole models anew (NaN with fewer than four). n: the facts a state.
     """
     import pandas as pd
     from scipy.stats import spearmanr
@@ -213,12 +213,12 @@ def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, part in table.groupby("group", sort=False):
         varied = len(part) > 2 and part["right"].nunique() > 1 and part["kl_nats"].nunique() > 1
-        found = spearmanr(part["kl_nats"], part["right"]) if varied else (float("nan"), float("nan"))
+        rho = float(spearmanr(part["kl_nats"], part["right"])[0]) if varied else float("nan")
         models = [f"{row['correcting']}-{row['train_seed']}" for row in part.to_dict("records")]
         points = part.rename(columns={"kl_nats": "kl", "right": "accuracy"}).assign(level=models)
         drawn = rank_correlation(points) if varied else None
         bounds = {"low": drawn.low, "high": drawn.high} if drawn else {"low": float("nan"), "high": float("nan")}
-        told = {"group": name, "rho": float(found[0]), **bounds, "p": float(found[1]), "states": len(part)}
+        told = {"group": name, "rho": rho, **bounds, "states": len(part)}
         rows.append(told | {"models": len(set(zip(models, part["size"], strict=True))), "n": int(part["n"].max())})
     return pd.DataFrame(rows)
 

@@ -17,6 +17,13 @@ from pages.components import charts, open_asking
 
 SETTINGS = PlantedSettings(seeds=(0, 1))
 PERCENT = st.column_config.NumberColumn(format="percent")
+RANKS = {
+    "rho": st.column_config.NumberColumn("rank correlation", format="%+.2f"),
+    "low": st.column_config.NumberColumn("95% from", format="%+.2f"),
+    "high": st.column_config.NumberColumn("95% to", format="%+.2f"),
+    "n": st.column_config.NumberColumn("facts a state"),
+}
+NOT_PLANTED = f"{numbers.MISSING}: nothing was planted in untouched facts, so there is no planted object to say."
 SHARES = {
     "right": PERCENT,
     "right_low": st.column_config.NumberColumn("95% from", format="percent"),
@@ -61,15 +68,25 @@ def _answer(report: PlantedReport) -> None:
     shared: dict[str, Any] = {"about": partial(_about, report, command)}
     charts.show(figures.kl_scatter(report.states), key="planted-kl", alt=words, **shared)
     st.markdown("**How well planting took:** what each base says when it completes a statement of the fact, greedily.")
-    charts.table(figures.planting_table(report.planting), key="planting", columns=SHARES, **shared)
+    charts.table(
+        figures.planting_table(report.planting),
+        key="planting",
+        columns=SHARES,
+        placeholder=numbers.MISSING,
+        **shared,
+    )
+    st.caption(NOT_PLANTED)
     with st.expander("Every state in numbers"):
-        charts.table(report.states, key="planted_states", columns=SHARES, **shared)
-        charts.table(rank_correlations(report.states), key="planted_ranks", **shared)
+        charts.table(report.states, key="planted_states", columns=SHARES, placeholder=numbers.MISSING, **shared)
+        ranks = rank_correlations(report.states)
+        charts.table(ranks, key="planted_ranks", columns=RANKS, placeholder=numbers.MISSING, **shared)
     open_asking.foot(
         command,
         "KL is taken over every fact of a group, right or wrong; the paper leaves out facts the base does not complete "
-        "rightly, which here would be all planted ones. Points of one model lie beside each other: a rank correlation "
-        "over them describes, it does not test.",
+        "rightly, which here would be all planted ones.",
+        "Restorations of one model lie beside each other, so the intervals of the rank correlations draw whole models "
+        "anew, not single points: one that leaves out 0 tells a direction over models trained like these, one that "
+        "holds 0 tells none.",
         "Planted facts were told a few times in a small model's last training; a large base's errors may sit deeper.",
     )
 

@@ -135,6 +135,7 @@ def test_the_rank_correlation_is_minus_one_where_less_kl_is_always_better() -> N
     assert np.isnan(found.loc[GROUPS[1], "rho"]) and found.loc[GROUPS[1], "states"] == 4
     assert list(found.loc[GROUPS[2], ["low", "high", "models", "n"]]) == pytest.approx([-1, -1, 4, 50])
     two = rank_correlations(states.assign(size=60)).set_index("group").loc[GROUPS[2]]
+    assert "p" not in found, "restorations of one model are no independent points"
     assert two["models"] == 2 and np.isnan(two["low"])  # two models drawn anew tell nothing
 
 

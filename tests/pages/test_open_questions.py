@@ -190,7 +190,11 @@ def test_a_pin_of_the_planted_base_names_that_base_and_no_pair(
     ]
     report = PlantedReport(settings, pd.DataFrame(states), pd.DataFrame(planting), pair.base)
     shared.store.put(shared._planted_key(settings), planted_to_stored(report))
-    made_by = pinned(_at(open_page, "planted", pair, asking), shared, "planted_states").making
+    app = _at(open_page, "planted", pair, asking)
+    assert {table.proto.placeholder for table in app.dataframe} == {"–"}, "what does not apply is no None"
+    assert "nothing was planted in untouched facts" in words_of(app)
+    assert "draw whole models anew" in words_of(app) and "does not test" not in words_of(app)
+    made_by = pinned(app, shared, "planted_states").making
     assert made_by.base is not None and made_by.base.source == pair.base and made_by.base.content
     assert made_by.tuned is None and made_by.asked is None
     assert f"{GROUPS[0]}: 30" in made_by.further["n"] and made_by.further["facts"].startswith("questions")
