@@ -103,6 +103,9 @@ def test_modules_hold_more_than_their_number_or_only_as_much() -> None:
     assert mlp_most(table).verdict == "untold", "without the base's sizes there is no control"
     claim = mlp_most(table, WeightShares({}, large))
     assert claim.verdict == "untold" and "They hold 80.0%. They are 81.0% of the weights" in claim.here
+    few = made(*[number("0", 1920, value, group=name, **common) for name, value in {"down": 0.4, "q": 0.6}.items()])
+    claim = mlp_most(few, WeightShares({}, {"down": 0.1, "q": 0.9}))
+    assert claim.verdict == "differs" and "no more than half" in claim.here, "more than their share is not most"
 
 
 def layers(*runs: tuple[float, float, float, float]) -> list[dict[str, object]]:
@@ -121,6 +124,7 @@ def test_the_first_layer_holds_most_and_the_last_less_than_those_between() -> No
     papers = made(*layers((0.30, 0.25, 0.25, 0.20), (0.31, 0.24, 0.25, 0.20)))
     claim = first_most_last_least(papers)
     assert claim.verdict == "agrees" and "the last holds less (2.84%)" in claim.paper
+    assert "flat" not in claim.paper, "how even the layers between are is not held against the paper"
     assert "Layer 0 30.5%, those between 24.8% on average, layer 10 20.0% (means of 2 runs)" in claim.here
     last_more = made(*layers((0.30, 0.20, 0.22, 0.28), (0.31, 0.21, 0.21, 0.27)))
     assert first_most_last_least(last_more).verdict == "differs"
@@ -236,6 +240,6 @@ def test_kl_that_falls_and_rises_again_is_the_papers_turn() -> None:
         *seeds("0", 1920, [2.4, 2.5], **told),
     ]
     claim = divergence_turns(made(*turn))
-    assert claim.verdict == "agrees"
+    assert claim.verdict == "agrees" and "most" not in claim.paper, "other levels are not compared"
     assert "2.85 [2.80–2.90] nats at 60, 2.15 [2.10–2.20] at 240, 2.45 [2.40–2.50] at 1,920." in claim.here
     assert [each.where for each in of(made(*turn), "Figures 4 and 5")] == ["Figures 4 and 5"] * 2
