@@ -8,19 +8,19 @@ a named comparison needs stays. A piece goes whole: renamed out of sight, then r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import StoreError
 from analysis.folders import remove_aside
-from cache.experiments.folder import PlanFolder
-from cache.experiments.tuned import PACKED
+from cache.experiments.claims import PACKED, claims_of_people, packed_of, plan_claims
 from cache.findings import Findings
 from cache.housekeeping import Freed, Housekeeping, bytes_under
 from cache.named import NamedComparisons
+from cache.store import Store
 
 MODEL, OPEN_QUESTION, ZIP, PINS, TEXTS = "model", "open question", "packed report", "deleted pins", "texts"
+BROUGHT_BACK = "brought back"  # a model that lies whole beside its difference
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,18 @@ class Piece:
 class Large:
     """The large things of one home folder, apart from its results."""
 
-    def __init__(self, home: Path, housekeeping: Housekeeping, findings: Findings, named: NamedComparisons) -> None:
-        self._home, self._keeper, self._findings, self._named = home, housekeeping, findings, named
+    def __init__(self, store: Store, housekeeping: Housekeeping, findings: Findings, named: NamedComparisons) -> None:
+        self._store, self._home = store, store.home
+        self._keeper, self._findings, self._named = housekeeping, findings, named
 
     def pieces(self, looked_at: Collection[str] = ()) -> tuple[Piece, ...]:
         """Everything that could be removed or is kept by something, the largest of each kind first.
 
         `looked_at` are models a person has before them, by path: they stay.
         """
-        needed = self._needed(looked_at)
+        needed = claims_of_people(self._named, looked_at)
         found = [*self._models(needed), *self._open_questions(needed), *self._packed(), *self._pins(), *self._texts()]
-        order = (ZIP, MODEL, OPEN_QUESTION, PINS, TEXTS)
+        order = (ZIP, BROUGHT_BACK, MODEL, OPEN_QUESTION, PINS, TEXTS)
         return tuple(sorted(found, key=lambda piece: (order.index(piece.kind), -piece.bytes)))
 
     def remove(self, goes: Collection[Piece], looked_at: Collection[str] = ()) -> Freed:
@@ -79,36 +80,37 @@ class Large:
         except OSError as error:
             raise StoreError(f"{path} could not be removed: {error.strerror or error}.") from error
 
-    def _needed(self, looked_at: Collection[str]) -> dict[Path, str]:
-        """Folders of models that something needs, each with the words that say what."""
+    def _needed_by_plans(self) -> dict[Path, str]:
+        """Folders of tuned models, whole or packed, that a kept plan needs, each with the words that say so.
+
+        Until its cell is measured a plan needs a model as it lies; then as its `keep` says, and one whose difference
+        lies there need not lie whole beside it.
+        """
         needed: dict[Path, str] = {}
-        for source in looked_at:
-            needed[Path(source).expanduser().resolve()] = "the pair you look at"
-        for named in self._named.all():
-            for source in (named.pair.base, named.pair.tuned):
-                needed[Path(source).expanduser().resolve()] = f"the comparison “{named.name}”"
-        plans = PlanFolder(self._home)
-        for plan in plans.names():
-            with suppress(StoreError):  # a damaged plan is told on its own page
-                for cell in plans.read(plan).cells:
-                    if cell.tuned:
-                        needed[(self._home / "tuned" / cell.tuned).resolve()] = f"the plan {plan}"
+        for claim in plan_claims(self._home):
+            whole = self._home / "tuned" / claim.keyed.tuned
+            packed, words = packed_of(whole), f"the plan {claim.plan}"
+            if claim.keep != "drop" or not self._store.holds(claim.keyed.key):
+                needed[packed] = words
+                if claim.keep == "keep" or not packed.is_dir():
+                    needed[whole] = words
         return needed
 
     def _models(self, needed: dict[Path, str]) -> Iterator[Piece]:
         from analysis.training.card import read_card
 
+        of_plans = self._needed_by_plans()
         for folder in (self._home / "tuned").glob("[!.]*"):
             if folder.is_dir():
-                card = read_card(folder)
+                card, back = read_card(folder), packed_of(folder).is_dir()
                 model = folder.with_name(folder.name.removesuffix(PACKED)).resolve()
                 yield Piece(
-                    MODEL,
+                    BROUGHT_BACK if back else MODEL,
                     folder.name,
                     folder,
                     bytes_under(folder),
-                    card.seconds if card is not None else None,
-                    needed_by=needed.get(model, ""),
+                    card.seconds if card is not None and not back else None,
+                    needed_by=of_plans.get(folder) or needed.get(model, ""),
                 )
 
     def _open_questions(self, needed: dict[Path, str]) -> Iterator[Piece]:

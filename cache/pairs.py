@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.records import BLENDS, Arithmetic, CheckReport, Progress, RestoreSpec, ResultKey, Silent
 from cache.asked import Comparison
+from cache.housekeeping import bytes_under
 from cache.identity import IdentityMemory
 from cache.keys import VERSIONS, digest, make_key
 from cache.memory import set_aside_the_living
@@ -86,10 +87,19 @@ class PairWork:
         stored = self.store.get(_profile_key(*ids, arithmetic))
         return self._keep_profile(UpdateProfile.from_stored(stored)) if stored else None
 
-    def forget_profile(self, base_id: str, tuned_id: str) -> None:
-        """Remove a pass from the store, where the tuned checkpoint goes away too: one more pass brings it back."""
+    def profile_bytes(self, base_id: str, tuned_id: str) -> int:
+        """How large the stored pass of these two is; 0 where there is none."""
+        return bytes_under(self.store.folder(_profile_key(base_id, tuned_id, "exact")))
+
+    def forget_profile(self, base_id: str, tuned_id: str) -> int:
+        """Remove a pass from the store, where the tuned checkpoint goes away too: one more pass brings it back.
+
+        Returns the bytes that this frees.
+        """
+        freed = self.profile_bytes(base_id, tuned_id)
         self.store.delete(_profile_key(base_id, tuned_id, "exact"))
         self._profiles.pop(digest([base_id, tuned_id, "exact"]), None)
+        return freed
 
     def write_restored(
         self, comparison: Comparison, spec: RestoreSpec, out: Path, progress: Progress | None = None

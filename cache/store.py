@@ -191,6 +191,25 @@ class Store:
         finally:
             lock.release()
 
+    @contextmanager
+    def lock_if_free(self, key: ResultKey) -> Iterator[bool]:
+        """Hold this key where nobody holds it now; the block is told whether it does."""
+        locks = self.home / "locks"
+        lock = FileLock(locks / f"{key_digest(key)}.lock")
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except (OSError, NotImplementedError):  # a disk without locks
+            yield True
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
     def entries(self, kind: str) -> tuple[Entry, ...]:
         """Every result of a kind, oldest first; manifests never change, so each is read once.
 

@@ -78,7 +78,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
         self.typed = Typed(self.home)
         self.trainings = Trainings(self.home)
         self.housekeeping = Housekeeping(self.store)
-        self.large = Large(self.home, self.housekeeping, self.findings, self.named)
+        self.large = Large(self.store, self.housekeeping, self.findings, self.named)
         self.times_freed = 0
 
     def demo(self) -> DemoWorld | None:

@@ -18,6 +18,7 @@ from analysis.command_line.options import Json
 from analysis.command_line.product import product_of
 from analysis.errors import PalimpsestError
 from analysis.experiments.estimate import Estimate, told_seconds
+from analysis.experiments.state import RunReport
 from analysis.folders import whole_file
 
 SUFFIXES = (".parquet", ".csv")
@@ -71,6 +72,8 @@ def experiments(
             items=items,
         )
     terminal.answer({name: value for name, value in fields.items() if name != "failures"}, as_json)
+    if not as_json:
+        print(_settled(found), end="")
 
 
 def _sentence(told: Estimate) -> str:
@@ -80,7 +83,20 @@ def _sentence(told: Estimate) -> str:
     return (
         f"{told.missing} of {told.cells} cells to run on {place}, {told.at_once} at once: {told_seconds(told.seconds)} "
         f"(estimated from {told.source}), about {disk} on disk ({free} free).{idle}"
+        + (f" Models of finished cells give back about {_size(told.frees_bytes)}." if told.frees_bytes else "")
     )
+
+
+def _settled(found: RunReport) -> str:
+    """What became of the models of cells measured before, a line each; "" where all was as the plan says."""
+    models = "1 model" if found.put_away == 1 else f"{found.put_away} models"
+    lines = [f"{models} of finished cells put away: {_size(found.freed_bytes)} freed."] if found.put_away else []
+    lines += [f"The model of {name} stays on disk: {reason}." for name, reason in found.stayed]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _check_table(table: Path | None) -> None:

@@ -36,6 +36,7 @@ class Estimate:
     """What a run of a plan would take: `missing` of `cells`, wall seconds with so many cells at once, bytes on disk.
 
     `device`: the kind that cells run on; `idle` accelerators of this machine are asked for by none of them.
+    `frees_bytes`: of models of finished cells, which the plan now asks to be packed or dropped.
     """
 
     cells: int
@@ -47,6 +48,7 @@ class Estimate:
     source: str
     device: str = "cpu"
     idle: int = 0
+    frees_bytes: int = 0
 
 
 def work_of(cell: Cell, found: Survey) -> dict[str, int]:

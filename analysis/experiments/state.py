@@ -32,7 +32,11 @@ class PlanState:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What one run of a plan did. `seconds` is wall time; `measured` cells were computed now, `known` before."""
+    """What one run of a plan did. `seconds` is wall time; `measured` cells were computed now, `known` before.
+
+    Of models of the known: `put_away` were packed or dropped, which freed so many bytes; `stayed` tells which the plan
+    asks to be put away and were not, and why.
+    """
 
     name: str
     cells: int
@@ -43,3 +47,6 @@ class RunReport:
     seconds: float
     engine: str
     failures: tuple[tuple[str, str], ...] = ()
+    put_away: int = 0
+    freed_bytes: int = 0
+    stayed: tuple[tuple[str, str], ...] = ()

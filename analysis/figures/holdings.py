@@ -90,6 +90,7 @@ def by_kind(holdings: Iterable[Held]) -> tuple[tuple[str, int, int], ...]:
 
 
 LARGE = {
+    "brought back": "a model brought back whole, beside its difference",
     "model": "a model fine-tuned here",
     "open question": "models trained by an open question",
     "packed report": "the report as a zip",
@@ -97,6 +98,7 @@ LARGE = {
     "texts": "what links to the Tokens page name",
 }
 LARGE_BACK = {
+    "brought back": "unpacked again from its difference, as long as that stays: seconds to minutes",
     "model": "fine-tuned again",
     "open question": "trained again, minutes to hours, once its result is freed too",
     "packed report": "packed again: seconds",

@@ -4,7 +4,6 @@ as the plan asks once they are measured. Each lies under `tuned/` of the home fo
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,21 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from analysis.errors import TrainingError
+from analysis.errors import StoreError, TrainingError
 from analysis.experiments.data import load_data, wanted
 from analysis.experiments.grid import Cell
 from analysis.experiments.plan import Keep
+from analysis.experiments.survey import DIFFERENCE_FACTOR
+from analysis.folders import remove_aside
 from analysis.records import Progress, Question, ResultKey
 from analysis.training.resuming import OTHER_TRAINING
 from cache.asked import Comparison
+from cache.experiments.claims import Claims, packed_of
 from cache.experiments.folder import KeyedCell
+from cache.housekeeping import bytes_under
 from cache.identity import IdentityMemory
 
 if TYPE_CHECKING:
     from cache.work import Workspace
 
 CARD = "palimpsest.json"
-PACKED = ".difference"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Tuned:
 @contextmanager
 def tuned_model(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> Iterator[Tuned]:
     """The cell's tuned model, held against other processes as long as the block runs."""
-    with workspace.store.lock(ResultKey("tuned", 1, {"folder": keyed.tuned}), progress):
-        folder = workspace.home / "tuned" / keyed.tuned
+    with workspace.store.lock(lock_key(keyed), progress):
+        folder = _folder(workspace, keyed)
         seconds = _make(workspace, keyed.cell, folder, progress) if not folder.is_dir() else 0.0
         card = msgspec.json.decode((folder / CARD).read_bytes())
         loss = card["loss"][-1][1] if card.get("loss") else None
@@ -56,23 +58,37 @@ def tuned_model(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> I
 
 
 def put_away(workspace: Workspace, keyed: KeyedCell, keep: Keep, ids: tuple[str, str], progress: Progress) -> None:
-    """Keep, pack or drop a measured checkpoint; an adapter is small and is packed by being kept.
+    """Keep, pack or drop a checkpoint measured just now, as the most generous of all that need it says."""
+    asked = Claims(workspace).keep(_folder(workspace, keyed), keep)
+    put_away_as(workspace, keyed, asked, ids, progress)
 
-    What its pass left in the store goes with it: it is counted again in a moment when the checkpoint is back.
+
+def put_away_as(workspace: Workspace, keyed: KeyedCell, keep: Keep, ids: tuple[str, str], progress: Progress) -> int:
+    """Leave no more of a measured checkpoint on disk than `keep` says; returns the bytes freed.
+
+    An adapter is small and is packed by being kept. What its pass left in the store goes with a checkpoint: it is
+    counted again in a moment when the checkpoint is back.
     """
-    folder = workspace.home / "tuned" / keyed.tuned
-    if keep == "keep" or not folder.is_dir():
-        return
-    if keep == "difference":
-        if not (folder / "model.safetensors").is_file() and (folder / "adapter_config.json").is_file():
-            return
-        packed = _packed(folder)
-        if not packed.is_dir():
-            from analysis.weights.difference import pack
+    folder, grown = _folder(workspace, keyed), 0
+    if _to_pack(folder, keep):
+        from analysis.weights.difference import pack
 
-            pack(keyed.cell.base, folder, packed, ids=ids, progress=progress)
-    shutil.rmtree(folder, ignore_errors=True)
-    workspace.forget_profile(*ids)
+        pack(keyed.cell.base, folder, packed_of(folder), ids=ids, progress=progress)
+        grown = bytes_under(packed_of(folder))
+    surplus = _surplus(folder, keep)
+    freed = sum(map(bytes_under, surplus)) - grown
+    for path in surplus:
+        _remove(path)
+    return freed + (workspace.forget_profile(*ids) if _goes(folder, keep) else 0)
+
+
+def freeable_bytes(workspace: Workspace, keyed: KeyedCell, keep: Keep, ids: tuple[str, str]) -> int:
+    """What `put_away_as` would free: exactly, but for the size of a difference that is not packed yet."""
+    folder = _folder(workspace, keyed)
+    if not _goes(folder, keep):
+        return 0
+    grown = DIFFERENCE_FACTOR * bytes_under(folder) if _to_pack(folder, keep) else 0.0
+    return int(sum(map(bytes_under, _surplus(folder, keep))) - grown) + workspace.profile_bytes(*ids)
 
 
 def bring_back(workspace: Workspace, keyed: KeyedCell, progress: Progress) -> Comparison:
@@ -88,10 +104,10 @@ def trained_facts(cell: Cell, ids: Sequence[str]) -> tuple[Question, ...]:
 
 
 def _make(workspace: Workspace, cell: Cell, folder: Path, progress: Progress) -> float:
-    if _packed(folder).is_dir():
+    if packed_of(folder).is_dir():
         from analysis.weights.difference import unpack
 
-        unpack(cell.base, _packed(folder), folder, progress)
+        unpack(cell.base, packed_of(folder), folder, progress)
         return 0.0
     began = time.perf_counter()
     _train(workspace, cell, folder, progress)
@@ -141,5 +157,37 @@ def _pool(cell: Cell) -> tuple[Question, ...]:
     return load_data(cell.questions, cell.mastery, cell.relations).train
 
 
-def _packed(folder: Path) -> Path:
-    return folder.with_name(folder.name + PACKED)
+def lock_key(keyed: KeyedCell) -> ResultKey:
+    """What holds a cell's tuned model against other processes."""
+    return ResultKey("tuned", 1, {"folder": keyed.tuned})
+
+
+def _folder(workspace: Workspace, keyed: KeyedCell) -> Path:
+    return workspace.home / "tuned" / keyed.tuned
+
+
+def _goes(folder: Path, keep: Keep) -> bool:
+    """Whether nothing whole of a model is kept."""
+    return keep == "drop" or (keep == "difference" and not _is_adapter(folder))
+
+
+def _to_pack(folder: Path, keep: Keep) -> bool:
+    return keep == "difference" and _goes(folder, keep) and folder.is_dir() and not packed_of(folder).is_dir()
+
+
+def _surplus(folder: Path, keep: Keep) -> list[Path]:
+    """What lies on disk of a model beyond `keep`."""
+    told = [folder, *([packed_of(folder)] if keep == "drop" else [])] if _goes(folder, keep) else []
+    return [path for path in told if path.is_dir()]
+
+
+def _is_adapter(folder: Path) -> bool:
+    return not (folder / "model.safetensors").is_file() and (folder / "adapter_config.json").is_file()
+
+
+def _remove(folder: Path) -> None:
+    """Beside its name first, which is on the same disk: a kill leaves no half of a model under it."""
+    try:
+        remove_aside(folder, folder.parent)
+    except OSError as error:
+        raise StoreError(f"{folder} could not be removed: {error.strerror or error}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -11,6 +12,7 @@ from analysis.experiments.results import plan_table
 from analysis.experiments.state import PlanState, RunReport
 from analysis.records import Progress, ResultKey, Silent
 from cache.asked import Comparison
+from cache.experiments.claims import packed_of
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder, RunNote
 from cache.housekeeping import bytes_under
 from cache.pairs import PairWork
@@ -116,6 +118,7 @@ class ExperimentWork(PairWork):
         from cache.experiments.keys import keyed_plan
         from cache.experiments.local import LocalEngine, accelerators_here
         from cache.experiments.probe import probe
+        from cache.experiments.settling import would_free
 
         where = self._engine(engine, address, workers)
         found, at_once = self._surveyed(plan, where, progress)
@@ -128,7 +131,8 @@ class ExperimentWork(PairWork):
         seconds = wall_seconds([rates.of(work_of(keyed.cell, found)) for keyed in missing], at_once)
         idle = len(accelerators_here().names) if engine == "local" and device == "cpu" else 0
         sizes = found.kept_bytes, found.free_bytes
-        return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source, device, idle)
+        frees = would_free(cast("Workspace", self), kept)
+        return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source, device, idle, frees)
 
     def run_plan(
         self,
@@ -142,6 +146,7 @@ class ExperimentWork(PairWork):
     ) -> RunReport:
         """Measure the plan's cells that are missing, each stored when it is done; a failed cell ends itself only.
 
+        Models of cells measured before are first put away as the plan says now (cache.experiments.settling).
         A plan of the same name with another base or other questions is another plan, and is replaced only where
         `replace_other` says so (what its cells measured stays). Raises SpecError with everything that keeps the plan
         from running, before anything runs; Cancelled.
@@ -149,6 +154,7 @@ class ExperimentWork(PairWork):
         from analysis.experiments.estimate import GUESSED, work_of
         from cache.experiments.keys import keyed_plan
         from cache.experiments.running import run_missing
+        from cache.experiments.settling import settle
 
         progress = progress or Silent()
         where = self._engine(engine, address, workers)
@@ -160,10 +166,12 @@ class ExperimentWork(PairWork):
             self._plans.forget(plan.name)
         self._plans.require_same(kept)
         self._plans.keep(kept)
+        settled = settle(cast("Workspace", self), kept, progress)
         missing = [keyed for keyed in kept.cells if self.store.document(keyed.key) is None]
         rates = self._known_rates(found, plan, device) or GUESSED
         cost = {keyed.digest: rates.of(work_of(keyed.cell, found)) for keyed in missing}
-        return run_missing(kept, missing, cost, where, self._plans, progress)
+        report = run_missing(kept, missing, cost, where, self._plans, progress)
+        return replace(report, put_away=settled.models, freed_bytes=settled.bytes, stayed=settled.stayed)
 
     def _surveyed(self, plan: Plan, engine: Engine, progress: Progress | None) -> tuple[Survey, int]:
         """What the plan is made of, and how many cells run at once; SpecError with all that plan and engine lack."""
@@ -177,13 +185,10 @@ class ExperimentWork(PairWork):
 
     def _held_bytes(self, name: str) -> int:
         """What the tuned models of an earlier run of this plan hold on the disk."""
-        from cache.experiments.tuned import PACKED
-
         if name not in self._plans.names():
             return 0
         models = [self.home / "tuned" / keyed.tuned for keyed in self._plans.read(name).cells if keyed.tuned]
-        packed = (model.with_name(model.name + PACKED) for model in models)
-        return sum(bytes_under(folder) for folder in (*models, *packed) if folder.is_dir())
+        return sum(bytes_under(folder) for folder in (*models, *map(packed_of, models)) if folder.is_dir())
 
     def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
         if engine == "local":

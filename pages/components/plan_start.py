@@ -123,9 +123,12 @@ def offer(plan: Plan) -> None:
         st.metric("Free", numbers.storage(counted.free_bytes))
     if counted.idle:
         st.caption(f"This machine's accelerators ({counted.idle}) are not asked for: gpus = 1 under [run] uses them.")
+    if counted.frees_bytes:
+        freed = numbers.storage(counted.frees_bytes)
+        st.caption(f"Models of finished cells are put away as the plan says now: about {freed} is freed.")
     replaces = _replaces(plan)
     st.button(
-        "Run it" if counted.missing else "Show its results",
+        "Run it" if counted.missing or counted.frees_bytes else "Show its results",
         key="plan-run",
         type="primary",
         icon=":material/play_arrow:",

@@ -107,6 +107,19 @@ def test_nothing_is_measured_twice_and_an_extended_plan_measures_what_is_new(
     assert told.missing == 5 and told.source.startswith("one small cell measured just now")
 
 
+def test_another_keep_frees_what_finished_cells_hold_as_the_dry_run_told(measured: Measured, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(measured.workspace.home, home)
+    workspace = Workspace(home)
+    dropping = replace(measured.plan, run=replace(measured.plan.run, keep="drop"))
+    told = workspace.estimate_plan(dropping)
+    held = sum(path.stat().st_size for path in home.glob("tuned/*/*"))
+    report = workspace.run_plan(dropping)
+    assert (report.known, report.put_away, report.freed_bytes, report.stayed) == (5, 4, held, ())
+    assert told.frees_bytes == held > 0 and list((home / "tuned").iterdir()) == []
+    same(measured, workspace)
+
+
 def test_another_plan_of_the_same_name_takes_no_place_unasked(measured: Measured, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(measured.workspace.home, home)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from analysis.figures import holdings
 from cache.housekeeping import FREEABLE
-from cache.large import MODEL, OPEN_QUESTION, PINS, TEXTS, ZIP, Piece
+from cache.large import BROUGHT_BACK, MODEL, OPEN_QUESTION, PINS, TEXTS, ZIP, Piece
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def test_larger_things_are_told_with_what_they_cost_to_get_back_and_what_keeps_t
     assert table["MB"].iloc[0] == 2.0 and "it took 2" in table["to get it back"].iloc[0]
     assert table["to get it back"].iloc[1].startswith("nothing")
     assert table["stays for"].tolist() == ["", "", "the plan grid"]
-    assert {MODEL, OPEN_QUESTION, ZIP, PINS, TEXTS} == set(holdings.LARGE) == set(holdings.LARGE_BACK)
+    assert {BROUGHT_BACK, MODEL, OPEN_QUESTION, ZIP, PINS, TEXTS} == set(holdings.LARGE) == set(holdings.LARGE_BACK)
 
 
 def test_folders_are_told_by_what_they_hold_and_the_smallest_left_out() -> None:
