@@ -12,6 +12,7 @@ from analysis.figures import (
     concentration,
     finding,
     restoration,
+    stop_sentence,
     stop_slider,
     stops,
     strategies,
@@ -122,7 +123,8 @@ def what_it_knows(
         )
         told_here = once.once(lambda: stop_tests.judged(pair, asking, shown, scope, tuned), "judged", depends)
         words = stops.curve_words(shown, scope, base, tuned, told_here)
-        st.caption(plain(words))
+        best_told = stop_sentence.best_sentence(shown, scope, told_here)
+        st.caption(plain(best_told or words), help=plain(f"{words} {stop_sentence.CORRECTION}") if best_told else None)
         sliding = once.once(partial(stop_slider.readings, shown, scope), "readings", depends)
         sentence = f"{told.restoring} {told.caveat}"
         charts.show(curve, key="curve", alt=words, finding=sentence, stops=sliding, about=every_stop)

@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from analysis.figures import numbers, repairs, restoration, stop_slider, stop_verdicts, stops
+from analysis.figures import numbers, repairs, restoration, stop_sentence, stop_slider, stop_verdicts, stops
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from analysis.report.records import Grows
@@ -149,7 +149,8 @@ def curves(
             told = once.once(judge, "judged", answered) if tuned else None
             sliding = once.once(partial(stop_slider.readings, known, scope), "readings", answered)
             words = stops.curve_words(known, scope, base, tuned, told)
-            st.caption(plain(words))
+            best = stop_sentence.best_sentence(known, scope, told)
+            st.caption(plain(best or words), help=plain(f"{words} {stop_sentence.CORRECTION}") if best else None)
             charts.show(
                 figure,
                 key=f"curve-{scope}",

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.figures import numbers, verdicts
 from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
 from analysis.figures.repairs import repair_columns
+from analysis.figures.stop_sentence import best_sentence
 from analysis.figures.stop_verdicts import Judged, best_ranked, control_words, known_verdict, ranked
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
 from analysis.figures.verdicts import Verdict
@@ -193,7 +194,7 @@ def curve_words(
     tuned: Evaluation | None,
     told: Judged | None = None,
 ) -> str:
-    """The accuracy curve's message in a few sentences, for those who do not see it; `told` is what its tests carry."""
+    """The accuracy curve's whole message, for those who do not see it or ask for more; `told`: its tests."""
     parts = [f"Right answers, {SCOPE_NAMES[scope]}, against the share of parameters restored."]
     for name, evaluation in (("Base in this prompt", base), ("Tuned", tuned)):
         if evaluation is not None:
@@ -204,11 +205,11 @@ def curve_words(
 
 
 def curve_finding(stops: Sequence[Stop], scope: Scope, tuned: Evaluation | None, told: Judged | None = None) -> str:
-    """What the curve shows in a few sentences: its best stop against tuned and against as many at random."""
+    """What the curve shows, in short: its best stop against tuned and against as many at random."""
     if not ranked(stops):
         return curve_words(stops, scope, None, tuned)
     there = f" Tuned: {_written(tuned, scope)}." if tuned else ""
-    return f"{best_words(stops, scope, told)}{there} Right answers, {SCOPE_NAMES[scope]}; 95% intervals."
+    return f"{best_sentence(stops, scope, told)}{there} Right answers, {SCOPE_NAMES[scope]}; 95% intervals."
 
 
 def _written(evaluation: Evaluation, scope: Scope) -> str:

@@ -51,7 +51,7 @@ def test_three_findings_are_pinned_ordered_presented_and_read_without_a_network(
     for stop in ("20", "60"):  # two are enough for a best one
         press_stop(page, stop)
         accuracy(page)
-    expect(page.get_by_text(re.compile("It is the best of [2-9]")).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("Best of [2-9] stops")).first).to_be_visible(timeout=PATIENCE)
     pin(page, "curve-in", note=HOSTILE, section="What comes back")
     open_page(page, "Updates")
     pin(page, "shares", section="Where it wrote")  # a table

@@ -98,7 +98,7 @@ def test_the_restored_curves_command_sweeps_what_is_drawn_with_every_seed(
     made = finding.making
     assert "k = 5%" in lines(made)["Restoration"] and "n = 20" in lines(made)["Questions"]
     assert made.command.endswith("--percents 5 --strategies relative-top,random --seeds 0,1")
-    assert "as many parameters at random" in finding.title and "2 draws" in finding.title
+    assert "as many at random" in finding.title and "2 draws" in finding.title
     table = pinned(app, answered, "stops")
     assert table.making.command == made.command
     levels = pinned(app, answered, "by-layer").making
