@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any, Literal
 
 from analysis.experiments.plan import Measuring, Plan, Restoring
+from analysis.language.load import DTYPES
 from analysis.records import SEEDED, RestoreSpec
 from analysis.training.settings import Precision
 from analysis.training.variants import Variant
@@ -104,7 +105,7 @@ def cells_of(plan: Plan, device: str = "cpu") -> tuple[Cell, ...]:
         plan.questions,
         plan.mastery,
         plan.prompt,
-        plan.dtype,
+        _dtype(plan.dtype),
         plan.train.relations,
         Restoring((), ()),
         replace(plan.measure, train_percents=(), kl=False, profile=False, layer_groups=0),
@@ -134,6 +135,13 @@ def _tuned(plan: Plan, base: Cell) -> Iterator[Cell]:
             gradient_checkpointing=train.gradient_checkpointing,
             accumulate=train.accumulate,
         )
+
+
+def _dtype(asked: str) -> str:
+    """The dtype that every cell is asked in. "auto" is float32: what trains holds its weights so, on the same device,
+    and the free memory of some moment must not decide what two cells of one plan are compared in.
+    """
+    return "float32" if asked == "auto" else DTYPES.get(asked, asked)
 
 
 def _precision(asked: Precision, device: str) -> Precision:

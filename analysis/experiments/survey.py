@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.errors import PalimpsestError, SpecError
 from analysis.experiments.data import PlanData, load_data, papers_domains, wanted
 from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan
+from analysis.knowledge.mastery_table import read_mastery
 from analysis.records import Progress, Question
 from analysis.training.asked import needed_bytes
 from analysis.training.facts import fact_problems
@@ -35,7 +36,8 @@ class Survey:
     """What a plan that can run is made of. `facts` counts the facts that can be trained on by level (None: unknown).
 
     `asked_in`, `asked_out`: questions asked at every stop. `layers`: of the base. Bytes are of the base's
-    weights, of what the plan keeps at its end (estimated) and of what is free where the results go.
+    weights, of what the plan keeps at its end (estimated) and of what is free where the results go. `statements`: the
+    base's best by relation, of the relations whose facts KL is measured on.
     """
 
     base_id: str
@@ -48,6 +50,7 @@ class Survey:
     base_bytes: int
     kept_bytes: int
     free_bytes: int
+    statements: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(
@@ -68,6 +71,7 @@ def survey(
     data = _load(plan, problems)
     if data is not None:
         problems += _data_problems(plan, data)
+    statements = _statements(plan, data, problems) if data is not None and plan.measure.kl else {}
     if base is not None:
         problems += [*_language_problems(plan), *_variant_problems(plan, base)]
     kept, free = _disk(plan, base, data, at_once), _free_bytes(home)
@@ -92,6 +96,7 @@ def survey(
         base_bytes=_bytes(base),
         kept_bytes=kept,
         free_bytes=free,
+        statements=statements,
     )
 
 
@@ -122,10 +127,26 @@ def _data_problems(plan: Plan, data: PlanData) -> Iterator[str]:
         if not questions and asked != 0 and (name == "in_domain" or asked is not None):
             yield f"measure.{name}: the test split has no such questions: write measure.{name} = 0 to ask none"
     yield from _rate_problems(plan, data)
-    if plan.measure.kl and plan.mastery is None:
-        yield "measure.kl: the base is asked by its best statements: name its mastery table, or write kl = false"
-    elif plan.measure.kl and not any(question.level == 4 for question in data.inside):
-        yield "measure.kl: no in-domain test question is of level 4: give the mastery table, or write kl = false"
+
+
+def _statements(plan: Plan, data: PlanData, problems: list[str]) -> dict[str, str]:
+    """What KL puts to the base: the best statement of every relation with in-domain facts of level 4."""
+    relations = sorted({question.relation or "" for question in data.inside if question.level == 4})
+    way = ", or write kl = false"
+    if plan.mastery is None:
+        problems.append(f"measure.kl: the base is asked by its best statements: name its mastery table{way}")
+        return {}
+    if not relations:
+        problems.append(f"measure.kl: no in-domain test question is of level 4: give the mastery table{way}")
+        return {}
+    try:
+        best = read_mastery(Path(plan.mastery).expanduser()).best_templates()
+    except PalimpsestError as error:  # levels alone may lie in a table that is none of ours
+        problems.append(f"{_line('measure.kl', error)} Measure it here{way}")
+        return {}
+    if not best:
+        problems.append(f"measure.kl: {plan.mastery} was measured without statements: measure it by statements{way}")
+    return {relation: best[relation] for relation in relations if relation in best}
 
 
 def _relation_problems(plan: Plan, data: PlanData) -> Iterator[str]:

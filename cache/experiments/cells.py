@@ -24,7 +24,7 @@ from analysis.records import Evaluation, Progress, RestoreSpec, Silent, Stored, 
 from cache.asked import Asking, Comparison
 from cache.experiments.askings import asking_of, kl_asking, trained_asking
 from cache.experiments.folder import KeyedCell
-from cache.experiments.keys import libraries
+from cache.experiments.keys import libraries, processor
 from cache.experiments.tuned import Tuned, put_away, tuned_model
 from cache.models import State as WeightState
 
@@ -83,17 +83,24 @@ def run_cell(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Progr
         if workspace.store.document(keyed.key) is not None:
             return
         workspace.store.require_room()
-        _require_libraries(keyed)
+        _require_alike(keyed)
         KINDS[keyed.cell.kind](workspace, keyed, keep, progress)
 
 
-def _require_libraries(keyed: KeyedCell) -> None:
-    """A node of a cluster with other versions would give other numbers under this cell's key."""
+def _require_alike(keyed: KeyedCell) -> None:
+    """A node of a cluster with other versions, or another processor, would give other numbers under this cell's key."""
     wanted, here = keyed.parts.get("libraries", {}), libraries()
-    if others := [f"{name} is {here.get(name)}, not {told}" for name, told in wanted.items() if here.get(name) != told]:
+    others = [f"{name} is {here.get(name)}, not {told}" for name, told in wanted.items() if here.get(name) != told]
+    if others:
         raise SpecError(
             f"{platform.node()} has other libraries than the machine that gave it this cell: install the same there.",
             items=others,
+        )
+    made_on = keyed.parts.get("processor")
+    if made_on and (own := processor()) != made_on:
+        raise SpecError(
+            f"{platform.node()} has another processor ({own}) than this cell is keyed for ({made_on}), and would give "
+            "other bits: keep to like machines, or run the plan again from one like it."
         )
 
 
@@ -206,8 +213,16 @@ def _named(run: _Run, pair: Comparison, state: WeightState) -> State:
 
 
 def _store(run: _Run, keyed: KeyedCell, numbers: list[Number], more: dict[str, Any]) -> None:
-    document = {"name": run.cell.name, "seconds": dict(run.spent.seconds), "units": dict(run.spent.units)} | more
+    document = {"name": run.cell.name, "seconds": dict(run.spent.seconds), "units": dict(run.spent.units)}
+    document |= {"accelerator": _accelerator(run.cell.device)} | more
     run.workspace.store.put(keyed.key, Stored(document, tables={"numbers": numbers_table(numbers)}))
+
+
+def _accelerator(device: str) -> str:
+    """The name of what the cell ran on, kept beside its numbers: those of another model differ in their last bits."""
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else ""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from analysis.experiments.plan import Plan, Running
 from analysis.language.load import DEVICE
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
-from cache.experiments.keys import libraries
+from cache.experiments.keys import libraries, processor
 from cache.experiments.local import worker_environment
+from cache.experiments.nodes import missing_here, node_problems
 from cache.experiments.shared_progress import HeardFromFiles, TellingInFile
 
 WAIT_SECONDS = 0.5
@@ -46,7 +47,7 @@ class RayEngine:
 
     def check(self, plan: Plan) -> list[str]:
         """Whether the cluster answers, some node is large enough for a cell, and every node sees what a cell needs:
-        the home folder, the plan's files, and the same libraries.
+        the home folder, the plan's files, the same libraries, and on processors the same kind of these.
         """
         if importlib.util.find_spec("ray") is None:
             return [INSTALL]
@@ -134,7 +135,8 @@ class RayEngine:
 
     def _blind_nodes(self, plan: Plan) -> list[str]:
         """What nodes do not see: the home folder, told by a mark that is looked for on each of them, and the plan's
-        base, questions and mastery table; and libraries of theirs that are of other versions than here.
+        base, questions and mastery table; and where their libraries or processors are others than here, by which a
+        plan's results are keyed.
         """
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -143,6 +145,7 @@ class RayEngine:
         self.home.mkdir(parents=True, exist_ok=True)
         mark.touch()
         needed = {name: getattr(plan, name) for name in PATHS if Path(getattr(plan, name) or "").is_absolute()}
+        like = processor() if self.device(plan.run) == "cpu" else ""
         try:
             looks = {}
             for node in ray.nodes():
@@ -151,7 +154,7 @@ class RayEngine:
                     look = ray.remote(missing_here).options(
                         num_cpus=0, scheduling_strategy=there, runtime_env=self._environment(plan.run)
                     )
-                    looks[look.remote(str(mark), needed, libraries())] = node["NodeManagerAddress"]
+                    looks[look.remote(str(mark), needed, libraries(), like)] = node["NodeManagerAddress"]
             ready, silent = ray.wait(list(looks), num_returns=len(looks), timeout=LOOK_SECONDS)
             told = [(looks[each], problem) for each in ready for problem in self._ill_seen(each)]
             told += [(looks[each], "it does not answer; end it, or look at its log") for each in silent]
@@ -168,12 +171,7 @@ class RayEngine:
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1]
             return [f"it cannot run our code ({reason}); install this checkout there, under the same path"]
-        way = f"put PALIMPSEST_HOME (now {self.home}) on a disk that all nodes share, under the same path"
-        return [
-            *([f"it does not see the results' folder; {way}"] if found["blind"] else []),
-            *(f"it does not see the plan's {name}, {path}; put it on a shared disk" for name, path in found["paths"]),
-            *(f"it has {name} {theirs}, not {ours} as here; install that" for name, theirs, ours in found["versions"]),
-        ]
+        return node_problems(found, self.home)
 
     def _environment(self, running: Running) -> dict[str, Any]:
         """Our rooms importable, every library held to the plan's threads and device; no other variable goes along."""
@@ -191,18 +189,6 @@ def run_task(home: str, cell: dict[str, Any], keep: str, threads: int, progress:
 
     fix_threads(threads)
     return outcome(_workspace(home), {"cell": cell, "keep": keep}, TellingInFile(Path(progress)))
-
-
-def missing_here(mark: str, paths: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
-    """On a node: whether it is blind to the mark, which of the plan's paths (by name) it lacks, and which libraries are
-    of other versions: name, its own, the one wanted.
-    """
-    here = libraries()
-    return {
-        "blind": not Path(mark).is_file(),
-        "paths": [(name, path) for name, path in paths.items() if not Path(path).exists()],
-        "versions": [(name, here[name], wanted) for name, wanted in versions.items() if here[name] != wanted],
-    }
 
 
 @lru_cache(maxsize=1)

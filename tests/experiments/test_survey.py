@@ -1,7 +1,11 @@
 """What a plan needs is looked at before anything runs, and everything missing is told at once."""
 
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +18,14 @@ from analysis.experiments.survey import survey
 from analysis.training import card
 from analysis.training.variants import Variant
 from analysis.weights.identity import Forgetful
-from cache.experiments.keys import keyed_plan, libraries
+from cache.experiments.keys import keyed_plan, libraries, processor
 from cache.experiments.local import Accelerators, LocalEngine
-from cache.experiments.ray_engine import RayEngine, missing_here
+from cache.experiments.nodes import missing_here, node_problems
+from cache.experiments.ray_engine import RayEngine
 from cache.work import Workspace
-from tests.experiments.world import make_world
+from tests.experiments.world import STATEMENTS, facts, make_world, mastery
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,56 @@ def test_keys_of_cells_and_tuned_models_change_with_the_device_and_the_libraries
     assert not {cell.tuned for cell in here[1:]} & {cell.tuned for cell in later}
 
 
+def test_other_best_statements_of_the_same_levels_change_the_keys_of_cells_that_measure_kl(
+    plan: Plan, tmp_path: Path
+) -> None:
+    known = [*facts("train", 100), *facts("test", 50)]
+    here = keyed_plan(plan, survey(plan, tmp_path, Forgetful()), "cpu").cells
+
+    def measured_anew(**best: tuple[str, ...]) -> list[str]:
+        mastery(known, best).write(tmp_path / "anew.parquet")
+        anew = replace(plan, mastery=str(tmp_path / "anew.parquet"))
+        return [cell.digest for cell in keyed_plan(anew, survey(anew, tmp_path, Forgetful()), "cpu").cells]
+
+    digests = [cell.digest for cell in here]
+    assert measured_anew() == digests
+    assert measured_anew(P26=STATEMENTS[::-1]) == digests  # out-of-domain: no fact of KL's
+    other = measured_anew(P19=STATEMENTS[::-1])
+    assert other[0] == digests[0] and not set(other[1:]) & set(digests)  # the base's cell measures none
+    plain = replace(plan, measure=replace(plan.measure, kl=False))
+    assert "statements" not in keyed_plan(plain, survey(plain, tmp_path, Forgetful()), "cpu").cells[1].parts
+
+
+def test_kl_needs_a_mastery_table_with_statements(plan: Plan, tmp_path: Path) -> None:
+    table = mastery([*facts("train", 100), *facts("test", 50)])
+    asked = replace(table, frame=table.frame.assign(method="question form"))
+    asked.write(tmp_path / "asked.parquet")
+    (told,) = problems(replace(plan, mastery=str(tmp_path / "asked.parquet")), tmp_path)
+    assert told.startswith("measure.kl") and "measure it by statements, or write kl = false" in told
+    table.frame[["id", "relation", "subject", "level"]].to_parquet(tmp_path / "levels.parquet")
+    (told,) = problems(replace(plan, mastery=str(tmp_path / "levels.parquet")), tmp_path)
+    assert told.startswith("measure.kl") and "Measure it here, or write kl = false" in told
+
+
+def test_the_processor_is_part_of_the_keys_of_what_runs_on_it(plan: Plan, tmp_path: Path) -> None:
+    found = survey(plan, tmp_path, Forgetful())
+    here, there = (keyed_plan(plan, found, device).cells[1].parts for device in ("cpu", "cuda"))
+    assert here["processor"] == here["tuned"]["processor"] == processor()
+    assert there["processor"] == there["tuned"]["processor"] == ""
+
+
+def test_the_dtype_is_decided_once_for_the_plan_and_stands_in_the_keys(plan: Plan, tmp_path: Path) -> None:
+    found = survey(plan, tmp_path, Forgetful())
+
+    def cells(dtype: str) -> list[tuple[str, str]]:
+        kept = keyed_plan(replace(plan, dtype=dtype), found, "cpu").cells
+        return [(keyed.digest, keyed.cell.dtype) for keyed in kept]
+
+    assert cells("auto") == cells("fp32") == cells("float32")
+    assert {dtype for _, dtype in cells("auto")} == {"float32"}
+    assert {dtype for _, dtype in cells("bf16")} == {"bfloat16"}
+
+
 def test_an_engine_that_cannot_run_cells_says_why(plan: Plan, tmp_path: Path) -> None:
     assert "processors" in LocalEngine(tmp_path).check(running(plan, threads=10_000))[0]
     pytest.importorskip("ray", reason="Ray is not installed")
@@ -154,12 +211,27 @@ def test_a_cell_that_asks_for_none_runs_on_the_processor_and_sees_none(plan: Pla
 
 def test_a_node_says_which_paths_it_lacks_and_which_libraries_are_others(plan: Plan, tmp_path: Path) -> None:
     paths = {"base": plan.base, "questions": str(tmp_path / "elsewhere")}
-    told = missing_here(str(tmp_path / "mark"), paths, libraries() | {"torch": "1.0"})
+    told = missing_here(str(tmp_path / "mark"), paths, libraries() | {"torch": "1.0"}, "")
     assert told["blind"] and told["paths"] == [("questions", str(tmp_path / "elsewhere"))]
     assert told["versions"] == [("torch", libraries()["torch"], "1.0")]
     (tmp_path / "mark").touch()
-    told = missing_here(str(tmp_path / "mark"), {"base": plan.base}, libraries())
-    assert not any(told.values())
+    told = missing_here(str(tmp_path / "mark"), {"base": plan.base}, libraries(), processor())
+    assert not any(told.values()) and node_problems(told, tmp_path) == []
+
+
+LOOK = """
+import json, sys
+from cache.experiments.nodes import missing_here
+print(json.dumps(missing_here(sys.argv[1], {}, {}, sys.argv[2])))
+"""
+
+
+def test_a_node_with_another_processor_is_refused_with_both_named_and_the_way_out(tmp_path: Path) -> None:
+    narrow = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}  # torch's kernels as an old processor has them
+    look = [sys.executable, "-c", LOOK, str(tmp_path), processor()]
+    ran = subprocess.run(look, env=narrow, capture_output=True, text=True, check=True, cwd=ROOT)
+    line = next(line for line in node_problems(json.loads(ran.stdout), tmp_path) if "processor" in line)
+    assert f"here it is {processor()}" in line and " DEFAULT, " in line and "like processors" in line
 
 
 def test_accelerators_that_are_not_there_are_told(plan: Plan, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ the plan's text.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,15 @@ def make_world(folder: Path) -> Path:
     return folder / "plan.toml"
 
 
-def mastery(rows: list[dict[str, Any]]) -> MasteryTable:
-    """A measurement that found these levels: so many of four samples right with each of two statements."""
+def mastery(rows: list[dict[str, Any]], statements: Mapping[str, tuple[str, ...]] | None = None) -> MasteryTable:
+    """A measurement that found these levels: so many of four samples right with each of two statements (by relation,
+    where they are others).
+    """
     known = [
         Question(row["id"], row["question"], tuple(row["answers"]), row["relation"], row["subject"]) for row in rows
     ]
     right = [(row["level"], row["level"]) for row in rows]
-    return MasteryTable.of(known, right, dict.fromkeys(FORMS, STATEMENTS), Protocol(samples=4))
+    return MasteryTable.of(known, right, dict.fromkeys(FORMS, STATEMENTS) | dict(statements or {}), Protocol(samples=4))
 
 
 def facts(split: str, count: int) -> list[dict[str, Any]]:
