@@ -123,7 +123,7 @@ def _tuned(plan: Plan, base: Cell) -> Iterator[Cell]:
             base,
             kind="tuned",
             restore=plan.restore,
-            measure=plan.measure,
+            measure=replace(plan.measure, train_percents=_with_start(plan.measure.train_percents)),
             level=level,
             size=size,
             seed=seed,
@@ -135,6 +135,11 @@ def _tuned(plan: Plan, base: Cell) -> Iterator[Cell]:
             gradient_checkpointing=train.gradient_checkpointing,
             accumulate=train.accumulate,
         )
+
+
+def _with_start(percents: tuple[float, ...]) -> tuple[float, ...]:
+    """With the tuned model as it is, whenever restored ones are asked: what they are compared with."""
+    return (0.0, *percents) if percents and 0 not in percents else percents
 
 
 def _dtype(asked: str) -> str:

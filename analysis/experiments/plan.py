@@ -59,9 +59,10 @@ class Measuring:
     """What is measured. Limits are numbers of questions, drawn balanced over relations and levels; 0 asks none.
 
     `in_domain` and `out_of_domain`: of the test split; None asks all. `train_percents`: stops (relative-top) at which
-    the facts trained on are asked, at most `train_limit` of them; empty asks none. `kl`: the paper's measurement at the
-    first answer token, over at most `kl_limit` facts. `profile`: concentration with its null, and where the restored
-    parameters lie. `layer_groups`: accuracy with each group of so many layers restored; 0 measures none.
+    the facts trained on are asked, at most `train_limit` of them; the tuned model as it is is asked with them, and
+    empty asks none. `kl`: the paper's measurement at the first answer token, over at most `kl_limit` facts. `profile`:
+    concentration with its null, and where the restored parameters lie. `layer_groups`: accuracy with each group of so
+    many layers restored; 0 measures none.
     """
 
     in_domain: int | None = None
@@ -79,10 +80,10 @@ class Measuring:
 class Running:
     """How the cells are run. `threads` and the kind of device are part of every cell's key; the rest changes no result.
 
-    `gpus`: accelerators a cell has to itself (a part of one below 1); `device` "auto" is an accelerator where a cell
-    has any, else the processor. `cpus` and `memory_gb` are what a cell asks of a Ray cluster. `retries`: how often a
-    cell is begun again whose process or node died. `keep`: tuned checkpoints stay, stay as a difference, or go once
-    measured.
+    `gpus`: the accelerator a cell has to itself (1), or its part of one (below 1); `device` "auto" is an accelerator
+    where a cell has any, else the processor. `cpus` and `memory_gb` are what a cell asks of a Ray cluster. `retries`:
+    how often a cell is begun again whose process or node died. `keep`: tuned checkpoints stay, stay as a difference, or
+    go once measured.
     """
 
     keep: Keep = "difference"
@@ -95,7 +96,7 @@ class Running:
 
     @property
     def accelerators(self) -> float:
-        """How many a cell has to itself: `gpus`, and one where only `device` names an accelerator."""
+        """The part of one that a cell has to itself: `gpus`, and all of it where only `device` names an accelerator."""
         return self.gpus or float(self.device not in ("auto", "cpu"))
 
 
@@ -203,8 +204,11 @@ def _run_problems(run: Running) -> Iterator[str]:
             yield f"run.{name} is {getattr(run, name)}: give 0 or more"
     if run.device not in DEVICES:
         yield f"run.device is {run.device!r}: choose one of {', '.join(DEVICES)}"
-    if run.gpus > 1 and run.gpus != int(run.gpus):
-        yield f"run.gpus is {run.gpus:g}: give a whole number, or a part of one accelerator below 1"
+    if run.gpus > 1:
+        yield (
+            f"run.gpus is {run.gpus:g}: a cell uses one accelerator: give 1, or a part of one below 1; as many cells "
+            "run at once as there are accelerators"
+        )
     if run.gpus and run.device == "cpu":
         yield f'run.gpus is {run.gpus:g}, and run.device is "cpu": write gpus = 0, or device = "auto"'
 

@@ -117,9 +117,9 @@ def choose_dtype(dtype: str, *, parameters: int, free_bytes: int) -> str:
 
 def free_memory_bytes(device: str) -> int:
     """Memory free for a model on this device, in bytes."""
-    import torch
-
     if device.startswith("cuda"):
+        import torch
+
         return int(torch.cuda.mem_get_info(device)[0])
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():

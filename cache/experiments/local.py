@@ -24,8 +24,9 @@ from typing import Any
 
 import msgspec
 
+from analysis.experiments.memory import CellMemory, cell_memory, held_at_once
 from analysis.experiments.plan import Plan, Running
-from analysis.language.load import DEVICE
+from analysis.language.load import DEVICE, free_memory_bytes
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
 
@@ -39,10 +40,13 @@ THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 @dataclass(frozen=True)
 class Accelerators:
-    """What a machine has: their kind ("cuda", "mps", "" for none), and their names as CUDA_VISIBLE_DEVICES has them."""
+    """What a machine has: their kind ("cuda", "mps", "" for none), their names as CUDA_VISIBLE_DEVICES has them, and
+    the bytes of memory that each of them has (0: unknown).
+    """
 
     kind: str = ""
     names: tuple[str, ...] = ()
+    memory_bytes: int = 0
 
 
 @lru_cache(maxsize=1)
@@ -52,8 +56,11 @@ def accelerators_here() -> Accelerators:
 
     if found := torch.cuda.device_count():
         told = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
-        return Accelerators("cuda", tuple(told[:found] if told else map(str, range(found))))
-    return Accelerators("mps", ("0",)) if torch.backends.mps.is_available() else Accelerators()
+        least = min(torch.cuda.get_device_properties(number).total_memory for number in range(found))
+        return Accelerators("cuda", tuple(told[:found] if told else map(str, range(found))), least)
+    if torch.backends.mps.is_available():
+        return Accelerators("mps", ("0",), torch.mps.recommended_max_memory())
+    return Accelerators()
 
 
 @dataclass(eq=False)
@@ -69,9 +76,11 @@ class _Worker:
 
 @dataclass
 class LocalEngine:
-    """`workers` processes at once (None: as many as the processors hold, or the accelerators where cells ask for any).
+    """`workers` processes at once (None: as many as the processors hold, or the accelerators where cells ask for any);
+    never more than memory holds of the plan checked last.
 
-    `accelerators`: those there are (None: looked for once a plan asks for one).
+    `accelerators`: those there are (None: looked for once a plan asks for one). `memory_bytes`: main memory for cells
+    (None: what is free when a plan is checked).
     """
 
     home: Path
@@ -79,17 +88,21 @@ class LocalEngine:
     cells_a_worker: int = CELLS_A_WORKER
     name: str = "local"
     accelerators: Accelerators | None = None
+    memory_bytes: int | None = None
+    _held: int | None = None
+    _cell: CellMemory | None = None
     _heard: SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = field(default_factory=SimpleQueue)
 
     def check(self, plan: Plan) -> list[str]:
-        """Whether this machine has the processors and the accelerators that a cell asks for."""
+        """Whether this machine has the processors, the accelerators and the memory that a cell asks for."""
         running, problems = plan.run, []
         processors = os.cpu_count() or 1
         if running.threads > processors:
             problems += [f"run.threads is {running.threads}, and this machine has {processors} processors: give fewer"]
         if running.accelerators:
             problems += self._accelerator_problems(running)
-        return problems
+        self._cell = cell_memory(plan)
+        return problems + self._memory_problems(running)
 
     def device(self, running: Running) -> str:
         """See Engine."""
@@ -98,31 +111,42 @@ class LocalEngine:
         return self._accelerators().kind if running.device == "auto" else running.device
 
     def places(self, running: Running) -> int:
-        """How many cells run at once."""
+        """How many cells run at once: what processors or accelerators, memory and `workers` allow."""
         if not running.accelerators:
-            return max(1, self.workers or (os.cpu_count() or 1) // running.threads)
-        room = max(1, self._places_on_accelerators(running))
-        return min(room, self.workers or room)
+            room = self.workers or (os.cpu_count() or 1) // running.threads
+        else:
+            room = len(self._accelerators().names) * self._on_one_accelerator(running)
+        return max(1, min(room, self.workers or room, self._held or room))
 
     def environment(self, running: Running, place: int) -> dict[str, str]:
-        """Of the worker at this place (0, 1, ...): its threads, the device, and which accelerators it sees."""
+        """Of the worker at this place (0, 1, ...): its threads, the device, and which accelerator it sees."""
         settings = worker_environment(running.threads, self.device(running))
         if not running.accelerators:
             return settings | {VISIBLE: ""}
-        names, each = self._accelerators().names, running.accelerators
-        if each < 1:
-            first, last = place // int(1 / each), place // int(1 / each) + 1
-        else:
-            first, last = int(place * each), int((place + 1) * each)
-        return settings | ({VISIBLE: ",".join(names[first:last])} if self.device(running) == "cuda" else {})
+        if self.device(running) != "cuda":
+            return settings
+        return settings | {VISIBLE: self._accelerators().names[place // self._on_one_accelerator(running)]}
 
     def _accelerators(self) -> Accelerators:
         self.accelerators = self.accelerators or accelerators_here()
         return self.accelerators
 
-    def _places_on_accelerators(self, running: Running) -> int:
-        there, each = len(self._accelerators().names), running.accelerators
-        return there * int(1 / each) if each < 1 else int(there // each)
+    def _on_one_accelerator(self, running: Running) -> int:
+        """How many cells share one: what the plan says, or its memory holds."""
+        asked, memory = int(1 / running.accelerators), self._accelerators().memory_bytes
+        return min(asked, max(1, memory // self._cell.trains)) if memory and self._cell else asked
+
+    def _memory_problems(self, running: Running) -> list[str]:
+        """What a single cell lacks; beside it, how many main memory holds at once."""
+        if self._cell is None:
+            return []
+        there = free_memory_bytes("cpu") if self.memory_bytes is None else self.memory_bytes
+        needed = self._cell.in_main(on_accelerator=bool(running.accelerators))
+        self._held = held_at_once(needed, there)
+        problems = [self._cell.problem(needed, there, "of main memory")]
+        if running.accelerators and (own := self._accelerators().memory_bytes):
+            problems.append(self._cell.problem(self._cell.trains, own, "on its accelerator"))
+        return [problem for problem in problems if problem]
 
     def _accelerator_problems(self, running: Running) -> list[str]:
         there = self._accelerators()
@@ -131,8 +155,6 @@ class LocalEngine:
             return [f'{asked}, and this machine has no accelerator that torch sees: write gpus = 0, device = "auto"']
         if running.device not in ("auto", there.kind):
             return [f"run.device is {running.device!r}, and this machine's accelerator is {there.kind}: write that"]
-        if not self._places_on_accelerators(running):
-            return [f"{asked}, and this machine has {len(there.names)}: give fewer"]
         return []
 
     def run(

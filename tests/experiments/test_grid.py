@@ -89,6 +89,15 @@ def test_cells_on_several_places_take_the_longest_place() -> None:
     assert wall_seconds([], 2) == 0
 
 
+def test_facts_trained_on_are_asked_of_the_tuned_model_too_wherever_they_are_of_restored_ones() -> None:
+    def asked(*percents: float) -> tuple[float, ...]:
+        return cells_of(replace(PLAN, measure=Measuring(train_percents=percents)))[1].measure.train_percents
+
+    assert (asked(20, 5), asked(20, 0), asked()) == ((0, 20, 5), (20, 0), ())
+    plan = replace(PLAN, measure=Measuring(train_percents=(5, 20), layer_groups=0))
+    assert work_of(cells_of(plan)[1], FOUND)["ask"] == 30 * 7 + 16 * 3
+
+
 def test_a_plan_without_layer_groups_or_facts_asked_again_counts_none() -> None:
     plan = Plan(
         "mine",

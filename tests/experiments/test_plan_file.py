@@ -58,6 +58,7 @@ def test_everything_wrong_in_a_plan_is_told_at_once() -> None:
         ('[run]\ndevice = "tpu"', "run.device is 'tpu'"),
         ('[run]\ngpus = 1\ndevice = "cpu"', 'run.device is "cpu"'),
         ("[run]\ngpus = 1.5", "run.gpus is 1.5"),
+        ("[run]\ngpus = 2", "run.gpus is 2: a cell uses one accelerator"),
         ("[measure]\ntrain_limit = 0", "measure.train_limit is 0"),
         ("[measure]\nkl = true\nkl_limit = 0", "measure.kl_limit is 0"),
     ],

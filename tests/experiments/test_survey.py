@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import SpecError
+from analysis.experiments.memory import PROCESS_BYTES, cell_memory
 from analysis.experiments.plan import Plan
 from analysis.experiments.plan_file import read_plan
 from analysis.experiments.survey import survey
 from analysis.training import card
 from analysis.training.variants import Variant
+from analysis.weights.checkpoint import open_checkpoint
 from analysis.weights.identity import Forgetful
 from cache.experiments.keys import keyed_plan, libraries, processor
 from cache.experiments.local import Accelerators, LocalEngine
@@ -186,18 +188,66 @@ def running(plan: Plan, **changed: object) -> Plan:
 
 def local(tmp_path: Path, *names: str, kind: str = "cuda", workers: int | None = None) -> LocalEngine:
     """The engine of a machine with these accelerators."""
-    return LocalEngine(tmp_path, workers, accelerators=Accelerators(kind if names else "", names))
+    return LocalEngine(tmp_path, workers, accelerators=Accelerators(kind if names else "", names), memory_bytes=10**12)
 
 
 def test_a_cell_that_asks_for_accelerators_has_its_own_and_as_many_run_as_there_are(plan: Plan, tmp_path: Path) -> None:
-    engine, two, half = local(tmp_path, *"01234567"), running(plan, gpus=2), running(plan, gpus=0.5)
-    assert engine.check(two) == engine.check(half) == []
-    assert (engine.device(two.run), engine.places(two.run), engine.places(half.run)) == ("cuda", 4, 16)
-    assert [engine.environment(two.run, place)["CUDA_VISIBLE_DEVICES"] for place in (0, 3)] == ["0,1", "6,7"]
+    engine, one, half = local(tmp_path, *"01234567"), running(plan, gpus=1), running(plan, gpus=0.5)
+    assert engine.check(one) == engine.check(half) == []
+    assert (engine.device(one.run), engine.places(one.run), engine.places(half.run)) == ("cuda", 8, 16)
+    assert [engine.environment(one.run, place)["CUDA_VISIBLE_DEVICES"] for place in (0, 3)] == ["0", "3"]
     assert [engine.environment(half.run, place)["CUDA_VISIBLE_DEVICES"] for place in (0, 1, 15)] == ["0", "0", "7"]
-    assert local(tmp_path, *"01234567", workers=3).places(two.run) == 3
+    assert local(tmp_path, *"01234567", workers=3).places(one.run) == 3
     named = running(plan, device="cuda")  # an accelerator asked for by its kind alone is one
     assert (engine.places(named.run), engine.device(named.run)) == (8, "cuda")
+
+
+def test_no_more_cells_run_at_once_than_main_memory_holds_nor_fewer_than_one(plan: Plan, tmp_path: Path) -> None:
+    cell = cell_memory(plan)
+    assert cell is not None and cell.trains == 16 * open_checkpoint(plan.base).parameters
+
+    def places(memory: int, workers: int | None = 8) -> int:
+        engine = LocalEngine(tmp_path, workers, memory_bytes=memory)
+        assert engine.check(plan) == []
+        return engine.places(plan.run)
+
+    each = cell.trains + PROCESS_BYTES
+    assert (places(3 * each), places(3 * each - 1), places(100 * each), places(cell.trains)) == (3, 2, 8, 1)
+    assert places(100 * each, None) == os.cpu_count()
+    assert LocalEngine(tmp_path).check(plan) == []  # what is free here holds a world so small
+
+
+def test_a_cell_that_no_memory_holds_is_refused_with_what_it_needs_and_what_is_there(
+    plan: Plan, tmp_path: Path
+) -> None:
+    train = replace(plan.train, variants=(Variant("lora"), Variant("kl", 0.1)))
+    larger, cell = replace(plan, train=train), cell_memory(plan)
+    assert cell is not None
+    (told,) = LocalEngine(tmp_path, memory_bytes=cell.trains - 1).check(plan)
+    assert re.match(
+        r"memory: a cell of the variant sft needs about \d+ MB of main memory .* and \d+ MB are there", told
+    )
+    (told,) = LocalEngine(tmp_path, memory_bytes=cell.trains).check(larger)  # the variant keeps a copy of the base
+    assert "of the variant kl" in told
+    adapters = replace(plan, train=replace(train, variants=(Variant("lora"),)))
+    assert LocalEngine(tmp_path, memory_bytes=cell.trains - 1).check(adapters) == []
+    with pytest.raises(SpecError, match="cannot be run") as refused:
+        survey(plan, tmp_path, Forgetful(), None, [told])
+    assert refused.value.items == (told,)
+
+
+def test_an_accelerators_memory_bounds_how_many_cells_share_it_and_which_plans_run(plan: Plan, tmp_path: Path) -> None:
+    cell, quarter = cell_memory(plan), running(plan, gpus=0.25)
+    assert cell is not None
+
+    def engine(memory: int) -> LocalEngine:
+        return LocalEngine(tmp_path, accelerators=Accelerators("cuda", ("3", "5"), memory), memory_bytes=10**12)
+
+    two = engine(2 * cell.trains)
+    assert two.check(quarter) == [] and two.places(quarter.run) == 4  # not eight: each holds two
+    assert [two.environment(quarter.run, place)["CUDA_VISIBLE_DEVICES"] for place in range(4)] == ["3", "3", "5", "5"]
+    (told,) = engine(cell.trains - 1).check(quarter)
+    assert "on its accelerator" in told and "lora" in told
 
 
 def test_a_cell_that_asks_for_none_runs_on_the_processor_and_sees_none(plan: Plan, tmp_path: Path) -> None:
@@ -236,7 +286,6 @@ def test_a_node_with_another_processor_is_refused_with_both_named_and_the_way_ou
 
 def test_accelerators_that_are_not_there_are_told(plan: Plan, tmp_path: Path) -> None:
     assert "no accelerator that torch sees" in local(tmp_path).check(running(plan, gpus=1))[0]
-    assert "this machine has 1: give fewer" in local(tmp_path, "0").check(running(plan, gpus=2))[0]
     assert "accelerator is mps" in local(tmp_path, "0", kind="mps").check(running(plan, device="cuda"))[0]
 
 
