@@ -17,11 +17,13 @@ from cache.keys import digest
 from cache.memo import workspace
 from cache.open_tasks import TaskReport
 from cache.work import Comparison
-from pages.components import address, charts, open_asking
+from pages.components import address, charts, open_asking, typed_path
 from pages.components.words import plain
 
 TASKS = Path(__file__).resolve().parents[2] / "demo" / "tasks"
 OWN = "own"
+OWN_FOLDER = "task_folder"  # in the address: the digest of the path that was typed
+NO_FOLDER = "This link shows a task folder that was typed elsewhere: name it below, or open the link where it was made."
 SHIPPED = {
     "gsm8k": "GSM8K: sums in words, exact match",
     "xsum": "XSum: one sentence about an article, ROUGE",
@@ -92,14 +94,16 @@ def _bring_documents(folder: Path, error: QuestionError) -> None:
 
 
 def _chosen() -> tuple[Path | None, int | None]:
-    """The task's folder, and the first so many documents; a path that is typed stays out of the address."""
+    """The task's folder, and the first so many documents."""
     address.hold(address.one_of("task_choice", SHIPPED, "gsm8k"), address.one_of("task_limit", LIMITS, "200"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choice = str(st.selectbox("Task", list(SHIPPED), format_func=SHIPPED.get, key="task_choice", width=330))
         limit = LIMITS[str(st.selectbox("Documents, the first", list(LIMITS), key="task_limit", width=170))]
     if choice != OWN:
         return TASKS / choice, limit
-    given = st.text_input("Its folder", key="task_path", placeholder="/tasks/my-task").strip()
+    given = typed_path.ask(
+        "Its folder", key="task_path", name=OWN_FOLDER, placeholder="/tasks/my-task", elsewhere=NO_FOLDER
+    )
     return (Path(given) if given else None), limit
 
 

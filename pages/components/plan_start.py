@@ -12,7 +12,7 @@ from analysis.records import Progress
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Workspace
-from pages.components import address, notices, plan_bar, progress, selection
+from pages.components import address, notices, plan_bar, progress, selection, typed_path
 from pages.components.words import plain
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
@@ -79,24 +79,9 @@ def begin() -> None:
 
 def own_file() -> str:
     """The path typed, in the address by its digest."""
-    anew = address.names_anew(OWN_FILE)
-    address.from_address(OWN_FILE, known_file)
-    typed = workspace().typed.find(st.session_state.get(OWN_FILE, ""))
-    if typed is not None and (anew or "plan_path" not in st.session_state):
-        st.session_state["plan_path"] = typed[0]
-    given = st.text_input("Its path", key="plan_path", placeholder="/plans/my-plan.toml")
-    if given:
-        address.put(OWN_FILE, workspace().typed.keep((given,)))
-    return given.strip()
-
-
-def known_file(name: str) -> str | None:
-    """The name of a path that was typed on this store; of another, that it is not here is said."""
-    texts = workspace().typed.find(name)
-    if name and (texts is None or len(texts) != 1):
-        address.notice(NO_FILE)
-        return None
-    return name or None
+    return typed_path.ask(
+        "Its path", key="plan_path", name=OWN_FILE, placeholder="/plans/my-plan.toml", elsewhere=NO_FILE
+    )
 
 
 def offer(plan: Plan) -> None:

@@ -112,6 +112,31 @@ def test_a_task_folder_is_asked_of_every_state_from_the_page_and_its_answer_stay
     assert made.further["task"] == "sums" and str(folder) not in str(dict(app.query_params))
 
 
+def test_a_task_folder_of_ones_own_is_found_by_the_address_which_holds_no_path(
+    open_page: Open, pair: Comparison, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sums"
+    folder.mkdir()
+    (folder / "sums.yaml").write_text(TASK)
+    first = _at(open_page, "task", pair)
+    first.selectbox(key="task_choice").select("own").run()
+    first.text_input(key="task_path").input(str(folder)).run()
+    told = dict(first.query_params)
+    assert str(folder) not in str(told)
+    second = open_page("experiments", pair)
+    for name, values in told.items():
+        second.query_params[name] = values
+    second.run()
+    assert not second.exception
+    assert second.text_input(key="task_path").value == str(folder)
+    assert "The documents of sums are not on this machine yet" in words_of(second)
+    third = open_page("experiments", pair)
+    for name, values in (told | {"task_folder": "0123456789abcdef"}).items():
+        third.query_params[name] = values
+    third.run()
+    assert "This link shows a task folder that was typed elsewhere" in words_of(third)
+
+
 def test_another_domain_is_run_from_the_page_and_told_without_a_plan_on_places(
     open_page: Open, shared: Workspace, tiny_pair: TinyPair
 ) -> None:
