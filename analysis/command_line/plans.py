@@ -18,7 +18,7 @@ from analysis.command_line.options import Json
 from analysis.command_line.product import product_of
 from analysis.errors import PalimpsestError
 from analysis.experiments.estimate import Estimate, told_seconds
-from analysis.experiments.state import RunReport
+from analysis.figures.numbers import storage
 from analysis.folders import whole_file
 
 SUFFIXES = (".parquet", ".csv")
@@ -39,6 +39,7 @@ def experiments(
 ) -> None:
     """Run what is missing of a plan, cell by cell; stop it at any moment, the same command goes on."""
     from analysis.experiments.plan_file import read_plan
+    from analysis.figures.holdings import settled_lines
 
     _check_table(table)
     asked = read_plan(plan)
@@ -65,6 +66,8 @@ def experiments(
         _write_table(workspace.plan_results(asked.name), table)
     fields = msgspec.to_builtins(found) | {"table": str(table) if table else None}
     if found.failures:
+        for line in settled_lines(found):
+            terminal.say(line)
         items = [f"{name}: {reason}" for name, reason in found.failures]
         raise PalimpsestError(
             f"{found.failed} of {found.cells} cells failed; the others are kept, and the same command tries again.",
@@ -73,7 +76,8 @@ def experiments(
         )
     terminal.answer({name: value for name, value in fields.items() if name != "failures"}, as_json)
     if not as_json:
-        print(_settled(found), end="")
+        for line in settled_lines(found):
+            print(line)
 
 
 def _sentence(told: Estimate) -> str:
@@ -83,20 +87,8 @@ def _sentence(told: Estimate) -> str:
     return (
         f"{told.missing} of {told.cells} cells to run on {place}, {told.at_once} at once: {told_seconds(told.seconds)} "
         f"(estimated from {told.source}), about {disk} on disk ({free} free).{idle}"
-        + (f" Models of finished cells give back about {_size(told.frees_bytes)}." if told.frees_bytes else "")
+        + (f" Models of finished cells give back about {storage(told.frees_bytes)}." if told.frees_bytes else "")
     )
-
-
-def _settled(found: RunReport) -> str:
-    """What became of the models of cells measured before, a line each; "" where all was as the plan says."""
-    models = "1 model" if found.put_away == 1 else f"{found.put_away} models"
-    lines = [f"{models} of finished cells put away: {_size(found.freed_bytes)} freed."] if found.put_away else []
-    lines += [f"The model of {name} stays on disk: {reason}." for name, reason in found.stayed]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _check_table(table: Path | None) -> None:

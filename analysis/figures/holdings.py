@@ -6,6 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from analysis.experiments.state import RunReport
 from analysis.figures import numbers
 
 MEGABYTE = 1e6
@@ -105,6 +106,14 @@ LARGE_BACK = {
     "deleted pins": "nothing: Undo no longer brings them back",
     "texts": "nothing: links that name them say that they are gone",
 }
+
+
+def settled_lines(report: RunReport) -> tuple[str, ...]:
+    """What a run did with the models of cells measured before, a sentence each; none where all was as the plan says."""
+    models = "1 model" if report.put_away == 1 else f"{report.put_away} models"
+    freed = f"{models} of finished cells put away: {numbers.storage(report.freed_bytes)} freed."
+    stayed = (f"The model of {name} stays on disk: {reason.rstrip('.')}." for name, reason in report.stayed)
+    return (*((freed,) if report.put_away else ()), *stayed)
 
 
 class Large(Protocol):

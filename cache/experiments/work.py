@@ -171,7 +171,9 @@ class ExperimentWork(PairWork):
         rates = self._known_rates(found, plan, device) or GUESSED
         cost = {keyed.digest: rates.of(work_of(keyed.cell, found)) for keyed in missing}
         report = run_missing(kept, missing, cost, where, self._plans, progress)
-        return replace(report, put_away=settled.models, freed_bytes=settled.bytes, stayed=settled.stayed)
+        report = replace(report, put_away=settled.models, freed_bytes=settled.bytes, stayed=settled.stayed)
+        progress.report(1, 1, "done", partial=report)
+        return report
 
     def _surveyed(self, plan: Plan, engine: Engine, progress: Progress | None) -> tuple[Survey, int]:
         """What the plan is made of, and how many cells run at once; SpecError with all that plan and engine lack."""

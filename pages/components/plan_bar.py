@@ -3,8 +3,9 @@
 import streamlit as st
 
 from analysis.experiments.plan import Plan
-from analysis.experiments.state import PlanState
+from analysis.experiments.state import PlanState, RunReport
 from analysis.figures import experiments_runs, numbers
+from analysis.figures.holdings import settled_lines
 from cache.memo import workspace
 from pages.components import address, progress, selection
 from pages.components.words import plain
@@ -104,8 +105,10 @@ def stop(job_id: str) -> None:
 
 
 def watched() -> None:
-    """The ending of the last run, where it failed or was stopped."""
+    """The ending of the last run, where it failed or was stopped, and what it freed."""
     job_id = st.session_state.get("plan_job")
     job = workspace().jobs.view(job_id) if job_id else None
     if job is not None and not job.active:
         progress.show_ending(job)
+        if isinstance(job.partial, RunReport) and (told := settled_lines(job.partial)):
+            st.caption(plain(" ".join(told)))

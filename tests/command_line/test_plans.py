@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from analysis.command_line import plans
 from analysis.experiments.plan import Plan, Running
 from analysis.experiments.plan_file import read_plan
-from analysis.experiments.state import RunReport
 from analysis.experiments.survey import survey
 from analysis.records import Silent
 from analysis.training.resuming import folder_beside
@@ -70,16 +68,6 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_runs(palimpsest:
 def test_a_table_of_an_unknown_kind_is_refused_before_anything_runs(palimpsest: Any, plan_file: Path) -> None:
     code, error = palimpsest(plan_file, "--table", "results.xlsx")
     assert (code, error["code"]) == (2, "output") and ".parquet" in error["message"]
-
-
-def test_the_closing_lines_tell_what_was_freed_and_what_stays() -> None:
-    report = RunReport("tiny", 5, 5, 0, 0, 0, 1.0, "local")
-    assert plans._settled(report) == ""
-    stayed = (("level-0-8-seed-0", "the plan other needs it"),)
-    assert plans._settled(replace(report, put_away=2, freed_bytes=3_400_000_000, stayed=stayed)).splitlines() == [
-        "2 models of finished cells put away: 3.4 GB freed.",
-        "The model of level-0-8-seed-0 stays on disk: the plan other needs it.",
-    ]
 
 
 @dataclass

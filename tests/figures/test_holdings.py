@@ -1,8 +1,9 @@
 """What a store holds, as tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.experiments.state import RunReport
 from analysis.figures import holdings
 from cache.housekeeping import FREEABLE
 from cache.large import BROUGHT_BACK, MODEL, OPEN_QUESTION, PINS, TEXTS, ZIP, Piece
@@ -52,3 +53,13 @@ def test_folders_are_told_by_what_they_hold_and_the_smallest_left_out() -> None:
     table = holdings.folder_table({"results/profile": 2_500_000, "demo": 1_000_000, "recent.json": 20})
     assert table["MB"].tolist() == [2.5, 1.0]
     assert table["holds"].tolist() == [holdings.KINDS["profile"], holdings.FOLDERS["demo"]]
+
+
+def test_what_a_run_freed_and_what_stays_is_told_in_a_sentence_each() -> None:
+    report = RunReport("tiny", 5, 5, 0, 0, 0, 1.0, "local")
+    assert holdings.settled_lines(report) == ()
+    stayed = (("level-0-8-seed-0", "the plan other needs it"),)
+    assert holdings.settled_lines(replace(report, put_away=2, freed_bytes=3_400_000_000, stayed=stayed)) == (
+        "2 models of finished cells put away: 3.4 GB freed.",
+        "The model of level-0-8-seed-0 stays on disk: the plan other needs it.",
+    )

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.experiments.grid import cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
+from analysis.experiments.plan_file import read_plan
 from analysis.experiments.results import NUMBER_COLUMNS
 from analysis.records import RestoreSpec, Stored
 from analysis.training.variants import Variant
@@ -134,6 +135,29 @@ def test_another_plan_of_a_name_takes_its_place_only_where_that_is_wished(
     assert not app.exception
     assert shared.plan("half").plan.train.levels == ("all",)
     assert shared.plan_state("half").done == 2
+
+
+def test_another_keep_of_a_measured_plan_says_before_and_after_what_it_frees(
+    open_page: Open, shared: Workspace, tiny_pair: TinyPair, half_measured: Plan, tmp_path: Path
+) -> None:
+    plan = OTHER.format(base=tiny_pair.base, questions=half_measured.questions).replace("half", "whole")
+    for keep in ("keep", "drop"):
+        (tmp_path / f"{keep}.toml").write_text(f'{plan}run = {{ keep = "{keep}" }}\n')
+    shared.run_plan(read_plan(tmp_path / "keep.toml"))
+    (model,) = (shared.home / "tuned").glob("level-all-8-*")
+    app = open_page("experiments")
+    app.selectbox(key="plan_choice").select("own").run()
+    app.text_input(key="plan_path").input(str(tmp_path / "drop.toml")).run()
+    app.button(key="plan-count").click().run()
+    settle(shared)
+    app.run()
+    assert "put away as the plan says now: about" in words_of(app)
+    assert app.button(key="plan-run").label == "Run it"  # though nothing is left to measure
+    app.button(key="plan-run").click().run()
+    settle(shared)
+    app.run()
+    assert not app.exception and not model.exists()
+    assert "1 model of finished cells put away" in words_of(app)
 
 
 def test_a_plan_file_of_ones_own_is_found_by_the_address_which_holds_no_path(open_page: Open) -> None:
