@@ -14,6 +14,7 @@ import streamlit as st
 
 from analysis.errors import PalimpsestError
 from analysis.records import RestoreSpec
+from pages.components import heard
 
 SCHEMA = "2"
 SEPARATOR = ","
@@ -43,13 +44,26 @@ def hold(*held: Field) -> None:
     a person or a callback has just changed is newer than the address; a value that is not allowed (any more) becomes
     the default.
     """
+    take(*held)
+    to_addresses(texts(*held))
+
+
+def take(*held: Field) -> None:
+    """The first half of `hold`: for a page that writes the address after its widgets, in one step with more."""
     for field in held:
         _take(field)
-    to_addresses({field.key: field.text(st.session_state[field.key]) for field in held})
+
+
+def texts(*held: Field) -> dict[str, str]:
+    """What these widgets stand on, as the address says it."""
+    return {field.key: field.text(st.session_state[field.key]) for field in held}
 
 
 def _take(field: Field) -> None:
     state, named = st.session_state, st.query_params.get(field.key)
+    if heard.is_behind(field.key):
+        _keep(field, named)
+        named = None
     changed = field.key in state and f"held-{field.key}" in state and state[field.key] != state[f"held-{field.key}"]
     if named is None or changed:
         named = None if field.key in state else state.get(f"written-{field.key}")  # a widget of a page left before
@@ -66,6 +80,14 @@ def _take(field: Field) -> None:
     state[f"held-{field.key}"] = value
 
 
+def _keep(field: Field, named: str | None) -> None:
+    """Put the widget back where it was held, if all that moved it is a browser that had not heard of that yet."""
+    state, held = st.session_state, f"held-{field.key}"
+    by_the_browser = field.key in state and held in state and not heard.set_by_callback(field.key)
+    if by_the_browser and field.text(state[field.key]) == named:
+        state[field.key] = state[held]
+
+
 def from_address(key: str, allowed: Callable[[str], object | None]) -> None:
     """Give a widget, before it is drawn, the value the address names; what `allowed` makes None of is left out.
 
@@ -79,7 +101,7 @@ def from_address(key: str, allowed: Callable[[str], object | None]) -> None:
 def names_anew(key: str) -> bool:
     """Whether the address names something here that this session did not write itself: by a link, F5 or Back."""
     named = st.query_params.get(key)
-    return named is not None and named != st.session_state.get(f"written-{key}")
+    return named is not None and named != st.session_state.get(f"written-{key}") and not heard.is_behind(key)
 
 
 def to_address(key: str, value: object) -> None:
@@ -90,6 +112,8 @@ def to_address(key: str, value: object) -> None:
 def to_addresses(texts: dict[str, str]) -> None:
     """Write several at once: one step for the browser's Back."""
     for key, text in texts.items():
+        if st.session_state.get(f"written-{key}") != text:
+            heard.replaced(key, st.session_state.get(f"written-{key}"))
         st.session_state[f"written-{key}"] = text
     changed = {key: text for key, text in texts.items() if st.query_params.get(key) != text}
     if changed:
@@ -116,7 +140,7 @@ def named_in_vain(key: str, words: str) -> None:
     page again to say it, because one without anything to choose from often ends early.
     """
     said = len(st.session_state.get(NOTICES, ()))
-    if st.query_params.get(key) and st.query_params[key] != st.session_state.get(f"written-{key}"):
+    if st.query_params.get(key) and names_anew(key):
         notice(words)
     if len(st.session_state.get(NOTICES, ())) > said:
         st.rerun()

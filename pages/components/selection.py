@@ -18,7 +18,7 @@ from cache.memo import workspace
 from cache.models import State
 from cache.slices import Slice
 from cache.work import Asking, Comparison
-from pages.components import address
+from pages.components import address, heard
 from pages.components.address import from_address, to_address
 
 __all__ = ["from_address", "to_address"]  # what holds a page's widgets to the address: pages.components.address
@@ -169,6 +169,7 @@ def start_evaluation(pair: Comparison, state: State, questions: Asking, *, page:
 
 def follow_address() -> None:
     """Take over what the address names, and say what of it this store does not have. Once a run, by the shell."""
+    heard.arrived()
     old = address.version_words(st.query_params.get("v"))
     if old:
         address.notice(old)
@@ -186,7 +187,7 @@ def follow_address() -> None:
 def _named(parameter: str, current: Chosen | None, known: tuple[Chosen, ...]) -> Chosen | None:
     """What the address names and the session does not look at already; None, and said so, where it is not known."""
     wanted = st.query_params.get(parameter)
-    if not wanted or wanted == identity(current):
+    if not wanted or wanted == identity(current) or heard.is_behind(parameter):
         return None
     found = next((candidate for candidate in known if identity(candidate) == wanted), None)
     if found is None:
@@ -214,7 +215,7 @@ def _follow_question() -> None:
     """
     wanted = st.query_params.get("question") or None
     written = st.session_state.get("written-question") or None
-    if not _says(wanted) or wanted == written:
+    if not _says(wanted) or wanted == written or heard.is_behind("question"):
         return
     if wanted is not None and len(wanted) > LONGEST_ID:
         address.notice(f"This link looks at a question, whose id is longer than {LONGEST_ID} characters: left out.")
@@ -249,7 +250,7 @@ def _says(wanted: str | None) -> bool:
 
 def _follow_slice() -> None:
     wanted = st.query_params.get("slice") or None
-    if not _says(wanted) or wanted == (st.session_state.get("written-slice") or None):
+    if not _says(wanted) or wanted == (st.session_state.get("written-slice") or None) or heard.is_behind("slice"):
         return
     if wanted is None or workspace().slices.get(wanted) is not None:
         st.session_state[SLICE] = wanted

@@ -42,7 +42,7 @@ def controls(comparison: Comparison) -> RestoreSpec:
     """The slider with the paper's stops, the strategy, the region and all the rest; all of it in the address too."""
     for key, allowed in NARROWING.items():
         address.from_address(key, allowed)
-    address.hold(*FIELDS)
+    address.take(*FIELDS)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown("The paper's stops", width="content")
         for stop in QUICK_STOPS:
@@ -126,10 +126,14 @@ def _find_threshold(comparison: Comparison) -> None:
 
 
 def _write_address() -> None:
-    """Layers and modules, whose defaults only the pair knows."""
+    """All of it, with layers and modules, whose defaults only the pair knows: one step of the browser's Back.
+
+    After the widgets, so that a browser that has heard of the address has heard where they stand.
+    """
     held = {key: st.session_state[key] for key in NARROWING if key in st.session_state}
     joined = {"layers": "-".join, "modules": lambda names: ",".join(names) or "all"}
-    address.to_addresses({key: joined[key](map(str, value)) for key, value in held.items()})
+    narrowed = {key: joined[key](map(str, value)) for key, value in held.items()}
+    address.to_addresses(address.texts(*FIELDS) | narrowed)
 
 
 def percent_of(text: str) -> float | None:

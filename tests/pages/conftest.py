@@ -1,10 +1,12 @@
 """The dashboard opened on a home folder of the test's own, looking at the tiny pair where a test says so."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from cache.asked import Asking, Comparison
 from cache.work import Workspace
@@ -12,6 +14,7 @@ from cache.work import Workspace
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "_shell.py"
 WAIT_SECONDS = 60.0
 Open = Callable[..., AppTest]
+Back = Callable[..., AppTest]
 
 
 @pytest.fixture
@@ -53,6 +56,20 @@ def open_page(shared: Workspace) -> Open:
         return app.run()
 
     return opened
+
+
+@pytest.fixture
+def go_back(monkeypatch: pytest.MonkeyPatch) -> Back:
+    """The browser's Back to an address that names this: asked for as a browser does, with its word that it is Back."""
+
+    def gone(app: AppTest, **named: str) -> AppTest:
+        for key, text in named.items():
+            app.query_params[key] = text
+        with monkeypatch.context() as asked:
+            asked.setattr(local_script_runner, "RerunData", partial(RerunData, is_history_navigation=True))
+            return app.run()
+
+    return gone
 
 
 def settle(shared: Workspace) -> None:

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 from cache.asked import Comparison
 from cache.work import Workspace
 from pages.components import address
-from tests.pages.conftest import Open, words_of
+from tests.pages.conftest import Back, Open, words_of
 from tests.pages.test_pins import pinned
 
 CAN = "This pair can be compared"
@@ -39,16 +39,14 @@ def test_another_session_finds_the_checked_pair_by_the_address_which_holds_no_pa
     assert address.NOTICES not in second.session_state
 
 
-def test_back_shows_the_check_before_and_further_back_none(open_page: Open, pair: Comparison) -> None:
+def test_back_shows_the_check_before_and_further_back_none(open_page: Open, pair: Comparison, go_back: Back) -> None:
     app = checked(open_page("compare"), pair.base, "/nowhere")
     before = named(app)
     checked(app, pair.base, pair.tuned)
-    app.query_params["checked"] = before
-    app.run()
+    go_back(app, checked=before)
     assert "This pair cannot be compared" in words_of(app)
     assert app.text_input(key="own_tuned").value == "/nowhere"
-    app.query_params["checked"] = ""
-    assert "compared.**" not in words_of(app.run())
+    assert "compared.**" not in words_of(go_back(app, checked=""))
 
 
 def test_a_checked_pair_outlasts_a_visit_to_another_page(open_page: Open, pair: Comparison) -> None:

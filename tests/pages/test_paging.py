@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import words_of
+from tests.pages.conftest import Back, words_of
 
 
 def table() -> None:
@@ -47,10 +47,9 @@ def test_turning_a_page_is_in_the_address_and_another_session_opens_there(app: A
     assert "401–450 of 450" in words_of(other)
 
 
-def test_the_browsers_back_goes_to_the_page_before(app: AppTest) -> None:
+def test_the_browsers_back_goes_to_the_page_before(app: AppTest, go_back: Back) -> None:
     app.run().button(key="rows-after").click().run()
-    app.query_params["rows_page"] = "1"
-    assert first_row(app.run()) == "row 000"
+    assert first_row(go_back(app, rows_page="1")) == "row 000"
 
 
 @pytest.mark.parametrize(
@@ -61,12 +60,11 @@ def test_a_page_that_is_not_there_opens_the_nearest_or_the_first(app: AppTest, n
     assert first_row(app.run()) == opened
 
 
-def test_a_search_begins_at_its_first_page_and_back_undoes_both(app: AppTest) -> None:
+def test_a_search_begins_at_its_first_page_and_back_undoes_both(app: AppTest, go_back: Back) -> None:
     app.query_params["rows_page"] = "3"
     app.run().text_input(key="search").input("row 4").run()
     assert (first_row(app), page_named(app)) == ("row 400", "1")
-    app.query_params["rows_page"], app.query_params["search"] = "3", ""
-    assert "401–450 of 450" in words_of(app.run())
+    assert "401–450 of 450" in words_of(go_back(app, rows_page="3", search=""))
 
 
 def test_a_row_chosen_elsewhere_is_gone_to_unless_the_link_names_a_page(app: AppTest) -> None:
