@@ -51,3 +51,7 @@ class Engine(Protocol):
     ) -> Generator[Event, None, None]:
         """Run the cells, telling what happens at least every second; stop what runs once `cancelled`."""
         ...
+
+    def close(self) -> None:
+        """Let go of what a check or a run opened, whatever came of them; nothing where nothing was opened."""
+        ...

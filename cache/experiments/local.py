@@ -172,6 +172,9 @@ class LocalEngine:
         finally:
             _dismiss(workers)
 
+    def close(self) -> None:
+        """See Engine: a run ends its own processes, and a check opens none."""
+
     def _give(self, workers: list[_Worker], waiting: deque[KeyedCell], running: Running) -> Iterator[Event]:
         while waiting and len(workers) < self.places(running):
             taken = {worker.place for worker in workers}

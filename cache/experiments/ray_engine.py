@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import threading
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -36,6 +37,10 @@ PATHS = ("base", "questions", "mastery")  # of a plan: what is no hub id lies on
 INSTALL = "Ray is not installed here: pip install 'palimpsest[cluster]' (in a checkout: pip install -e '.[cluster]')"
 START = "start one with `ray start --head`, and join other machines with `ray start --address=HEAD:6379`"
 
+# Ray keeps one connection a process: the engines that need it now (a dry run beside a plan that runs), by id.
+_CONNECTED: set[int] = set()
+_LOCK = threading.Lock()
+
 
 @dataclass
 class RayEngine:
@@ -53,10 +58,7 @@ class RayEngine:
             return [INSTALL]
         if problems := self._connect():
             return problems
-        problems = [*self._too_small(plan.run), *self._blind_nodes(plan)]
-        if problems:
-            self._leave()
-        return problems
+        return [*self._too_small(plan.run), *self._blind_nodes(plan)]
 
     def device(self, running: Running) -> str:
         """Of a cluster the plan alone tells: tasks that ask for accelerators get them."""
@@ -97,30 +99,43 @@ class RayEngine:
             for reference in under_way:
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(reference, force=True)
-            ray.shutdown()
             heard.end()
 
-    def _leave(self) -> None:
-        import ray
+    def close(self) -> None:
+        """See Engine: the last to need this process's connection ends it."""
+        with _LOCK:
+            if id(self) not in _CONNECTED:
+                return
+            _CONNECTED.remove(id(self))
+            if not _CONNECTED:
+                import ray
 
-        ray.shutdown()
+                ray.shutdown()
 
     def _connect(self) -> list[str]:
         import ray
 
-        if ray.is_initialized():
-            return []
+        with _LOCK:
+            if not ray.is_initialized() and (problem := self._joined()):
+                return [problem]
+            _CONNECTED.add(id(self))
+        return []
+
+    def _joined(self) -> str:
+        """Connect this process to the cluster; why that cannot be, or ""."""
+        import ray
+
         where = self.address or os.environ.get("RAY_ADDRESS") or "auto"
         if where != "auto" and (problem := _unreachable(where)):
-            return [problem]
+            return problem
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             ray.init(address=where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             which = "on this machine" if where == "auto" else f"at {where}"
-            return [f"no Ray cluster answers {which} ({reason}): {START}, or give its address with --address"]
-        return []
+            return f"no Ray cluster answers {which} ({reason}): {START}, or give its address with --address"
+        return ""
 
     def _too_small(self, running: Running) -> list[str]:
         import ray

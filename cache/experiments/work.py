@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -114,13 +115,16 @@ class ExperimentWork(PairWork):
         Measures shortly where no earlier cell tells the time, and this machine has the device. Raises SpecError with
         everything that keeps the plan from running.
         """
+        with closing(self._engine(engine, address, workers)) as where:
+            return self._estimated(plan, where, progress)
+
+    def _estimated(self, plan: Plan, where: Engine, progress: Progress | None) -> Estimate:
         from analysis.experiments.estimate import GUESSED, Estimate, wall_seconds, work_of
         from cache.experiments.keys import keyed_plan
         from cache.experiments.local import LocalEngine, accelerators_here
         from cache.experiments.probe import probe
         from cache.experiments.settling import would_free
 
-        where = self._engine(engine, address, workers)
         found, at_once = self._surveyed(plan, where, progress)
         device = where.device(plan.run)
         kept = keyed_plan(plan, found, device)
@@ -129,7 +133,7 @@ class ExperimentWork(PairWork):
         if rates is GUESSED and missing and not LocalEngine(self.home).check(plan):
             rates = probe(plan, progress or Silent())
         seconds = wall_seconds([rates.of(work_of(keyed.cell, found)) for keyed in missing], at_once)
-        idle = len(accelerators_here().names) if engine == "local" and device == "cpu" else 0
+        idle = len(accelerators_here().names) if where.name == "local" and device == "cpu" else 0
         sizes = found.kept_bytes, found.free_bytes
         frees = would_free(cast("Workspace", self), kept)
         return Estimate(len(kept.cells), len(missing), seconds, at_once, *sizes, rates.source, device, idle, frees)
@@ -151,14 +155,16 @@ class ExperimentWork(PairWork):
         `replace_other` says so (what its cells measured stays). Raises SpecError with everything that keeps the plan
         from running, before anything runs; Cancelled.
         """
+        self.store.require_room()
+        with closing(self._engine(engine, address, workers)) as where:
+            return self._run(plan, where, progress or Silent(), replace_other)
+
+    def _run(self, plan: Plan, where: Engine, progress: Progress, replace_other: bool) -> RunReport:
         from analysis.experiments.estimate import GUESSED, work_of
         from cache.experiments.keys import keyed_plan
         from cache.experiments.running import run_missing
         from cache.experiments.settling import settle
 
-        progress = progress or Silent()
-        where = self._engine(engine, address, workers)
-        self.store.require_room()
         found, _ = self._surveyed(plan, where, progress)
         device = where.device(plan.run)
         kept = keyed_plan(plan, found, device)

@@ -96,6 +96,9 @@ class Here:
             told = outcome(self.workspace, {"cell": msgspec.to_builtins(cell), "keep": running.keep}, Silent())
             yield Event(told["event"], cell.digest, note=told.get("note", ""))
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 @pytest.mark.slow
 def test_a_cell_that_fails_ends_itself_only_and_says_why(

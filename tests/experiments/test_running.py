@@ -27,6 +27,7 @@ from analysis.weights.checkpoint import open_checkpoint
 from analysis.weights.identity import content_id
 from cache.experiments.engine import Event
 from cache.experiments.local import LocalEngine
+from cache.experiments.ray_engine import RayEngine
 from cache.experiments.shared_progress import HeardFromFiles, TellingInFile
 from cache.work import Workspace
 from tests.experiments.world import make_world
@@ -252,9 +253,42 @@ def cluster() -> Iterator[tuple[str, object, object]]:
         nodes.shutdown()
 
 
+def test_a_plan_refused_or_looked_at_only_lets_go_of_the_cluster(
+    measured: Measured, tmp_path: Path, cluster: tuple[str, object, object]
+) -> None:
+    import ray
+
+    address, workspace = cluster[0], Workspace(tmp_path)
+    few = replace(measured.plan, train=replace(measured.plan.train, sizes=(41,)))
+    with pytest.raises(SpecError):  # by the questions alone: the cluster itself lacks nothing
+        workspace.run_plan(few, engine="ray", address=address)
+    assert not ray.is_initialized()
+    running = RayEngine(tmp_path, address)
+    assert running.check(measured.plan) == []
+    told = measured.workspace.estimate_plan(measured.plan, engine="ray", address=address)
+    assert (told.missing, told.at_once, ray.is_initialized()) == (0, 2, True)  # a plan under way keeps its own
+    running.close()
+    assert not ray.is_initialized()
+
+
+def test_a_node_with_another_processor_keeps_a_plan_from_running(
+    measured: Measured, tmp_path: Path, cluster: tuple[str, object, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, nodes, _ = cluster
+    with monkeypatch.context() as narrow:
+        narrow.setenv("ATEN_CPU_CAPABILITY", "default")  # torch's kernels as an old processor has them
+        nodes.add_node(num_cpus=1)  # type: ignore[attr-defined]
+    with pytest.raises(SpecError) as told:
+        Workspace(tmp_path).run_plan(measured.plan, engine="ray", address=address)
+    (line,) = told.value.items
+    assert "its processor is" in line and "DEFAULT, here it is" in line
+
+
 def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this_machine(
     measured: Measured, tmp_path: Path, cluster: tuple[str, object, object]
 ) -> None:
+    import ray
+
     address, nodes, second = cluster
     removed: list[float] = []
 
@@ -275,6 +309,7 @@ def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this
     blind = [line for line in told.value.items if "does not see the plan's mastery, " in line]
     assert len(blind) == 2 and all(line.startswith("the node ") for line in blind)  # one a node
     assert any(line.startswith("questions:") for line in told.value.items)  # and this machine's own word
+    assert not ray.is_initialized()  # a refused plan leaves no connection
     report = workspace.run_plan(measured.plan, engine="ray", address=address, progress=Removing())
     assert removed and report.retried >= 1
     assert list((tmp_path / "partial").iterdir()) == []
