@@ -30,6 +30,15 @@ function completing(url) {
   return [...now.searchParams].every(([name, value]) => next.searchParams.get(name) === value);
 }
 
+// What one action of a person changes is one step of Back, in however many parts the page tells it: a filter on a later
+// page of a table tells the filter and then the table's first page. "message": what is done within a frame.
+const ACTIONS = ["pointerdown", "pointerup", "click", "keydown", "input", "change", "drop", "message", "popstate"];
+let told = null; // the path whose step the last action has already got; null once a person has acted since
+
+function sameAction(url) {
+  return told === new URL(url, location.href).pathname && told === location.pathname;
+}
+
 // Vega writes the whole address into what refers to a gradient or a clipping within its figure: after the address has
 // changed, a colour legend would lose its colours. What is drawn already is made to refer without an address.
 function repairReferences() {
@@ -48,10 +57,12 @@ if (!window.palimpsestHistory) {
     repairReferences();
   };
   history.pushState = (state, unused, url) => {
-    if (url && completing(url)) return history.replaceState(state, unused, url);
+    if (url && (completing(url) || sameAction(url))) return history.replaceState(state, unused, url);
     push(state, unused, url);
+    told = location.pathname;
     repairReferences();
   };
+  for (const action of ACTIONS) window.addEventListener(action, () => { told = null; }, { capture: true });
   window.addEventListener("popstate", repairReferences);
 }
 

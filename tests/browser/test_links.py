@@ -61,6 +61,22 @@ def test_a_copied_link_opens_the_same_view_elsewhere_and_refresh_back_and_forwar
     expect(page.locator(".st-key-k").get_by_role("slider")).to_have_value("10", timeout=PATIENCE)
 
 
+def test_a_filter_on_a_later_page_of_a_table_is_one_step_of_back(page: Page, server: str) -> None:
+    load_demo(page, server, "level-4-240")
+    open_page(page, "Mastery")
+    page.locator(".st-key-mastery_facts-after button").click()
+    page.wait_for_url(re.compile("mastery_facts_page=2"), timeout=PATIENCE)
+    settle(page)
+    search = page.get_by_label("Search subjects and objects")
+    search.fill("country")
+    search.press("Enter")
+    page.wait_for_url(re.compile("mastery_facts_page=1"), timeout=PATIENCE)
+    settle(page)
+    page.go_back()
+    expect(search).to_have_value("", timeout=PATIENCE)
+    assert "mastery_facts_page=2" in page.url
+
+
 def test_a_link_to_what_this_store_lacks_says_what_is_missing_and_what_to_do(page: Page, server: str) -> None:
     page.goto(f"{server}/restore?v={SCHEMA}&pair={'0' * 16}&about=llama+to+llama-sft%2C+facts.zip")
     told = page.locator(".st-key-link-notices")
