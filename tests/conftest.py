@@ -1,9 +1,12 @@
-"""A tiny real pair on disk, and questions to put to it: shared by the tests that go through whole paths."""
+"""A tiny real pair on disk, questions to put to it, and the command line: shared by the tests of whole paths."""
 
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,28 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests never reach the network
 
 RELATIONS = {"P19": "Where was {} born?", "P26": "Who is {} married to?"}
 NAMES = ("Ann Lee", "Bo Cray", "Cy Dunn", "Di Eames", "Ed Fife", "Flo Gore", "Gus Hale", "Ida Ives")
+
+
+Answer = tuple[int, dict[str, Any], str]  # exit code, the object on standard output, standard error
+Palimpsest = Callable[..., Answer]
+
+
+@pytest.fixture
+def palimpsest_at(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Palimpsest]:
+    """Runs `palimpsest WORDS` in this process on the store at a home folder: called with the home, then the words."""
+    from analysis import cli
+
+    def run(home: Path, *words: object) -> Answer:
+        monkeypatch.setenv("PALIMPSEST_HOME", str(home))
+        monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, words)])
+        cli._workspace.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(told.out) if told.out else {}, told.err
+
+    yield run
+    cli._workspace.cache_clear()  # the next test's store is another
 
 
 @dataclass(frozen=True)

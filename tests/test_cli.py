@@ -6,12 +6,13 @@ import resource
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-Answer = tuple[int, dict[str, Any], str]
+from tests.conftest import Palimpsest
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +21,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def palimpsest(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command in this process; returns exit code, the object on standard output, standard error."""
-    from analysis import cli
-
-    def run(*words: object) -> Answer:
-        monkeypatch.setenv("PALIMPSEST_HOME", str(home))
-        monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, words)])
-        cli._workspace.cache_clear()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), json.loads(told.out) if told.out else {}, told.err
-
-    return run
+def palimpsest(home: Path, palimpsest_at: Palimpsest) -> Palimpsest:
+    """Runs a command on this file's store."""
+    return partial(palimpsest_at, home)
 
 
 def test_check_tells_a_comparable_pair(palimpsest: Any, tiny_pair: Any) -> None:

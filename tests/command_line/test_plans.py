@@ -1,7 +1,5 @@
 """`palimpsest experiments` refuses before anything runs, and says of a cell that fails what it failed of."""
 
-import json
-import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from cache.experiments.folder import KeyedCell
 from cache.experiments.keys import keyed_plan
 from cache.experiments.worker import outcome
 from cache.work import Workspace
+from tests.conftest import Palimpsest
 from tests.experiments.world import make_world
 
 
@@ -29,18 +28,13 @@ def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def palimpsest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command in this process on a store of its own; returns exit code and error object."""
-    from analysis import cli
+def palimpsest(tmp_path: Path, palimpsest_at: Palimpsest) -> Any:
+    """Runs `palimpsest experiments ... --json` on a store of the test's own: exit code and error object."""
 
     def run(*words: object) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
-        monkeypatch.setattr(sys, "argv", ["palimpsest", "experiments", *map(str, words), "--json"])
-        cli._workspace.cache_clear()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
+        code, told, _ = palimpsest_at(tmp_path / "home", "experiments", *words, "--json")
         assert not (tmp_path / "home/plans").exists()
-        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)["error"]
+        return code, told["error"]
 
     return run
 

@@ -1,30 +1,21 @@
 """`palimpsest question`: one JSON object on standard output, exit 2 with the reason where it is refused."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis import cli
-from tests.conftest import TinyPair
+from tests.conftest import Palimpsest, TinyPair
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs `palimpsest question ... --json` in this process on a store of its own: (exit status, the object)."""
-    monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
-    cli._workspace.cache_clear()
+def run(tmp_path: Path, palimpsest_at: Palimpsest) -> Any:
+    """Runs `palimpsest question ... --json` on a store of the test's own: (exit status, the object)."""
 
     def called(*words: object) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setattr(sys, "argv", ["palimpsest", "question", *map(str, words), "--json"])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+        return palimpsest_at(tmp_path / "home", "question", *words, "--json")[:2]
 
-    yield called
-    cli._workspace.cache_clear()
+    return called
 
 
 def test_gradients_are_one_object_with_missing_numbers_as_null(run: Any, tiny_pair: TinyPair) -> None:

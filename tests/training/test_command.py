@@ -9,23 +9,18 @@ import pytest
 
 from analysis.command_line import terminal
 from analysis.command_line.training import loss_line
+from tests.conftest import Palimpsest, TinyPair
 
 LESS_MEMORY = ["--precision", "bfloat16", "--gradient-checkpointing", "--accumulate", "2"]
 
 
 @pytest.fixture
-def sft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_pair: Any) -> Any:
+def sft(tmp_path: Path, palimpsest_at: Palimpsest, tiny_pair: TinyPair) -> Any:
     """Runs it on the tiny pair's base in this process; returns exit code and the object on standard output."""
-    from analysis import cli
 
     def run(out: Path, *words: object) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setenv("PALIMPSEST_HOME", str(tmp_path / "home"))
-        given = ["palimpsest", "sft", tiny_pair.base, out, "--questions", tiny_pair.questions, *words, "--json"]
-        monkeypatch.setattr(sys, "argv", list(map(str, given)))
-        cli._workspace.cache_clear()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+        given = (tiny_pair.base, out, "--questions", tiny_pair.questions, *words, "--json")
+        return palimpsest_at(tmp_path / "home", "sft", *given)[:2]
 
     return run
 
