@@ -192,11 +192,14 @@ class ExperimentWork(PairWork):
         return found, at_once
 
     def _held_bytes(self, name: str) -> int:
-        """What the tuned models of an earlier run of this plan hold on the disk."""
+        """What the tuned models of an earlier run of this plan hold on the disk, and the passes over them."""
         if name not in self._plans.names():
             return 0
-        models = [self.home / "tuned" / keyed.tuned for keyed in self._plans.read(name).cells if keyed.tuned]
-        return sum(bytes_under(folder) for folder in (*models, *map(packed_of, models)) if folder.is_dir())
+        cells = [keyed for keyed in self._plans.read(name).cells if keyed.tuned]
+        models = [self.home / "tuned" / keyed.tuned for keyed in cells]
+        done = [document for keyed in cells if (document := self.store.document(keyed.key)) is not None]
+        passes = sum(self.profile_bytes(document["base_id"], document["tuned_id"]) for document in done)
+        return passes + sum(bytes_under(folder) for folder in (*models, *map(packed_of, models)) if folder.is_dir())
 
     def _engine(self, engine: str, address: str | None, workers: int | None) -> Engine:
         if engine == "local":

@@ -19,6 +19,7 @@ from cache.experiments.claims import packed_of
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.experiments.settling import Settled, settle, would_free
 from cache.experiments.tuned import bring_back, lock_key, put_away
+from cache.keys import make_key
 from cache.large import BROUGHT_BACK, Piece
 from cache.work import Workspace
 from tests.experiments.world import make_world
@@ -90,6 +91,20 @@ def test_another_keep_is_applied_to_finished_cells_and_the_dry_run_tells_what_it
     exactly = would_free(world.workspace, world.asked("drop"))
     assert world.settle("drop") == Settled(2, exactly) and exactly > 0
     assert world.lie() == []
+
+
+def test_what_a_pass_left_in_the_store_goes_with_its_model_and_counts_as_held_until_then(world: World) -> None:
+    space, models = world.workspace, world.lie()
+    world.asked("keep")
+    held = space._held_bytes("tiny")
+    of_pass = make_key("profile", base="b", tuned=world.kept.cells[0].tuned, arithmetic="exact")
+    space.store.put(of_pass, Stored({"much": "x" * 10_000}))
+    size = space._held_bytes("tiny") - held
+    assert size > 10_000
+    shutil.rmtree(world.folder(0))  # as a kill left it that came between the model and its pass
+    told = world.settle("drop")
+    assert told.models == len(models) == 2 and not space.store.holds(of_pass)
+    assert told.bytes > size and space._held_bytes("tiny") == 0
 
 
 def test_a_more_generous_plan_keeps_what_it_needs_and_is_named(world: World) -> None:
