@@ -5,7 +5,6 @@ Reads headers, questions and free space; loads no weights and no torch.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from analysis.knowledge.questions import QuestionSet, load_questions
 from analysis.records import Question
 from analysis.training.facts import NO_MIX, Wanted, draw_facts, fact_problems
 from analysis.training.settings import Settings, part_problems
+from analysis.training.together import keeps_checkpoints, processes, sharded
 from analysis.training.variants import part_of
 from analysis.weights.checkpoint import open_checkpoint
 from analysis.weights.names import place
@@ -92,7 +92,7 @@ def ask(
         places = [place(name) for name in checkpoint.tensors]
         layers = {at.layer for at in places if at.layer is not None}
         problems += part_problems(settings.variant, layers, {at.module for at in places})
-        problems += _room_problems(checkpoint, out, settings, checkpoints)
+        problems += _room_problems(checkpoint, out, settings, checkpoints and keeps_checkpoints())
     _raise(problems, errors)
     assert checkpoint is not None and pool is not None
     mix, level = dict(wanted.mix) or NO_MIX, wanted.level
@@ -132,9 +132,12 @@ def needed_bytes(checkpoint: Checkpoint, settings: Settings, *, checkpoints: boo
     return stored + (2 * _CHECKPOINT_BYTES * checkpoint.parameters if checkpoints else 0)
 
 
-def memory_bytes(checkpoint: Checkpoint, settings: Settings) -> int:
-    """Memory that weights, gradients and Adam's moments take, and a variant's copy of the base; not the activations."""
-    copies = 2 if settings.variant.name in ("kl", *NEED_WHOLE_WEIGHTS) else 1
+def memory_bytes(checkpoint: Checkpoint, settings: Settings, *, shards: int = 1) -> int:
+    """Memory that weights, gradients and Adam's moments take, and a variant's copy of the base; not the activations.
+
+    The weights trained and what goes with them are split into `shards`; the copy of the base every process holds whole.
+    """
+    copied = checkpoint.parameters if settings.variant.name in ("kl", *NEED_WHOLE_WEIGHTS) else 0
     if settings.lora:
         trained = 0  # an adapter is small
     elif settings.variant.name == "freeze":
@@ -142,7 +145,8 @@ def memory_bytes(checkpoint: Checkpoint, settings: Settings) -> int:
         trained = checkpoint.parameters - sum(checkpoint.tensors[name].elements for name in frozen)
     else:
         trained = checkpoint.parameters
-    return _WEIGHT_BYTES * copies * checkpoint.parameters + _TRAINED_BYTES * trained
+    split = _WEIGHT_BYTES * checkpoint.parameters + _TRAINED_BYTES * trained
+    return -(-split // shards) + _WEIGHT_BYTES * copied
 
 
 def require_memory(asked: Asked, device: str, free_bytes: int) -> None:
@@ -150,8 +154,7 @@ def require_memory(asked: Asked, device: str, free_bytes: int) -> None:
 
     Sharded over processes (FSDP) each holds its part; otherwise each holds all.
     """
-    shards = processes() if sharded() else 1
-    needed = memory_bytes(asked.base, asked.settings) / shards
+    needed = memory_bytes(asked.base, asked.settings, shards=processes() if sharded() else 1)
     if needed <= free_bytes:
         return
     raise TrainingError(
@@ -161,16 +164,6 @@ def require_memory(asked: Asked, device: str, free_bytes: int) -> None:
         "(--device cpu).",
         code="memory",
     )
-
-
-def processes() -> int:
-    """Over how many processes torchrun or accelerate spread this training."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
-
-
-def sharded() -> bool:
-    """Whether accelerate splits the weights over the processes (FSDP)."""
-    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def _room_problems(checkpoint: Checkpoint, out: Path, settings: Settings, checkpoints: bool) -> list[str]:

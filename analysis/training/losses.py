@@ -9,13 +9,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 from transformers import Trainer, TrainerCallback
 
 from analysis.knowledge.prompts import IGNORED_LABEL
 from analysis.training.curve import Curve
 from analysis.training.resuming import PREFIX
+from analysis.training.together import is_first, on_any
 from analysis.training.variants import Variant
+
+CANNOT_WRITE = (OSError, SafetensorError, RuntimeError)  # torch.save tells of a full disk by a RuntimeError
 
 
 def trainer_class(variant: Variant) -> Any:
@@ -33,19 +38,43 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not followed by m
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.curve = Curve(1)
+        self._under_way = False
         self.answers_loss: torch.Tensor | None = None  # where the loss that is trained on holds more than that
+        if self.is_fsdp_enabled:  # checkpoints of parts: gathered ones Trainer would write twice
+            plugin = self.accelerator.state.fsdp_plugin
+            plugin.state_dict_config = plugin.optim_state_dict_config = None
+            plugin.set_state_dict_type("SHARDED_STATE_DICT")
 
-    def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """One batch forward and backward."""
-        loss = super().training_step(*arguments, **named)
+        if self.state.global_step and not self._under_way:
+            self._order_gradients(model, inputs, num_items_in_batch)
+        self._under_way = True
+        loss = super().training_step(model, inputs, num_items_in_batch)
         self.curve.add(loss if self.answers_loss is None else self.answers_loss)
         return torch.as_tensor(loss)
 
+    def _order_gradients(self, model: Any, *batch: Any) -> None:
+        """Once over a batch for nothing, where a training goes on that is spread over processes.
+
+        DDP adds gradients up in another order from its second step on, which of more than two numbers changes the sum.
+        """
+        if not isinstance(model, DistributedDataParallel):
+            return
+        wanted, model.require_backward_grad_sync = model.require_backward_grad_sync, True
+        with torch.random.fork_rng():
+            super().training_step(model, *batch)
+        model.require_backward_grad_sync = wanted
+        model.zero_grad()
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """A checkpoint that cannot be written is left out; the training itself needs none."""
+        """A checkpoint that any process cannot write its part of is left out; the training itself needs none."""
+        failed = False
         try:
             super()._save_checkpoint(model, trial)
-        except (OSError, SafetensorError, RuntimeError):  # torch.save tells of a full disk by a RuntimeError
+        except (*CANNOT_WRITE, CheckpointException):
+            failed = True
+        if on_any(failed) and is_first():
             shutil.rmtree(Path(self.args.output_dir) / f"{PREFIX}{self.state.global_step}", ignore_errors=True)
 
     def spread(self, summed: torch.Tensor, answer_tokens: Any) -> torch.Tensor:

@@ -20,6 +20,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from analysis.errors import TrainingError
+from analysis.training.together import held_by_first, on_any
 
 OTHER_TRAINING = "other-training"
 RUN, WHOLE, PREFIX = "run.json", "whole.json", "checkpoint-"
@@ -66,6 +67,21 @@ def resumable(out: Path, run: Mapping[str, Any], *, resume: bool) -> Iterator[Re
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def resumable_by_all(out: Path, run: Mapping[str, Any], *, resume: bool) -> Iterator[Resumable]:
+    """The same for every process of a training: the first one looks and decides, and the others go by that.
+
+    TrainingError, on all, also where not all of them see the folder.
+    """
+    with held_by_first(resumable(out, run, resume=resume)) as place:
+        if on_any(not (place.folder / RUN).is_file()):
+            raise TrainingError(
+                f"Not every process of this training sees {place.folder}, where it keeps what it needs to go on: give "
+                "a folder on a disk that all of them share, or keep no checkpoints (--no-checkpoints)."
+            )
+        yield place
+
+
 def whole_checkpoint(folder: Path, kept: Mapping[str, Any]) -> None:
     """Say that this checkpoint is whole, with what else is kept of it, and remove the older ones beside it."""
     for path in folder.rglob("*"):
@@ -75,6 +91,7 @@ def whole_checkpoint(folder: Path, kept: Mapping[str, Any]) -> None:
     _sync(folder / WHOLE)
     for other in folder.parent.glob(f"{PREFIX}*"):
         if other != folder:
+            (other / WHOLE).unlink(missing_ok=True)  # first: what is half removed is not whole
             shutil.rmtree(other, ignore_errors=True)
 
 

@@ -19,11 +19,12 @@ from analysis.errors import TrainingError
 from analysis.folders import whole_folder
 from analysis.knowledge.prompts import Prompt, encode_example, resolve_prompt
 from analysis.records import MASTERY_LEVELS, Progress, Question, Silent
-from analysis.training.asked import Asked, Source, ask, processes, require_memory, wanted_facts
+from analysis.training.asked import Asked, Source, ask, require_memory, wanted_facts
 from analysis.training.card import SftReport, library_versions, write_card
-from analysis.training.resuming import resumable
+from analysis.training.resuming import resumable_by_all
 from analysis.training.saving import save
 from analysis.training.settings import CLIP_NORM, PAPER_LEARNING_RATE, SCHEDULE, WEIGHT_DECAY, Precision, Settings
+from analysis.training.together import is_first, keeps_checkpoints, meet, processes, sharded
 from analysis.training.trainer import Sample, Saving, Trained, precision_on, train
 from analysis.training.variants import PLAIN, Variant
 
@@ -124,6 +125,7 @@ def identity(asked: Asked, prompt: Prompt, *, base_id: str, device: str, threads
         "precision": (precision_on(device, settings.precision), "float32"),
         "gradient_checkpointing": (settings.gradient_checkpointing, False),
         "accumulate": (settings.accumulate, 1),
+        "sharded": (sharded(), False),
     }
     return {
         "base": base_id,
@@ -154,6 +156,7 @@ def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, prog
     precision = precision_on(device, asked.settings.precision)
     if device != "cpu":
         require_memory(asked, device, free_memory_bytes(_own(device)))
+    meet(use_cpu=device == "cpu")
     with _kept(asked.out, same, keeping) as saving:
         lm = load_model(run.base, dtype="float32", device="cpu" if processes() > 1 else device)
         samples = [_sample(lm, run.prompt, fact, variant) for fact in asked.facts]
@@ -164,7 +167,7 @@ def _run(run: _Run, folder: Path, keeping: _Keeping, memory: Memory | None, prog
         save(trained, lm, folder, stored_dtype)
         report = _report(run, trained, base_id, stored_dtype, device, precision)
         resumed = saving is not None and saving.place.latest is not None
-        if _is_first():
+        if is_first():
             write_card(replace(report, resumed=resumed), folder)
     return replace(report, resumed=resumed)
 
@@ -239,23 +242,19 @@ def _with_lora(variant: Variant, lora: bool) -> Variant:
 
 @contextmanager
 def _kept(out: Path, run: Mapping[str, Any], keeping: _Keeping) -> Iterator[Saving | None]:
-    """The checkpoints of this training, where any are kept; of several processes the first one's."""
-    if keeping.seconds is None or processes() > 1:
+    """The checkpoints of this training, where any are kept."""
+    if keeping.seconds is None or not keeps_checkpoints():
         yield None
         return
-    with resumable(out, run, resume=keeping.resume) as place:
+    with resumable_by_all(out, run, resume=keeping.resume) as place:
         yield Saving(place, keeping.seconds)
 
 
 @contextmanager
 def _tuned_folder(out: Path) -> Iterator[Path]:
     """The folder to write the tuned model to; of several processes only the first one has it."""
-    with whole_folder(out) if _is_first() else nullcontext(out) as folder:
+    with whole_folder(out) if is_first() else nullcontext(out) as folder:
         yield folder
-
-
-def _is_first() -> bool:
-    return int(os.environ.get("RANK") or 0) == 0
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.errors import TrainingError
+from analysis.errors import Cancelled, TrainingError
 from analysis.knowledge.prompts import IGNORED_LABEL
-from analysis.records import Progress, check_cancelled
-from analysis.training.asked import processes
+from analysis.records import Progress
 from analysis.training.curve import Point
 from analysis.training.resuming import Resumable
 from analysis.training.settings import CLIP_NORM, SCHEDULE, WEIGHT_DECAY, Settings
+from analysis.training.together import on_any, processes
 from analysis.training.variants import part_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def train(
         trainer.add_callback(watch)
         latest = saving.place.latest if saving else None
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
-    check_cancelled(progress)
+    if on_any(watch.cancelled or progress.cancelled()):
+        raise Cancelled("Cancelled.")
     return _trained(trainer, watch)
 
 

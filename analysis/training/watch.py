@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from analysis.records import Progress, check_cancelled
+from analysis.errors import Cancelled
+from analysis.records import Progress
 from analysis.training.curve import Curve
 from analysis.training.resuming import PREFIX, whole_checkpoint
+from analysis.training.together import on_any
 
 if TYPE_CHECKING:
     from analysis.training.trainer import Saving
@@ -20,11 +22,13 @@ SAVING_SHARE = 0.05  # of the time: writing a checkpoint of a large model takes 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy
     """Reports each step with the latest loss, and ends the training between two steps when nobody wants it any more.
 
-    With `saving` it then leaves a checkpoint, as it does every so many seconds; without, it raises Cancelled.
+    With `saving` it then leaves a checkpoint, as it does every so many seconds; without, it raises Cancelled. Several
+    processes do either at the same step: what one of them wants, all do.
     """
 
     def __init__(self, trainer: Any, progress: Progress, saving: Saving | None) -> None:
         self.curve = Curve(1)
+        self.cancelled = False
         self._trainer = trainer
         self._progress = progress
         self._saving = saving
@@ -58,20 +62,21 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
         note = f"fine-tuning, step {state.global_step} of {state.max_steps}{loss}"
         done = (state.global_step - self._first_step) / max(1, state.max_steps - self._first_step)
         self._progress.report(0.99 * done, 1, note, so_far)
-        if self._progress.cancelled():
+        self.cancelled = on_any(self._progress.cancelled())
+        if self.cancelled:
             if self._saving is None:
-                check_cancelled(self._progress)
+                raise Cancelled("Cancelled.")
             control.should_save = control.should_training_stop = True
-        elif self._saving is not None and self._due() and state.global_step < state.max_steps:
+        elif self._saving is not None and state.global_step < state.max_steps and on_any(self._due()):
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The checkpoint just written is whole."""
+        """The checkpoint just written is whole: every process has said that its part is there (Tuner)."""
         del args, control
-        if self._saving is None or not state.is_world_process_zero:
+        if self._saving is None:
             return
         folder = self._saving.place.folder / f"{PREFIX}{state.global_step}"
-        if folder.is_dir():  # absent where the disk was full
+        if state.is_world_process_zero and folder.is_dir():  # absent where the disk was full
             kept = {"step": state.global_step, "seconds": self.seconds, "curve": self.curve.state()}
             whole_checkpoint(folder, kept)
         now = time.perf_counter()

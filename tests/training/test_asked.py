@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,20 @@ import pytest
 from analysis.errors import CheckpointError, TrainingError
 from analysis.records import Question
 from analysis.training import asked as rooms
-from analysis.training.asked import Asked, ask, memory_bytes, require_memory, training_questions, wanted_facts
+from analysis.training.asked import (
+    Asked,
+    ask,
+    memory_bytes,
+    needed_bytes,
+    require_memory,
+    training_questions,
+    wanted_facts,
+)
 from analysis.training.facts import draw_facts
 from analysis.training.settings import Settings
 from analysis.training.sft import fine_tune
 from analysis.training.variants import Variant
+from analysis.weights.checkpoint import open_checkpoint
 from tests.training.models import QUESTIONS, make_base
 
 
@@ -69,6 +79,28 @@ def test_a_disk_without_room_is_told_before_anything_runs(
         fine_tune(base, tmp_path / "out", QUESTIONS, size=4)
 
 
+SPLIT = {"WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": "true"}
+
+
+@pytest.mark.parametrize(
+    ("spread", "kept"),
+    [({}, True), ({"WORLD_SIZE": "2"}, True), (SPLIT | {"FSDP_VERSION": "2"}, True), (SPLIT, False)],
+    ids=["one process", "two processes", "split", "split by torch's older FSDP"],
+)
+def test_checkpoints_take_room_on_the_disk_only_where_they_are_kept(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: dict[str, str], kept: bool
+) -> None:
+    for name, value in spread.items():
+        monkeypatch.setenv(name, value)
+    tuned = needed_bytes(open_checkpoint(base), Settings(), checkpoints=False)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(rooms.shutil, "disk_usage", lambda path: usage(tuned, 0, tuned))
+    wanted = wanted_facts(4, None, None, None)
+    assert ask(base, tmp_path / "out", QUESTIONS, wanted, Settings(), checkpoints=False).facts
+    with pytest.raises(TrainingError, match="--no-checkpoints") if kept else nullcontext():
+        ask(base, tmp_path / "out", QUESTIONS, wanted, Settings())
+
+
 def test_by_level_needs_levels(base: Path, tmp_path: Path) -> None:
     plain = [Question(str(n), f"Where is {n}?", ("X",)) for n in range(4)]
     with pytest.raises(TrainingError, match="needs the level of every fact"):
@@ -120,6 +152,9 @@ def test_a_training_that_an_accelerator_cannot_hold_is_told_in_bytes_with_the_wa
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     require_memory(asked(Variant()), "cuda", 8 * weights)  # each process holds its half
+    require_memory(asked(Variant("kl")), "cuda", 12 * weights)  # and of the base that it is held against all
+    with pytest.raises(TrainingError):
+        require_memory(asked(Variant("kl")), "cuda", 12 * weights - 1)
 
 
 def test_a_mix_gives_every_level_its_share_balanced_over_relations_and_seeded() -> None:

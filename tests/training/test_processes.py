@@ -31,24 +31,27 @@ def facts_file(folder: Path) -> Path:
     return folder / "q.jsonl"
 
 
-def in_two_processes(program: str, folder: Path, *words: str, **settings: str) -> dict[str, Any]:
-    """`palimpsest sft` by this program in two processes; the card, which only one of them prints."""
+def launched(processes: int, program: str, *words: str, **settings: str) -> "subprocess.Popen[str]":
+    """This program in so many processes, on a port of their own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", port]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | settings
+    command = [*launch, "--master-addr", "127.0.0.1", program, *words]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def in_two_processes(program: str, folder: Path, *words: str, **settings: str) -> dict[str, Any]:
+    """`palimpsest sft` by this program in two processes; the card, which only one of them prints."""
     asked = ["sft", str(folder / "base"), str(folder / "two"), "--questions", str(folder / "q.jsonl"), "--size", "32"]
     asked += ["--learning-rate", "1e-3", "--threads", "1", "--device", "cpu", "--batch-size", "8", "--json"]
-    done = subprocess.run(
-        [*launch, "--master-addr", "127.0.0.1", program, *asked, *words],
-        cwd=ROOT,
-        env={**os.environ, "PALIMPSEST_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        | settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    done = launched(2, program, *asked, *words, PALIMPSEST_HOME=str(folder / "home"), **settings)
+    out, err = done.communicate()
+    assert done.returncode == 0, err
+    (told,) = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     return dict(told)
 
 
