@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import PalimpsestError, StoreError
+from analysis.experiments.narrowed import under
 from analysis.records import RestoreSpec
 from analysis.report.records import Asked, Grows, Making, Placed
 from cache.asked import Asking, Comparison
-from cache.experiments.folder import PlanFolder
+from cache.experiments.folder import KeptPlan, PlanFolder
 from cache.keys import VERSIONS
 from cache.knowledge import KnowledgeWork
-from cache.store import Entry
+from cache.store import Entry, Store
 
 PLAN, CELLS = "plan", "cells"  # how a pin names its plan, and how many of its cells it shows: "20 of 60"
+CELLS_OF = "cells of"  # and of which these are, in the words of analysis.experiments.narrowed, where not of all
 
 
 class NewsWork(KnowledgeWork):
@@ -104,21 +106,23 @@ class NewsWork(KnowledgeWork):
         """Cells of its plan measured since, for a figure of all of them; several plans have a name before theirs."""
         found = []
         for name, plan in made.further.items():
-            then = made.further.get(f"{name.removesuffix(PLAN)}{CELLS}") if name.endswith(PLAN) else None
-            now = self._cells_of(str(plan), seen) if then else ""
+            of_plan = name.removesuffix(PLAN)
+            then = made.further.get(f"{of_plan}{CELLS}") if name.endswith(PLAN) else None
+            words = str(made.further.get(f"{of_plan}{CELLS_OF}", ""))
+            now = self._cells_of(str(plan), words, seen) if then else ""
             if now and now != then:
-                found.append(f"the plan {plan} has {now} cells measured, and had {then}")
+                whose = f"the plan {plan}" + (f", {words}," if words else "")
+                found.append(f"{whose} has {now} cells measured, and had {then}")
         return found
 
-    def _cells_of(self, plan: str, seen: Seen) -> str:
-        """How many of a plan's cells are measured, as pins tell it: "20 of 60"; "" where there is no such plan."""
-        if plan not in seen.cells:
+    def _cells_of(self, plan: str, words: str, seen: Seen) -> str:
+        """How many of a plan's cells under these words are measured, as pins tell it: "20 of 60"; "" without any."""
+        if (plan, words) not in seen.cells:
             try:
-                keys = {keyed.digest: keyed.key for keyed in PlanFolder(self.home).read(plan).cells}
-                seen.cells[plan] = f"{sum(map(self.store.holds, keys.values()))} of {len(keys)}"
+                seen.cells[plan, words] = counted_cells(self.store, PlanFolder(self.home).read(plan), words)
             except StoreError:  # forgotten since: what it measured stands as it was
-                seen.cells[plan] = ""
-        return seen.cells[plan]
+                seen.cells[plan, words] = ""
+        return seen.cells[plan, words]
 
 
 class Seen:
@@ -130,7 +134,7 @@ class Seen:
             made = each.finding.making
             self.newest[made.identity] = max(made.created, self.newest.get(made.identity, 0.0))
         self.ids: dict[Comparison, tuple[str, str] | None] = {}
-        self.cells: dict[str, str] = {}
+        self.cells: dict[tuple[str, str], str] = {}  # by plan and by the words of what a figure is of
         self._entries: dict[str, Sequence[Entry]] = {}
 
     def since(self, work: KnowledgeWork, kind: str, moment: float) -> Iterator[Entry]:
@@ -141,6 +145,13 @@ class Seen:
             if entry.created <= moment:
                 return
             yield entry
+
+
+def counted_cells(store: Store, kept: KeptPlan, words: str = "") -> str:
+    """How many of a plan's cells under these words are measured: "20 of 60"; "" where none is under them."""
+    wanted = set(under(words, (keyed.cell for keyed in kept.cells)))
+    keys = {keyed.digest: keyed.key for keyed in kept.cells if keyed.cell in wanted}
+    return f"{sum(map(store.holds, keys.values()))} of {len(keys)}" if keys else ""
 
 
 def _asked_alike(entry: Entry, asked: Asked) -> bool:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from cache.memo import workspace
 from pages.components import (
     address,
     fine_tuning,
@@ -10,9 +9,10 @@ from pages.components import (
     open_questions,
     plan_bar,
     plan_cell,
+    plan_shown,
     plan_start,
 )
-from pages.components.plan_drawn import DRAWN, SECTIONS
+from pages.components.plan_drawn import DRAWN, OF_ONE_VARIANT, SECTIONS
 from pages.components.words import PAPER_LINK
 
 DOING = {"plans": "Plans: many models", "one": "Fine-tune one model", "questions": "Open questions"}
@@ -29,16 +29,12 @@ def plans() -> None:
     with st.expander("Run another plan", icon=":material/add:"):
         plan_start.begin()
     plan_cell.hold()
-    table = workspace().plan_results(name)
-    if not table.empty and not (table["variant"] == "sft").any() and (table["level"] != "").any():
-        st.info(NO_PLAIN, icon=":material/info:")
-    DRAWN[address.view("section", "Show", SECTIONS, "paper")](table, name)
+    section = address.view("section", "Show", SECTIONS, "paper")
+    shown = plan_shown.of(name)
+    if section in OF_ONE_VARIANT:
+        plan_shown.choose(shown)
+    DRAWN[section](shown)
 
-
-NO_PLAIN = (
-    'This plan trains no plain models (variant "sft"). The paper\'s figures are of plain fine-tuning, and so are the '
-    "sections made after them: Ways of training and Runs show what this plan has."
-)
 
 st.title("Experiments")
 st.markdown(

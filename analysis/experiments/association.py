@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.experiments.spread import headline, measured
+from analysis.experiments.spread import PLAIN, headline, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +32,15 @@ class Association:
     groups: int
 
 
-def kl_and_accuracy(table: pd.DataFrame, measure: str = "kl_paper", domain: str = "in") -> pd.DataFrame:
-    """One row a tuned model: cell, level, size, seed, variant, kl (nats), accuracy (0-1)."""
+def kl_and_accuracy(
+    table: pd.DataFrame, measure: str = "kl_paper", domain: str = "in", *, variant: str = PLAIN
+) -> pd.DataFrame:
+    """One row a tuned model of one variant: cell, level, size, seed, variant, kl (nats), accuracy (0-1)."""
     kl = measured(table, measure, strategy="").rename(columns={"value": "kl", "n": "kl_n"})
     accuracy = measured(table, "accuracy", strategy="", domain=domain, group=headline(table))
     accuracy = accuracy.rename(columns={"value": "accuracy"})
     named = kl[["cell", "level", "size", "seed", "variant", "kl", "kl_n"]]
-    return named[named["variant"] == "sft"].merge(accuracy[["cell", "accuracy", "n"]], on="cell")
+    return named[named["variant"] == variant].merge(accuracy[["cell", "accuracy", "n"]], on="cell")
 
 
 def rank_correlation(points: pd.DataFrame, *, seed: int = 0) -> Association | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Row = Mapping[Any, Any]  # one line of a table, by column
 Order = Literal["above", "below", "overlap", "unknown"]
 ALL_FACTS = "all"
+PLAIN, BASE = "sft", "base"  # of a table's variants: plain fine-tuning, and the model untrained
 PERCENT_ZERO = 0.0
 HEADLINE_WORDS = {"macro": "mean over mastery levels", "micro": "all questions together, which carry no mastery levels"}
 
@@ -26,6 +27,17 @@ def measured(table: pd.DataFrame, measure: str, **fields: object) -> pd.DataFram
     for name, value in fields.items():
         rows = rows[rows[name] == value]
     return rows
+
+
+def variant_of(table: pd.DataFrame) -> str:
+    """The way of fine-tuning that figures of this table are of: the plain one where it holds any, else its first."""
+    found = [name for name in dict.fromkeys(table["variant"]) if name != BASE]
+    return PLAIN if PLAIN in found or not found else str(found[0])
+
+
+def of_variant(table: pd.DataFrame, variant: str) -> pd.DataFrame:
+    """The base's rows, and those of the models trained in this way alone."""
+    return table[table["variant"].isin([BASE, variant])]
 
 
 def headline(table: pd.DataFrame) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from analysis.experiments.spread import Row, level_name, size_name, size_order, spread_kind
+from analysis.experiments.paper import PaperValue
+from analysis.experiments.spread import PLAIN, Row, level_name, size_name, size_order, spread_kind, variant_of
 from analysis.figures import numbers, style
+from analysis.training.variants import VARIANTS
 
 CELL_CLICK = "cell"  # the name of the click on a grid's cell or a curve's point
 RUN_FIELDS = ("level", "size")  # what a click names, beside what a figure adds
@@ -22,12 +24,39 @@ LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle
 OTHER_COLOUR = style.RANDOM
 PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
 BETTER, WORSE, _ = style.KINDS
+VARIANT_TITLES: dict[str, str] = {name: about.title for name, about in VARIANTS.items()}
 SHOWN_FROM = 0.0005  # a change that shows in the digits written
 GRID_HEAD = 124  # pixels: title, two lines beneath it, the axis
 _LEVEL_LEGEND = alt.Legend(orient="top", columns=3, symbolSize=90)
 _GRID_AXIS = alt.Axis(labelAngle=0, orient="top", domain=False, labelOverlap=False)
 ROW_HEIGHT = 46  # pixels of a grid's row: two lines of text
 DODGE = 0.06  # of a step between sizes, so that levels do not hide each other
+
+
+def variant_name(variant: str) -> str:
+    """A way of fine-tuning by its name: 'LoRA', 'Pull toward the base (L2-SP) (strength=0.05)'."""
+    name, _, settings = variant.partition(" ")
+    return VARIANT_TITLES.get(name, name) + (f" ({settings})" if settings else "")
+
+
+def variant_lines(table: pd.DataFrame) -> list[str]:
+    """The line under a title that names how the models of this table were trained, where that is not plainly."""
+    variant = variant_of(table)
+    return [] if variant == PLAIN else [f"models trained by: {variant_name(variant)}"]
+
+
+def variant_words(table: pd.DataFrame) -> str:
+    """The same within a sentence: ' · LoRA' after what was trained on; empty where plainly."""
+    variant = variant_of(table)
+    return "" if variant == PLAIN else f" · {variant_name(variant)}"
+
+
+def beside(values: Sequence[PaperValue], table: pd.DataFrame, papers: bool) -> tuple[PaperValue, ...]:
+    """The paper's numbers that stand beside this table's: all, or none where its models were trained in another way.
+
+    `papers` is False where they were trained on other facts than the paper's kind, which no result table tells.
+    """
+    return tuple(values) if papers and variant_of(table) == PLAIN else ()
 
 
 def levels_of(rows: pd.DataFrame) -> list[str]:

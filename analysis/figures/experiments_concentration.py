@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments import paper
-from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name
+from analysis.experiments.spread import Row, level_name, measured, over_runs, size_name, variant_of
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 from analysis.figures.experiments_restoration import trained_words
@@ -22,31 +22,33 @@ def concentration_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Shares (0-1) by training level, size, percent and `what` (r, or its null): mean, low, high, runs."""
     parts = []
     for measure, words in WHAT.items():
-        rows = measured(table, measure, variant="sft")
+        rows = measured(table, measure, variant=variant_of(table))
         rows = rows.assign(top=rows["group"].astype(float))
         parts.append(over_runs(rows, ("level", "size", "top")).assign(what=words, measure=measure))
     return pd.concat(parts, ignore_index=True)
 
 
-def concentration_grid(table: pd.DataFrame) -> style.Figure:
+def concentration_grid(table: pd.DataFrame, *, papers: bool = True) -> style.Figure:
     """Share of all relative change (percent) in the top x%, a row a training set; beneath each, the null's share."""
     rows = concentration_rows(table)
     wide = rows.pivot_table(index=["level", "size", "top"], columns="measure", values="mean").reset_index()
     wide = wide.sort_values(["size", "level"], ascending=[False, True])
     cells = [_cell(row) for row in wide.to_dict("records")]
     names = list(dict.fromkeys(cell["row"] for cell in cells))
-    cells += [_paper_cell(value) for value in paper.CONCENTRATION]
+    held = look.beside(paper.CONCENTRATION, table, papers)
+    cells += [_paper_cell(value) for value in held]
     return look.grid(
         pd.DataFrame(cells),
         title="Relative change in the top x% (%)",
         subtitle=[
             f"share of all of it · {look.runs_words(rows)}",
+            *look.variant_lines(table),
             "in brackets: the same changes shuffled (null)",
-            "last row: the paper's LLaMA-3-8B, level 0, 1,920; it has no null",
+            *(["last row: the paper's LLaMA-3-8B, level 0, 1,920; it has no null"] * bool(held)),
         ],
         x_title="Most changed, % of the region",
         columns=[f"{top:g}%" for top in sorted(set(wide["top"]))],
-        rows=[*names, PAPER_ROW],
+        rows=[*names, *([PAPER_ROW] * bool(held))],
         fields=look.NUMBER_FIELDS,
         tooltip=[
             alt.Tooltip("row:N", title="trained on"),
@@ -88,7 +90,7 @@ def _paper_cell(value: paper.PaperValue) -> dict[str, Any]:
     }
 
 
-def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Figure:
+def concentration_lines(table: pd.DataFrame, level: str, size: int, *, papers: bool = True) -> style.Figure:
     """One training set: share of all relative change (0-100%) against the top x%, its null, and the paper's points."""
     rows = concentration_rows(table)
     rows = rows[(rows["level"] == level) & (rows["size"] == size)]
@@ -112,32 +114,35 @@ def concentration_lines(table: pd.DataFrame, level: str, size: int) -> style.Fig
         alt.Tooltip("mean:Q", title="holds", format=".1%"),
         alt.Tooltip("runs:Q", title="runs"),
     ]
-    held = pd.DataFrame([{"top": float(each.group), "mean": each.value} for each in paper.CONCENTRATION])
-    marks = alt.Chart(held).mark_point(shape="diamond", filled=False, size=95, color=style.SAND)
     chart = alt.Chart(rows)
-    figure = alt.layer(
+    layers = [
         chart.mark_line().encode(x=x, y=y, color=colour, strokeDash=dash),
         chart.mark_point(filled=True, size=45, opacity=1, cursor="pointer")
         .encode(x=x, y=y, color=colour, tooltip=tooltip)
         .add_params(look.click(*look.NUMBER_FIELDS)),
-        marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]),
-        height=style.FIGURE_HEIGHT,
-    )
+    ]
+    held = look.beside(paper.CONCENTRATION, table, papers)
+    if held:
+        told = pd.DataFrame([{"top": float(each.group), "mean": each.value} for each in held])
+        marks = alt.Chart(told).mark_point(shape="diamond", filled=False, size=95, color=style.SAND)
+        layers.append(marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]))
     title = f"Relative change, {level_name(level)} · {size_name(size)} (%)"
     return style.finish(
-        figure,
+        alt.layer(*layers, height=style.FIGURE_HEIGHT),
         title,
         [
             f"share of all of it · {look.runs_words(rows)}",
-            f"{look.PAPER_NOTE}, level 0, 1,920",
+            *look.variant_lines(table),
+            *([f"{look.PAPER_NOTE}, level 0, 1,920"] * bool(held)),
         ],
     )
 
 
-def concentration_table(table: pd.DataFrame) -> pd.DataFrame:
+def concentration_table(table: pd.DataFrame, *, papers: bool = True) -> pd.DataFrame:
     """Shares (0-1) of r and of its null, by training set and percentage, with the paper's where it has one."""
     rows = concentration_rows(table)
-    held = {(value.level, value.size, float(value.group)): value.value for value in paper.CONCENTRATION}
+    told = look.beside(paper.CONCENTRATION, table, papers)
+    held = {(value.level, value.size, float(value.group)): value.value for value in told}
     ours = rows["measure"] == "concentration"
     paper_values = [
         held.get((row["level"], row["size"], row["top"]), float("nan")) if mine else float("nan")
@@ -155,6 +160,7 @@ def null_words(table: pd.DataFrame, level: str | None = None, size: int | None =
     if held is None or null is None:
         return ""
     whose = f"Trained on {trained_words(level or '', size or 0)}" if one else "Over all training sets"
+    whose += look.variant_words(table)
     runs = int(held["runs"])
     spread = f"means of {runs} runs, in brackets lowest to highest" if runs > 1 else "one run: no spread over runs"
     return (
@@ -164,7 +170,7 @@ def null_words(table: pd.DataFrame, level: str | None = None, size: int | None =
 
 
 def _at_five(table: pd.DataFrame, measure: str) -> Row | None:
-    rows = over_runs(measured(table, measure, variant="sft", group="5"), ("measure",)).to_dict("records")
+    rows = over_runs(measured(table, measure, variant=variant_of(table), group="5"), ("measure",)).to_dict("records")
     return rows[0] if rows else None
 
 

@@ -8,7 +8,17 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments.association import kl_and_accuracy, rank_correlation
-from analysis.experiments.spread import headline, level_name, measured, over_runs, size_name, size_order, spread_kind
+from analysis.experiments.claim import nats_words
+from analysis.experiments.spread import (
+    headline,
+    level_name,
+    measured,
+    over_runs,
+    size_name,
+    size_order,
+    spread_kind,
+    variant_of,
+)
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 
@@ -18,7 +28,7 @@ KINDS = {"kl_paper": "ten largest logits (the paper's)", "kl_full": "whole vocab
 
 def kl_rows(table: pd.DataFrame, measure: str = "kl_paper") -> pd.DataFrame:
     """KL (nats) of the tuned models, one row a training level and size: mean, low, high, kind, runs, n."""
-    return over_runs(measured(table, measure, strategy="", variant="sft"), ("level", "size"))
+    return over_runs(measured(table, measure, strategy="", variant=variant_of(table)), ("level", "size"))
 
 
 def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
@@ -37,13 +47,13 @@ def kl_curve(table: pd.DataFrame, measure: str = "kl_paper") -> style.Figure:
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT),
         "KL at the first answer token (nats)",
-        [f"KL(tuned || base), {KINDS[measure]}", facts, spread_kind(rows)],
+        [f"KL(tuned || base), {KINDS[measure]}", *look.variant_lines(table), facts, spread_kind(rows)],
     )
 
 
 def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str = "in") -> style.Figure:
     """In-domain accuracy (0-100%) against KL (nats), a mark a run; its title tells the rank correlation."""
-    points = kl_and_accuracy(table, measure, domain)
+    points = kl_and_accuracy(table, measure, domain, variant=variant_of(table))
     levels = look.levels_of(points)
     shown = points.assign(
         trained=[level_name(level) for level in points["level"]],
@@ -71,7 +81,8 @@ def accuracy_scatter(table: pd.DataFrame, measure: str = "kl_paper", domain: str
         ],
     ).add_params(look.click(*look.NUMBER_FIELDS, "seed"))
     figure = figure.properties(height=style.FIGURE_HEIGHT)
-    return style.finish(figure, "Right against KL, in-domain (%)", ["a mark a run", correlation_words(points)])
+    notes = ["a mark a run", *look.variant_lines(table), correlation_words(points)]
+    return style.finish(figure, "Right against KL, in-domain (%)", notes)
 
 
 def correlation_words(points: pd.DataFrame) -> str:
@@ -81,6 +92,22 @@ def correlation_words(points: pd.DataFrame) -> str:
         return f"{len(points)} runs; a correlation needs at least four training sets"
     bounds = f"[{found.low:+.2f}, {found.high:+.2f}]"
     return f"rank correlation {found.estimate:+.2f} {bounds}, 95%, {found.groups} training sets resampled"
+
+
+def kl_words(table: pd.DataFrame, measure: str = "kl_paper") -> str:
+    """KL of every training level at its smallest and its largest size, and how it goes with accuracy, in a sentence."""
+    rows = kl_rows(table, measure)
+    told = [_level_words(rows[rows["level"] == level]) for level in look.levels_of(rows)]
+    points = kl_and_accuracy(table, measure, variant=variant_of(table))
+    what = f"KL(tuned || base) in nats{look.variant_words(table)}"
+    return f"{what}: {'; '.join(told)} ({spread_kind(rows)}). With accuracy: {correlation_words(points)}."
+
+
+def _level_words(rows: pd.DataFrame) -> str:
+    at = {int(row["size"]): row for row in rows.to_dict("records")}
+    ends = dict.fromkeys((size_order(at)[0], size_order(at)[-1]))
+    told = ", ".join(f"{nats_words(at[size])} at {size_name(size)}" for size in ends)
+    return f"{level_name(rows['level'].iloc[0])} {told}"
 
 
 def divergence_table(table: pd.DataFrame) -> pd.DataFrame:

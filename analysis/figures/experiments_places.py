@@ -19,6 +19,7 @@ from analysis.experiments.spread import (
     over_runs,
     size_name,
     spread_kind,
+    variant_of,
 )
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
@@ -35,18 +36,20 @@ def percents_present(table: pd.DataFrame, measure: str = "restored_layer") -> li
     return sorted(set(measured(table, measure)["percent"]))
 
 
-def place_rows(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
+def place_rows(table: pd.DataFrame, measure: str, percent: float, *, papers: bool = True) -> pd.DataFrame:
     """Shares (0-1) of the restored parameters by place, over all runs: mean, low, high, runs.
 
     `paper`: the paper's share, where it is of the same: of its 20%, and of layers only where there are as many.
     """
-    rows = over_runs(measured(table, measure, percent=percent, strategy="relative-top", variant="sft"), ("group",))
+    own = measured(table, measure, percent=percent, strategy="relative-top", variant=variant_of(table))
+    rows = over_runs(own, ("group",))
     if measure == "restored_layer":
         rows = rows.iloc[[number for number, _ in sorted(enumerate(rows["group"]), key=lambda each: int(each[1]))]]
     else:
         rows = rows.sort_values("mean", ascending=False)
     same = percent == PAPER_PERCENT and (measure != "restored_layer" or len(rows) == PAPER_LAYERS)
-    held = {value.group: value.value for value in PAPER_VALUES[measure]} if same else {}
+    told = look.beside(PAPER_VALUES[measure], table, papers)
+    held = {value.group: value.value for value in told} if same else {}
     return rows.assign(paper=[held.get(group, float("nan")) for group in rows["group"]])
 
 
@@ -65,10 +68,15 @@ def unlike_paper(table: pd.DataFrame, percent: float) -> str:
 
 
 def place_bars(
-    table: pd.DataFrame, measure: str, percent: float, weights: Mapping[str, float] | None = None
+    table: pd.DataFrame,
+    measure: str,
+    percent: float,
+    weights: Mapping[str, float] | None = None,
+    *,
+    papers: bool = True,
 ) -> style.Figure:
     """Share of the restored parameters (percent) by place; a tick is the place's share of all weights."""
-    rows = place_rows(table, measure, percent)
+    rows = place_rows(table, measure, percent, papers=papers)
     rows = rows.assign(weights=[(weights or {}).get(group, float("nan")) for group in rows["group"]])
     rows = rows.assign(measure=measure, strategy="relative-top", percent=percent)
     order = list(rows["group"])
@@ -90,7 +98,7 @@ def place_bars(
         .add_params(look.click("measure", "group", "strategy", "percent")),
         chart.mark_rule(color=style.RANDOM, strokeWidth=1.75).encode(x="low:Q", x2="high:Q", y=y),
     ]
-    notes = []
+    notes = look.variant_lines(table)
     if rows["weights"].notna().any():
         layers.append(chart.mark_tick(thickness=3, size=BAR - 4, color=style.RANDOM).encode(x="weights:Q", y=y))
         notes.append("upright ticks: share of all weights, where a random draw would put them")
@@ -120,14 +128,14 @@ def place_words(table: pd.DataFrame, measure: str, percent: float, weights: Mapp
     several = f"lowest to highest of {int(most['runs'])} runs" if most["runs"] > 1 else "one run"
     bounds = f" [{numbers.interval((most['low'], most['high']))}]" if most["runs"] > 1 else ""
     held = f"{numbers.share(most['mean'])}{bounds} ({several})"
-    told = f"Of the most changed {percent:g}%, the largest part lies in {place}: {held}"
+    told = f"Of the most changed {percent:g}%{look.variant_words(table)}, the largest part lies in {place}: {held}"
     share = (weights or {}).get(most["group"])
     return f"{told}; {numbers.share(share)} of all weights lie there." if share is not None else f"{told}."
 
 
-def place_table(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFrame:
+def place_table(table: pd.DataFrame, measure: str, percent: float, *, papers: bool = True) -> pd.DataFrame:
     """The bars as a table (fractions 0-1), with the paper's share where it has one."""
-    rows = place_rows(table, measure, percent)
+    rows = place_rows(table, measure, percent, papers=papers)
     return rows[["group", "mean", "low", "high", "runs", "paper"]].rename(columns={"group": MEASURES[measure]})
 
 
@@ -136,8 +144,9 @@ def place_table(table: pd.DataFrame, measure: str, percent: float) -> pd.DataFra
 
 def group_rows(table: pd.DataFrame, domain: str) -> pd.DataFrame:
     """Accuracy (0-1) with a whole group of layers restored, by training set; `tuned`: with none restored."""
-    rows = over_runs(measured(table, "layer_group", domain=domain, variant="sft"), ("level", "size", "group"))
-    tuned = measured(table, "accuracy", domain=domain, variant="sft", strategy="", group=headline(table))
+    own = {"domain": domain, "variant": variant_of(table)}
+    rows = over_runs(measured(table, "layer_group", **own), ("level", "size", "group"))
+    tuned = measured(table, "accuracy", **own, strategy="", group=headline(table))
     start = tuned.groupby(["level", "size"])["value"].mean().rename("tuned")
     return rows.merge(start, on=["level", "size"], how="left")
 
@@ -153,6 +162,7 @@ def group_grid(table: pd.DataFrame, domain: str) -> style.Figure:
         title=f"Right, layers restored, {DOMAIN_NAMES[domain]} (%)",
         subtitle=[
             f"n = {numbers.count(rows['n'].max())} questions a run · {look.runs_words(rows)}",
+            *look.variant_lines(table),
             "below: change against the tuned model, in points",
         ],
         x_title="Layers given all their base values back",
@@ -177,8 +187,8 @@ def group_words(table: pd.DataFrame, domain: str) -> str:
         told.append(f"layers {group} {numbers.points(change.min())} to {numbers.points(change.max())}")
     sets = len(rows[["level", "size"]].drop_duplicates())
     return (
-        f"With one group of layers restored, {DOMAIN_NAMES[domain]} accuracy changes by: {'; '.join(told)} (lowest to "
-        f"highest of {numbers.count(sets)} training sets, {look.runs_words(rows)}, n = "
+        f"With one group of layers restored{look.variant_words(table)}, {DOMAIN_NAMES[domain]} accuracy changes by: "
+        f"{'; '.join(told)} (lowest to highest of {numbers.count(sets)} training sets, {look.runs_words(rows)}, n = "
         f"{numbers.count(rows['n'].max())} questions a run)."
     )
 

@@ -17,6 +17,7 @@ from analysis.experiments.spread import (
     over_runs,
     size_name,
     spread_kind,
+    variant_of,
     with_restored_start,
 )
 from analysis.figures import experiments as look
@@ -38,7 +39,7 @@ def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] 
     `change_low`, `change_high`: of the runs' own changes, so that the spread of training sets does not hide them.
     """
     measure = "train_accuracy" if domain == "train" else "accuracy"
-    rows = measured(table, measure, domain=domain, variant="sft")
+    rows = measured(table, measure, domain=domain, variant=variant_of(table))
     rows = rows[rows["group"] == (headline(table) if domain != "train" else "micro")]
     rows = with_restored_start(rows, strategies)
     start = rows[rows["percent"] == 0].groupby("cell")["value"].first()
@@ -50,11 +51,12 @@ def restored_rows(table: pd.DataFrame, domain: str, strategies: tuple[str, ...] 
     return joined.merge(named[[*BY, "change", "change_low", "change_high"]], on=list(BY))
 
 
-def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> style.Figure:
+def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP, *, papers: bool = True) -> style.Figure:
     """Accuracy in percent after restoring k%, a row a training set; blue and ▲ above its 0%, red and ▼ below."""
     rows = restored_rows(table, domain, (strategy,)).sort_values(["size", "level"], ascending=[False, True])
     most = rows["change"].abs().max()
-    cells = pd.DataFrame([_cell(row, most, domain) for row in rows.to_dict("records")])
+    told = look.beside(paper.RESTORATION, table, papers)
+    cells = pd.DataFrame([_cell(row, most, paper_value(row, domain, told)) for row in rows.to_dict("records")])
     percents = [f"{percent:g}%" for percent in sorted(set(rows["percent"]))]
     names = list(dict.fromkeys(cells["row"]))
     return look.grid(
@@ -62,6 +64,7 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP) -> s
         title=f"{GRID_TITLES.get(strategy, OTHER_TITLE)}, {SCOPES[domain]} (%)",
         subtitle=[
             f"{strategy_name(strategy)} · below each: change against 0%, in points",
+            *look.variant_lines(table),
             f"n = {numbers.count(rows['n'].max())} questions a run · {look.runs_words(rows)}",
         ],
         x_title="Restored, % of the region",
@@ -87,8 +90,8 @@ def grid_words(table: pd.DataFrame, domain: str, strategy: str = TOP) -> str:
     ordered = rows.sort_values("change").to_dict("records")
     low, high = ordered[0], ordered[-1]
     told = (
-        f"Restored by {strategy_name(strategy)}, {SCOPES[domain]}: mean changes against 0% run from "
-        f"{_extreme(low)} to {_extreme(high)}"
+        f"Restored by {strategy_name(strategy)}{look.variant_words(table)}, {SCOPES[domain]}: mean changes against 0% "
+        f"run from {_extreme(low)} to {_extreme(high)}"
     )
     asked = f"n = {numbers.count(rows['n'].max())} questions a run"
     several = rows[rows["runs"] > 1]
@@ -113,7 +116,7 @@ def curve_words(table: pd.DataFrame, level: str, size: int, domain: str) -> str:
     own = table[(table["level"] == level) & (table["size"] == size)]
     rows = restored_rows(own, domain, strategies_asked(own, domain))
     percents = sorted(set(rows["percent"]) - {0.0})
-    trained = f"Trained on {trained_words(level, size)}, {SCOPES[domain]}"
+    trained = f"Trained on {trained_words(level, size)}{look.variant_words(table)}, {SCOPES[domain]}"
     if not percents:
         return f"{trained}: nothing is restored yet."
     chosen = 20.0 if 20.0 in percents else percents[len(percents) // 2]
@@ -124,9 +127,8 @@ def curve_words(table: pd.DataFrame, level: str, size: int, domain: str) -> str:
     return f"{trained}: {tuned}; {chosen:g}% restored by {told} {look.asked_words(rows)}."
 
 
-def _cell(row: dict[Any, Any], most: float, domain: str) -> dict[str, Any]:
+def _cell(row: dict[Any, Any], most: float, held: paper.PaperValue | None) -> dict[str, Any]:
     change = row["change"] if row["percent"] else 0.0
-    held = paper_value(row["level"], row["size"], row["percent"], domain) if row["strategy"] == TOP else None
     return {name: row[name] for name in CLICKED} | {
         "row": trained_words(row["level"], row["size"]),
         "column": f"{row['percent']:g}%",
@@ -154,9 +156,14 @@ def trained_words(level: str, size: int) -> str:
     return f"{level_name(level)} · {size_name(size)}"
 
 
-def paper_value(level: str, size: int, percent: float, domain: str) -> paper.PaperValue | None:
-    """Table 4a's number for this training set and percentage, where it is held; it is in-domain."""
-    return paper.find(paper.RESTORATION, level=str(level), size=int(size), percent=float(percent), domain=domain)
+def paper_value(
+    row: dict[Any, Any], domain: str, held: tuple[paper.PaperValue, ...] = paper.RESTORATION
+) -> paper.PaperValue | None:
+    """Table 4a's number for a row's training set and percentage, where it is held: in-domain, of the paper's order."""
+    if row["strategy"] != TOP:
+        return None
+    wanted = {"level": str(row["level"]), "size": int(row["size"]), "percent": float(row["percent"])}
+    return paper.find(held, **wanted, domain=domain)
 
 
 def paper_grid() -> style.Figure:
@@ -189,7 +196,7 @@ def _paper_cell(value: paper.PaperValue, change: float) -> dict[str, Any]:
     }
 
 
-def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -> style.Figure:
+def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str, *, papers: bool = True) -> style.Figure:
     """One training set: accuracy (0-100%) against k for every strategy measured, the paper's points where held."""
     own = table[(table["level"] == level) & (table["size"] == size)]
     present = strategies_asked(own, domain)
@@ -198,7 +205,8 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -
         order=[strategy_name(name) for name in rows["strategy"]],
         whose=["the paper's" if name == TOP else "other" for name in rows["strategy"]],
     )
-    held = [each for each in paper.RESTORATION if (each.level, each.size) == (level, size)] if domain == "in" else []
+    told = look.beside(paper.RESTORATION, table, papers) if domain == "in" else ()
+    held = [each for each in told if (each.level, each.size) == (level, size)]
     marks = pd.DataFrame([{"percent": each.percent, "mean": each.value} for each in held])
     names = [strategy_name(name) for name in present]
     colours = alt.Scale(domain=names, range=[style.STRATEGY_COLOURS[name] for name in present])
@@ -230,7 +238,8 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str) -
         paper_marks = alt.Chart(marks).mark_point(shape="diamond", filled=False, size=95, color=style.RESTORED)
         layers.append(paper_marks.encode(x=x, y=y, tooltip=[alt.Tooltip("mean:Q", title="the paper", format=".2%")]))
     asked = f"{SCOPES[domain]} · n = {numbers.count(rows['n'].max())} questions a run"
-    subtitle = [f"trained on {trained_words(level, size)} samples · {asked}", f"bands: {spread_kind(rows)}"]
+    subtitle = [f"trained on {trained_words(level, size)} samples · {asked}", *look.variant_lines(table)]
+    subtitle += [f"bands: {spread_kind(rows)}"]
     title = f"Right at k%, {trained_words(level, size)} (%)"
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT), title, [*subtitle, *([look.PAPER_NOTE] * bool(held))]
@@ -250,15 +259,14 @@ def _curve_tooltip() -> list[alt.Tooltip]:
 
 def strategies_asked(table: pd.DataFrame, domain: str) -> tuple[str, ...]:
     """The orders of restoring whose accuracy was asked of these facts."""
-    rows = measured(table, "train_accuracy" if domain == "train" else "accuracy", domain=domain)
+    measure = "train_accuracy" if domain == "train" else "accuracy"
+    rows = measured(table, measure, domain=domain, variant=variant_of(table))
     return tuple(name for name in dict.fromkeys(rows["strategy"]) if name)
 
 
-def restoration_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
+def restoration_table(table: pd.DataFrame, domain: str, *, papers: bool = True) -> pd.DataFrame:
     """Every strategy, training set and percentage (fractions 0-1), with change, spread, n and the paper's number."""
     rows = restored_rows(table, domain, strategies_asked(table, domain))
-    held = [
-        paper_value(row["level"], row["size"], row["percent"], domain) if row["strategy"] == TOP else None
-        for row in rows.to_dict("records")
-    ]
+    told = look.beside(paper.RESTORATION, table, papers)
+    held = [paper_value(row, domain, told) for row in rows.to_dict("records")]
     return rows.assign(paper=[each.value if each else float("nan") for each in held])

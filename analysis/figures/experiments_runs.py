@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiments.spread import Row, headline, level_name, measured, size_name
+from analysis.experiments.spread import PLAIN, Row, headline, level_name, measured, size_name, variant_of
 from analysis.figures import numbers
-from analysis.figures.experiments import PAPER_GROUP
+from analysis.figures.experiments import PAPER_GROUP, variant_name
 from analysis.figures.strategies import strategy_name
 from analysis.records import Change, Flips
 
-PLAIN = "sft"
 SIGNIFICANT = 0.05
 MISSING_SHOWN = 8
 ASKED = ("accuracy", "train_accuracy", "layer_group")  # measures that have a domain
@@ -29,10 +28,11 @@ def behind(table: pd.DataFrame, fields: Mapping[str, Any]) -> pd.DataFrame:
     """The runs behind a cell or point: one row each with `value`, `low`, `high`, n, of just the number it shows.
 
     `fields`: what the mark names of level, size, seed, variant, strategy, percent, measure and group; what it does not
-    name is the headline accuracy of the tuned model, over all training sets and seeds. `domain` as it was shown.
+    name is the headline accuracy of the tuned model, over all training sets and seeds of the table's way of training.
+    `domain` as it was shown.
     """
     domain, measure = _asked(fields)
-    told: dict[str, object] = {"variant": str(fields.get("variant", PLAIN))}
+    told: dict[str, object] = {"variant": str(fields.get("variant") or variant_of(table))}
     told["group"] = str(fields.get("group") or ("micro" if domain == "train" else headline(table)))
     told |= {"domain": domain} if measure in ASKED else {}
     if measure in BY_STOP:
@@ -64,7 +64,7 @@ def cell_words(fields: Mapping[str, Any]) -> str:
     if percent:
         parts.append(f"{numbers.percent(percent)} restored by {strategy_name(str(fields.get('strategy')))}")
     if fields.get("variant", PLAIN) != PLAIN:
-        parts.append(str(fields["variant"]))
+        parts.append(variant_name(str(fields["variant"])))
     parts += _number_words(measure, str(fields.get("group") or ""))
     return ", ".join([*parts, *([DOMAIN_WORDS[domain]] if measure in ASKED else [])])
 

@@ -3,8 +3,6 @@
 Source: Ye et al., EMNLP 2025 (arXiv 2509.16596). Knows the result table and the paper's numbers.
 """
 
-from collections.abc import Sequence
-
 import altair as alt
 import pandas as pd
 
@@ -19,6 +17,7 @@ from analysis.experiments.spread import (
     size_name,
     size_order,
     spread_kind,
+    variant_of,
 )
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
@@ -29,12 +28,15 @@ COLUMN_NAMES = {MEAN: "mean", "micro": "all together"}
 PAPER_COLUMN = "paper"
 
 
-def size_rows(table: pd.DataFrame, domain: str, *, variant: str = "sft") -> pd.DataFrame:
-    """Accuracy of the tuned models (fractions 0-1), one row a training level and size: mean, low, high, kind, n."""
-    rows = measured(table, "accuracy", strategy="", domain=domain, group=headline(table), variant=variant)
+def size_rows(table: pd.DataFrame, domain: str, *, papers: bool = True) -> pd.DataFrame:
+    """Accuracy of the tuned models (fractions 0-1), one row a training level and size: mean, low, high, kind, n.
+
+    Of one way of fine-tuning (`variant_of`), as everything here. `papers`: see `look.beside`.
+    """
+    rows = measured(table, "accuracy", strategy="", domain=domain, group=headline(table), variant=variant_of(table))
     joined = over_runs(rows, ("level", "size"))
     values = [
-        paper.find(paper.SIZES, level=level, size=size, domain=domain)
+        paper.find(look.beside(paper.SIZES, table, papers), level=level, size=size, domain=domain)
         for level, size in zip(joined["level"], joined["size"], strict=True)
     ]
     return joined.assign(paper=[each.value if each else float("nan") for each in values])
@@ -46,9 +48,9 @@ def base_accuracy(table: pd.DataFrame, domain: str) -> float | None:
     return float(rows["value"].iloc[0]) if len(rows) else None
 
 
-def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
+def size_curve(table: pd.DataFrame, domain: str, *, papers: bool = True) -> style.Figure:
     """Headline accuracy (0-100%) against training samples, one line a training level, with its spread."""
-    rows = size_rows(table, domain)
+    rows = size_rows(table, domain, papers=papers)
     levels, sizes = look.levels_of(rows), size_order(rows["size"])
     placed = look.placed(rows, sizes, levels).assign(measure="accuracy", group=headline(table))
     highs = [*rows["high"].fillna(rows["mean"]), *rows["paper"].dropna()]
@@ -69,7 +71,7 @@ def size_curve(table: pd.DataFrame, domain: str) -> style.Figure:
     return style.finish(
         alt.layer(*layers, height=style.FIGURE_HEIGHT),
         title,
-        [_subtitle(rows, headline(table)), *([note] * bool(note))],
+        [_subtitle(rows, headline(table)), *look.variant_lines(table), *([note] * bool(note))],
     )
 
 
@@ -93,9 +95,9 @@ def _base_note(table: pd.DataFrame, domain: str) -> str:
     return "" if base is None else f"the base in this prompt: {numbers.share(base)}"
 
 
-def size_table(table: pd.DataFrame, domain: str) -> pd.DataFrame:
+def size_table(table: pd.DataFrame, domain: str, *, papers: bool = True) -> pd.DataFrame:
     """The figure as a table (fractions 0-1)."""
-    rows = size_rows(table, domain).sort_values(["level", "size"])
+    rows = size_rows(table, domain, papers=papers).sort_values(["level", "size"])
     return rows.assign(samples=[size_name(size) for size in rows["size"]])[
         ["level", "samples", "mean", "low", "high", "kind", "runs", "n", "paper"]
     ]
@@ -109,16 +111,17 @@ def level_rows(table: pd.DataFrame, size: int, domain: str) -> pd.DataFrame:
 
     Where the questions carry no levels: over all of them together, the group "micro".
     """
-    rows = measured(table, "accuracy", strategy="", domain=domain, variant="sft", size=size)
+    rows = measured(table, "accuracy", strategy="", domain=domain, variant=variant_of(table), size=size)
     left_out = "micro" if headline(table) == MEAN else ""
     return over_runs(rows[rows["group"] != left_out], ("level", "group"))
 
 
-def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
+def level_grid(table: pd.DataFrame, size: int, domain: str, *, papers: bool = True) -> style.Figure:
     """Trained on a level (rows), asked about facts of a level (columns): accuracy in percent, mean and spread."""
     rows = level_rows(table, size, domain)
     levels = look.levels_of(rows)
-    held = {value.level: value.value for value in paper.SIZES if (value.size, value.domain) == (size, domain)}
+    told = look.beside(paper.SIZES, table, papers)
+    held = {value.level: value.value for value in told if (value.size, value.domain) == (size, domain)}
     cells = [_level_cell(row) for row in rows.to_dict("records")]
     cells += [_paper_cell(level, held[level]) for level in levels if level in held]
     present = set(rows["group"])
@@ -128,6 +131,7 @@ def level_grid(table: pd.DataFrame, size: int, domain: str) -> style.Figure:
         title=f"Right by level of the fact, {DOMAIN_NAMES[domain]} (%)",
         subtitle=[
             f"trained on {size_name(size)} samples · n = {numbers.count(rows['n'].max())} questions a run",
+            *look.variant_lines(table),
             f"in brackets: {spread_kind(rows)}",
         ],
         x_title="Mastery level of the fact asked about",
@@ -143,11 +147,11 @@ def level_words(table: pd.DataFrame, size: int, domain: str) -> str:
     rows = level_rows(table, size, domain)
     group = headline(table)
     means = rows[rows["group"] == group]
+    trained = f"Trained on {size_name(size)} samples{look.variant_words(table)}"
     if not len(means):
-        return f"Trained on {size_name(size)} samples: nothing is asked {DOMAIN_NAMES[domain]} yet."
+        return f"{trained}: nothing is asked {DOMAIN_NAMES[domain]} yet."
     told = "; ".join(f"{level_name(row['level'])} {look.spread_words(row)}" for row in means.to_dict("records"))
-    what = f"Trained on {size_name(size)} samples, {DOMAIN_NAMES[domain]}, {HEADLINE_WORDS[group]}"
-    return f"{what}: {told} {look.asked_words(means)}."
+    return f"{trained}, {DOMAIN_NAMES[domain]}, {HEADLINE_WORDS[group]}: {told} {look.asked_words(means)}."
 
 
 def _level_cell(row: Row) -> dict[str, object]:
@@ -189,7 +193,6 @@ def level_table(table: pd.DataFrame, size: int, domain: str) -> pd.DataFrame:
     return rows[["level", "group", "mean", "low", "high", "kind", "runs", "n"]].rename(columns={"group": "asked about"})
 
 
-def sizes_present(table: pd.DataFrame, *, variants: Sequence[str] = ("sft",)) -> list[int]:
+def sizes_present(table: pd.DataFrame) -> list[int]:
     """The sizes of training set that have an accuracy."""
-    rows = measured(table, "accuracy", strategy="")
-    return size_order(rows[rows["variant"].isin(list(variants))]["size"])
+    return size_order(measured(table, "accuracy", strategy="", variant=variant_of(table))["size"])

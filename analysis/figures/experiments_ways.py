@@ -10,23 +10,19 @@ import altair as alt
 import pandas as pd
 
 from analysis.experiments import paper
-from analysis.experiments.spread import headline, level_name, measured, over_runs, size_name, spread_kind
+from analysis.experiments.spread import PLAIN, headline, level_name, measured, over_runs, size_name, spread_kind
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 from analysis.figures.experiments_sizes import DOMAIN_NAMES
 from analysis.figures.strategies import WORDS
-from analysis.training.variants import VARIANTS
 
 ROW = 30  # pixels a way
 LEGEND = 40
-PLAIN = "sft"
-TITLES: dict[str, str] = {name: about.title for name, about in VARIANTS.items()}
 
 
 def way_words(variant: str, strategy: Any, percent: float) -> str:
     """A way by its name: 'LoRA', 'Plain fine-tuning, then relative top 20%'."""
-    name, _, settings = variant.partition(" ")
-    made = TITLES.get(name, name) + (f" ({settings})" if settings else "")
+    made = look.variant_name(variant)
     return f"{made}, then {WORDS[strategy].short} {percent:g}%" if strategy else made
 
 

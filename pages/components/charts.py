@@ -33,13 +33,16 @@ def show(
     command: str | None = None,
     about: origin.AboutIt | None = None,
     stops: Sequence[StopReading] = (),
+    drawn_as: str | None = None,
     **options: Any,
 ) -> Any:
     """Draw a figure in the page's theme; `alt` states its message; `options` go to st.vega_lite_chart.
 
-    `stops`: what a pinned restoration's slider shows at each stop (analysis.figures.stop_slider).
+    `stops`: what a pinned restoration's slider shows at each stop (analysis.figures.stop_slider). `drawn_as`: the
+    chart's own key, where it is to be drawn anew while the figure stays what it is called.
     """
-    event = st.vega_lite_chart(style.on_screen(figure, paper()), theme="streamlit", key=key, alt=alt, **options)
+    spec = style.on_screen(figure, paper())
+    event = st.vega_lite_chart(spec, theme="streamlit", key=drawn_as or key, alt=alt, **options)
     if exports:
         with _foot():
             pinning.button(

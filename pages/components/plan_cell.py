@@ -12,6 +12,7 @@ from analysis.records import STRATEGIES
 from pages.components import address
 
 KEY = "cell"
+SEEN, TIMES = "seen-cell-", "drawn-"  # in the session: the mark clicked last in a figure, how often it was overtaken
 LONGEST = 60  # letters of a name in an address
 
 
@@ -46,18 +47,39 @@ def hold() -> None:
 
 def of(key: str, event: Any) -> dict[str, Any]:
     """The fields of the cell looked at, where it is one of this figure: clicked just now or before, or a link's."""
-    picked, seen = look.picked(event), f"seen-{KEY}-{key}"
+    picked, seen = look.picked(event), f"{SEEN}{key}"
     if picked != st.session_state.get(seen, {}):
         st.session_state[seen] = picked
         if picked:  # a figure drawn anew has nothing selected, and what was looked at stays
+            _release(but=seen)
             keep(text_of(key, picked))
     name, fields = fields_of(str(st.session_state.get(KEY, "")))
     return fields if name == key else {}
 
 
+def drawn_as(key: str) -> str:
+    """The name that a figure's chart is drawn under: another one each time its click was overtaken."""
+    times = st.session_state.get(f"{TIMES}{SEEN}{key}", 0)
+    return f"{key}-drawn-{times}" if times else key
+
+
+def choose(text: str) -> None:
+    """Look at this cell, chosen otherwise than by a click; "" looks at none. A callback."""
+    _release()
+    keep(text)
+
+
 def keep(text: str) -> None:
-    """Look at this cell; "" looks at none. A callback too."""
+    """Look at this cell; "" looks at none."""
     address.put(KEY, text)
+
+
+def _release(but: str = "") -> None:
+    """Draw every figure anew whose clicked mark is looked at no more: a mark still selected takes no second click."""
+    state = st.session_state
+    for seen in [name for name in state if str(name).startswith(SEEN) and name != but and state[name]]:
+        state[seen] = {}
+        state[f"{TIMES}{seen}"] = state.get(f"{TIMES}{seen}", 0) + 1
 
 
 def text_of(key: str, fields: dict[str, Any]) -> str:

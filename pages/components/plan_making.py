@@ -9,6 +9,7 @@ import streamlit as st
 
 from analysis.errors import PalimpsestError
 from analysis.experiments import paper
+from analysis.experiments.narrowed import Narrowed, under
 from analysis.experiments.plan import Plan
 from analysis.experiments.plan_file import read_plan
 from analysis.figures import numbers
@@ -16,28 +17,34 @@ from cache.about import NO_MODEL, About, Models
 from cache.experiments.folder import KeptPlan
 from cache.keys import digest
 from cache.memo import workspace
-from cache.news import CELLS, PLAN
+from cache.news import CELLS, CELLS_OF, PLAN, counted_cells
 
 ROOT = Path(__file__).resolve().parents[2]
 ID_LENGTH = 16  # of a content hash
+EVERY = Narrowed()  # a figure of the whole plan
 PARTS = ("train", "in-domain", "out-of-domain")  # of a plan's questions, in the order of their hashes in a cell's key
 PAPER: dict[str, Any] = {"about": About(models=NO_MODEL, command="", further=paper.SOURCE)}  # the paper's own numbers
 
 
-def of(plan: str, more: Mapping[str, Any] | None = None, *, whole: bool = True) -> dict[str, Any]:
+def of(
+    plan: str, more: Mapping[str, Any] | None = None, *, whole: bool = True, only: Narrowed = EVERY
+) -> dict[str, Any]:
     """The option `about` of a figure or table of this plan; `more` is the figure's own.
 
-    `whole`: cells that are measured later belong in it too. What it hangs on is read when it is pinned or saved.
+    `whole`: cells that are measured later belong in it too, of those it is of (`only`). What it hangs on is read when
+    it is pinned or saved.
     """
-    return {"about": partial(about, plan, dict(more or {}), whole)}
+    return {"about": partial(about, plan, dict(more or {}), whole, only)}
 
 
-def about(plan: str, more: Mapping[str, Any], whole: bool = True) -> About:
+def about(plan: str, more: Mapping[str, Any], whole: bool = True, only: Narrowed = EVERY) -> About:
     """What a figure of this plan hangs on: its base, and no pair that the session looks at."""
     kept = workspace().plan(plan)
     base = Models(kept.plan.base, base_content=base_id(kept))
-    so_far = {name: value for name, value in reached(kept).items() if whole or name != CELLS}
-    return About(models=base, command=command(plan), further=asked(kept) | dict(more), so_far=so_far)
+    further = asked(kept) | dict(more) | ({CELLS_OF: only.words} if whole and only.words else {})
+    told = reached(kept, only if whole else EVERY)
+    so_far = {name: value for name, value in told.items() if name not in more and (whole or name != CELLS)}
+    return About(models=base, command=command(plan), further=further, so_far=so_far)
 
 
 def asked(kept: KeptPlan) -> dict[str, Any]:
@@ -55,25 +62,30 @@ def asked(kept: KeptPlan) -> dict[str, Any]:
     }
 
 
-def reached(kept: KeptPlan) -> dict[str, Any]:
-    """How far the plan is: what is trained and restored, how many cells and tuned models are measured, and n."""
-    train, state = kept.plan.train, workspace().plan_state(kept.plan.name)
+def reached(kept: KeptPlan, only: Narrowed = EVERY) -> dict[str, Any]:
+    """How far the plan is: what is trained and restored, how many cells and tuned models are measured, and n.
+
+    Of the cells and models alone that a figure is of (`only`).
+    """
+    train = kept.plan.train
     sizes = ", ".join(numbers.count(size) if size else "all" for size in train.sizes)
     return {
-        CELLS: f"{state.done} of {state.cells}",
+        CELLS: counted_cells(workspace().store, kept, only.words),
         "trained on": f"levels {', '.join(train.levels)}; {sizes} facts",
         "seeds": ", ".join(map(str, train.seeds)),
-        "tuned models": tuned_words(kept),
+        "tuned models": tuned_words(kept, only),
         "restored": restored_words(kept),
         "n": n_words(kept.plan),
     }
 
 
-def tuned_words(kept: KeptPlan) -> str:
+def tuned_words(kept: KeptPlan, only: Narrowed = EVERY) -> str:
     """How many of the plan's tuned models are measured, and one hash over the content hashes of these."""
+    wanted = set(under(only.words, (keyed.cell for keyed in kept.cells)))
+    own = {keyed.digest: keyed.tuned for keyed in kept.cells if keyed.cell in wanted and keyed.tuned}
     found = workspace().plan_cells(kept.plan.name)
-    measured = sorted({str(name) for name in found.loc[found["variant"] != "base", "tuned_id"] if name})
-    total = len({keyed.tuned for keyed in kept.cells if keyed.tuned})
+    measured = sorted({str(name) for name in found.loc[found["cell"].isin(own), "tuned_id"] if name})
+    total = len(set(own.values()))
     return f"{len(measured)} of {total} measured" + (f" (contents {digest(measured)[:ID_LENGTH]})" if measured else "")
 
 

@@ -25,11 +25,14 @@ def cells(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [mark for mark in marks if not runs.is_papers(mark)]
 
 
-def choose(spec: Mapping[str, Any], chosen: dict[str, Any], *, domain: str, key: str) -> None:
-    """The menu under the figure called `key`; `chosen`: the fields of the cell looked at, where it is one of it."""
-    named = {runs.cell_words(mark | {"domain": domain}): plan_cell.text_of(key, mark) for mark in reversed(cells(spec))}
+def choose(spec: Mapping[str, Any], chosen: dict[str, Any], *, common: Mapping[str, Any], key: str) -> None:
+    """The menu under the figure called `key`; `chosen`: the fields of the cell looked at, where it is one of it.
+
+    `common`: what all of its marks are of and do not name themselves.
+    """
+    named = {runs.cell_words({**common, **mark}): plan_cell.text_of(key, mark) for mark in reversed(cells(spec))}
     words = {text: name for name, text in reversed(named.items())}  # what two marks show, as 0% of two orders, is one
-    menu, looked_at = f"menu-{key}", runs.cell_words(chosen | {"domain": domain}) if chosen else None
+    menu, looked_at = f"menu-{key}", runs.cell_words({**common, **chosen}) if chosen else None
     st.session_state[menu] = named.get(looked_at)
     st.selectbox(
         f"{CALLED}: {spec['title']['text']}",  # of several on a page, a screen reader tells which
@@ -40,5 +43,5 @@ def choose(spec: Mapping[str, Any], chosen: dict[str, Any], *, domain: str, key:
         placeholder=CALLED,
         label_visibility="collapsed",
         width=WIDTH,
-        on_change=lambda: plan_cell.keep(st.session_state[menu] or ""),
+        on_change=lambda: plan_cell.choose(st.session_state[menu] or ""),
     )

@@ -15,6 +15,7 @@ from cache.keys import digest
 from cache.memo import workspace
 from pages.components import address, charts, notices, plan_making, run_links
 from pages.components.plan_sections import DOMAINS, nothing_yet
+from pages.components.plan_shown import Shown
 from pages.components.words import EFFECTIVE_K, HEADLINE, MCNEMAR, plain
 
 TABLE = "runs-table"
@@ -46,9 +47,9 @@ HIDDEN = dict.fromkeys(
 )
 
 
-def runs(table: pd.DataFrame, plan: str) -> None:
-    """The table, and beneath it the chosen run, or the two chosen ones side by side."""
-    every = shown_runs.run_table(table)
+def runs(shown: Shown) -> None:
+    """The table of every variant, and beneath it the chosen run, or the two chosen ones side by side."""
+    plan, every = shown.plan, shown_runs.run_table(shown.every)
     if every.empty:
         nothing_yet()
         return

@@ -1,6 +1,6 @@
 """The sections of a plan's results, each a figure beside the paper's numbers: drawn here, made by analysis.figures.
 
-A section gets the result table and the plan's name; a click on a cell shows the runs behind it (`run_links`).
+A section gets what of the plan is shown (`plan_shown`); a click on a cell shows the runs behind it (`run_links`).
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,15 @@ import pandas as pd
 import streamlit as st
 
 from analysis.experiments import agreement, paper
-from analysis.experiments.spread import size_name
+from analysis.experiments.agreement_restoring import CONTROL
+from analysis.experiments.shape import WeightShares
+from analysis.experiments.spread import PLAIN, size_name
 from analysis.figures import experiments as look
 from analysis.figures import experiments_restoration as restoring
 from analysis.figures import experiments_sizes as sizes
 from analysis.figures import style
 from pages.components import address, charts, plan_cell, plan_claims, plan_making, plan_menu, plan_paper, run_links
+from pages.components.plan_shown import Shown
 
 PERCENT = st.column_config.NumberColumn(format="percent")
 SHARES = dict.fromkeys(("mean", "low", "high", "paper"), PERCENT)
@@ -27,28 +30,24 @@ SPREAD_COLUMNS = SHARES | {
 NOTHING = "Nothing of this is measured yet in this plan; it appears as cells are done."
 
 
-def size(table: pd.DataFrame, plan: str) -> None:
+def size(shown: Shown) -> None:
     """Figure 2 and Table 2."""
-    domain = domain_control("size_domain")
-    rows = sizes.size_rows(table, domain)
-    if rows.empty:
+    domain, table = domain_control("size_domain"), shown.table
+    if sizes.size_rows(table, domain).empty:
         nothing_yet()
         return
-    found = agreement.of(table, "Figure 2")
-    plan_claims.lines(found, plan, key="size")
-    words = plan_claims.sentence(found)
+    present = sizes.sizes_present(table)
+    words = held(shown, "Figure 2", key="size") or sizes.level_words(table, present[-1], domain)
     figure(
-        sizes.size_curve(table, domain),
+        sizes.size_curve(table, domain, papers=shown.papers),
+        shown,
         key=f"size-{domain}",
         alt=f"Accuracy against training samples by training level. {words}",
         finding=words,
         made={"asked": DOMAINS[domain]},
-        table=table,
         domain=domain,
-        plan=plan,
     )
-    told("Figure 2", "Figure 2: accuracy against size")
-    present = sizes.sizes_present(table)
+    told(shown, "Figure 2", "Figure 2: accuracy against size")
     address.hold(address.one_of("level_size", present, present[-1]))
     wanted = st.segmented_control(
         "Training samples",
@@ -59,74 +58,72 @@ def size(table: pd.DataFrame, plan: str) -> None:
         persist_state="session",
     )
     figure(
-        sizes.level_grid(table, wanted, domain),
+        sizes.level_grid(table, wanted, domain, papers=shown.papers),
+        shown,
         key=f"levels-{domain}-{wanted}",
         alt=sizes.level_words(table, wanted, domain),
         made={"asked": DOMAINS[domain], "samples": size_name(wanted)},
-        table=table,
+        size=wanted,
         domain=domain,
-        plan=plan,
     )
-    told("Table 2", "Table 2: accuracy by level at 1,920 samples")
+    told(shown, "Table 2", "Table 2: accuracy by level at 1,920 samples")
     with st.expander("The same in numbers"):
         charts.table(
-            sizes.size_table(table, domain),
-            key=f"size-table-{domain}",
+            sizes.size_table(table, domain, papers=shown.papers),
+            key=shown.key(f"size-table-{domain}"),
             columns=SPREAD_COLUMNS,
-            **plan_making.of(plan, {"asked": DOMAINS[domain]}),
+            **shown.making({"asked": DOMAINS[domain]}),
         )
         charts.table(
             sizes.level_table(table, wanted, domain),
-            key=f"level-table-{domain}",
+            key=shown.key(f"level-table-{domain}"),
             columns=SPREAD_COLUMNS,
-            **plan_making.of(plan, {"asked": DOMAINS[domain], "samples": size_name(wanted)}),
+            **shown.making({"asked": DOMAINS[domain], "samples": size_name(wanted)}, size=wanted),
         )
 
 
-def restoration(table: pd.DataFrame, plan: str) -> None:
+def restoration(shown: Shown) -> None:
     """Tables 4 and 6."""
+    table = shown.table
     scopes = [domain for domain in restoring.SCOPES if not restoring.restored_rows(table, domain).empty]
     if not scopes:
         nothing_yet()
         return
     domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
-    found = agreement.of(table, "Table 4", "Control (ours)")
-    plan_claims.lines(found, plan, key="restoration")
+    held(shown, "Table 4", CONTROL, key="restoration")
     for strategy in restored_by(table, domain):
         words = restoring.grid_words(table, domain, strategy)
         figure(
-            restoring.restoration_grid(table, domain, strategy),
+            restoring.restoration_grid(table, domain, strategy, papers=shown.papers),
+            shown,
             key=f"restoration-{domain}-{strategy}",
             alt=words,
             finding=words,
             made={"asked": restoring.SCOPES[domain], "strategy": strategy},
-            table=table,
             domain=domain,
-            plan=plan,
         )
     if domain == "train":
-        told("Table 6", "Table 6: accuracy on the training set")
-    else:
+        told(shown, "Table 6", "Table 6: accuracy on the training set")
+    elif shown.papers:
         beside_paper()
-    one_training_set(table, domain, plan)
+    one_training_set(shown, domain)
     with st.expander("The same in numbers"):
         changes = {
             name: st.column_config.NumberColumn(format="%+.4f") for name in ("change", "change_low", "change_high")
         }
         charts.table(
-            restoring.restoration_table(table, domain),
-            key=f"restoration-table-{domain}",
+            restoring.restoration_table(table, domain, papers=shown.papers),
+            key=shown.key(f"restoration-table-{domain}"),
             columns=SPREAD_COLUMNS | changes,
-            **plan_making.of(plan, {"asked": restoring.SCOPES[domain]}),
+            **shown.making({"asked": restoring.SCOPES[domain]}),
         )
 
 
 def restored_by(table: pd.DataFrame, domain: str) -> list[str]:
-    """The orders with a grid of their own: the paper's and its control, where they were measured."""
-    found = set(
-        restoring.restored_rows(table, domain, (restoring.TOP, restoring.RANDOM)).query("percent > 0")["strategy"]
-    )
-    return [strategy for strategy in (restoring.TOP, restoring.RANDOM) if strategy in found]
+    """The orders with a grid of their own: the paper's and its control; every order of a plan without the paper's."""
+    found = restoring.strategies_asked(table, domain)
+    main = [restoring.TOP] if restoring.TOP in found else [name for name in found if name != restoring.RANDOM]
+    return [*main, *(name for name in found if name == restoring.RANDOM)]
 
 
 def beside_paper() -> None:
@@ -141,17 +138,19 @@ def beside_paper() -> None:
         st.caption(paper.told("Table 4"))
 
 
-def one_training_set(table: pd.DataFrame, domain: str, plan: str) -> None:
+def one_training_set(shown: Shown, domain: str) -> None:
     """Every order of one training set as curves."""
+    table = shown.table
     level, count = training_set(table, "restoring_set", "Every order of restoring, for the models trained on")
     figure(
-        restoring.restoration_curve(table, level, count, domain),
+        restoring.restoration_curve(table, level, count, domain, papers=shown.papers),
+        shown,
         key=f"restoring-{domain}-{level}-{count}",
         alt=restoring.curve_words(table, level, count, domain),
         made={"asked": restoring.SCOPES[domain], "trained on": restoring.trained_words(level, count)},
-        table=table,
+        level=level,
+        size=count,
         domain=domain,
-        plan=plan,
     )
 
 
@@ -163,10 +162,22 @@ def nothing_yet() -> None:
     st.info(NOTHING, icon=":material/hourglass_empty:")
 
 
+def held(shown: Shown, *where: str, key: str, weights: WeightShares | None = None) -> str:
+    """The paper's findings of these tables held against plain models, as lines; the same as running text.
+
+    Models trained in another way are held against nothing: empty.
+    """
+    if not shown.is_plain:
+        return ""
+    found = agreement.of(shown.table, *where, weights=weights)
+    plan_claims.lines(found, shown.plan, key=key)
+    return plan_claims.sentence(found)
+
+
 def training_set(table: pd.DataFrame, key: str, label: str) -> tuple[str, int]:
     """One training set (level, size) of the plan, in the address too; the largest size's lowest level first."""
     tuned = table[table["level"] != ""]
-    plain = tuned[tuned["variant"] == "sft"]
+    plain = tuned[tuned["variant"] == PLAIN]
     rows = (tuned if plain.empty else plain).sort_values(["size", "level"], ascending=[False, True])
     sets = list(dict.fromkeys(f"{level}@{size}" for level, size in zip(rows["level"], rows["size"], strict=True)))
     address.hold(address.one_of(key, sets, sets[0]))
@@ -193,29 +204,41 @@ def domain_control(key: str, names: dict[str, str] | None = None, present: list[
 
 def figure(
     drawn: Any,
+    shown: Shown,
     *,
-    table: pd.DataFrame,
     domain: str,
-    plan: str,
     key: str,
     made: Mapping[str, Any] | None = None,
+    level: str | None = None,
+    size: int | None = None,
     **options: Any,
 ) -> None:
-    """A figure whose cells and points lead to their runs, shown beneath it once one is clicked, or chosen by name."""
-    options |= plan_making.of(plan, made)
+    """A figure whose cells and points lead to their runs, shown beneath it once one is clicked, or chosen by name.
+
+    `level`, `size`: of which training sets alone it is.
+    """
+    key, common = shown.key(key), {"domain": domain, "variant": shown.variant}
+    options = shown.making(made, level=level, size=size) | options
     spec = style.specification(drawn)
-    event = charts.show(spec, key=key, on_select="rerun", selection_mode=look.CELL_CLICK, **options)
+    event = charts.show(
+        spec,
+        key=key,
+        drawn_as=plan_cell.drawn_as(key),
+        on_select="rerun",
+        selection_mode=look.CELL_CLICK,
+        **options,
+    )
     fields = plan_cell.of(key, event)
-    plan_menu.choose(spec, fields, domain=domain, key=key)
+    plan_menu.choose(spec, fields, common=common, key=key)
     if fields:
-        run_links.panel(table, plan, fields | {"domain": domain}, key=key)
+        run_links.panel(shown.table, shown.plan, common | fields, key=key)
         st.button(
-            "Close", key=f"close-{key}", type="tertiary", icon=":material/close:", on_click=plan_cell.keep, args=("",)
+            "Close", key=f"close-{key}", type="tertiary", icon=":material/close:", on_click=plan_cell.choose, args=("",)
         )
 
 
-def told(table: str, title: str) -> None:
+def told(shown: Shown, table: str, title: str) -> None:
     """What is known of the paper's own table, under ours."""
     words = paper.told(table)
-    if words:
+    if words and shown.papers:
         st.caption(f"**The paper, {title}.** {words}")

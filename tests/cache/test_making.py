@@ -218,15 +218,21 @@ def test_a_pin_of_a_plan_grows_old_as_more_of_its_cells_are_measured(workspace) 
     whole = About(further={"plan": "scale"}, so_far={"cells": "1 of 3"})
     several = About(further={"places: plan": "scale"}, so_far={"places: cells": "1 of 3"})
     one_run = About(further={"plan": "scale"})
-    for name, about in (("whole", whole), ("several", several), ("one run", one_run)):
+    its_own, others = (
+        About(further={"plan": "scale", "cells of": f"{level}, 60 samples, variant sft"}, so_far={"cells": "0 of 1"})
+        for level in ("level 0", "level 4")
+    )
+    figures = {"whole": whole, "several": several, "one run": one_run, "level 0": its_own, "level 4": others}
+    for name, about in figures.items():
         made = workspace.making("experiments", name, about=about)
         workspace.findings.pin(Finding(name, "figure", "A sentence.", "alt", made), {})
-    assert [each.news for each in workspace.report_findings()] == [(), (), ()]
+    assert [each.news for each in workspace.report_findings()] == [()] * 5
     workspace.store.put(cells[1].key, Stored({}))
     news = ("the plan scale has 2 of 3 cells measured, and had 1 of 3",)
-    assert [each.news for each in workspace.report_findings()] == [news, news, ()]
+    own = ("the plan scale, level 0, 60 samples, variant sft, has 1 of 1 cells measured, and had 0 of 1",)
+    assert [each.news for each in workspace.report_findings()] == [news, news, (), own, ()]
     PlanFolder(workspace.home).forget("scale")
-    assert [each.news for each in workspace.report_findings()] == [(), (), ()]
+    assert [each.news for each in workspace.report_findings()] == [()] * 5
 
 
 def test_a_zip_packed_before_something_was_pinned_again_is_not_offered(workspace) -> None:

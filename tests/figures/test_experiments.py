@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from analysis.experiments.spread import of_variant, variant_of
 from analysis.figures import experiments as look
 from analysis.figures import experiments_concentration as concentration
 from analysis.figures import experiments_divergence as divergence
@@ -309,3 +310,47 @@ def test_the_share_of_the_most_changed_is_told_with_its_spread_over_runs() -> No
     words = concentration.null_words(made(*rows))
     assert "hold 85.0% [80.0–90.0%], and 72.0% [70.0–74.0%] where" in words
     assert "means of 2 runs, in brackets lowest to highest" in words
+
+
+def test_a_table_of_one_way_of_training_is_drawn_with_its_own_numbers_and_none_of_the_papers() -> None:
+    """LoRA and a pull toward the base on the paper's own training set, each with its own accuracy."""
+    lora = restored("0", 1920, {0: [0.3, 0.32], 20: [0.4, 0.42]}, variant="lora")
+    pulled = restored("0", 1920, {0: [0.5, 0.52], 20: [0.6, 0.62]}, variant="l2sp strength=0.05")
+    plain = restored("0", 1920, {0: [0.1, 0.12], 20: [0.2, 0.22]})
+    every = made(number("", 0, 0.02, variant="base"), *plain, *lora, *pulled)
+    table = of_variant(every, "l2sp strength=0.05")
+    assert (variant_of(every), variant_of(table)) == ("sft", "l2sp strength=0.05")
+    assert list(sizes.size_rows(table, "in")["mean"]) == [pytest.approx(0.51)]
+    assert sizes.base_accuracy(table, "in") == 0.02
+    figure = restoring.restoration_grid(table, "in")
+    assert cell_of(figure, "level 0 · 1,920", "20%")["text"] == "61.0"
+    assert cell_of(figure, "level 0 · 1,920", "20%")["paper"] == "–"
+    assert cell_of(restoring.restoration_grid(every, "in"), "level 0 · 1,920", "20%")["paper"] == "54.81%"
+    told = "models trained by: Pull toward the base (L2-SP) (strength=0.05)"
+    for drawn in (figure, sizes.size_curve(table, "in"), restoring.restoration_curve(table, "0", 1920, "in")):
+        assert told in drawn.title.subtitle and look.PAPER_NOTE not in drawn.title.subtitle
+    assert "level 0 · 1,920 · Pull toward the base" in restoring.curve_words(table, "0", 1920, "in")
+
+
+def test_the_papers_numbers_are_left_out_where_its_kind_of_facts_was_not_trained_on(table: pd.DataFrame) -> None:
+    for drawn, beside in (
+        (sizes.size_curve, sizes.size_curve(table, "in")),
+        (restoring.restoration_grid, restoring.restoration_grid(table, "in")),
+    ):
+        assert drawn(table, "in", papers=False).to_dict() != beside.to_dict()
+    assert sizes.size_rows(table, "in", papers=False)["paper"].isna().all()
+    assert restoring.restoration_table(table, "in", papers=False)["paper"].isna().all()
+    assert places.place_rows(table, "restored_module", 20.0, papers=False)["paper"].isna().all()
+    assert concentration.concentration_table(table, papers=False)["paper"].isna().all()
+    drawn = concentration.concentration_grid(table, papers=False)
+    assert all(cell["row"] != concentration.PAPER_ROW for cell in data_of(drawn, "row", "column"))
+
+
+def test_kl_of_another_way_is_told_by_its_ends_and_its_correlation() -> None:
+    told = {"measure": "kl_paper", "group": "4", "n": 40, "variant": "lora"}
+    rows = [*seeds("0", 60, [2.0, 2.2], **told), *seeds("0", 240, [2.4, 2.6], **told)]
+    words = divergence.kl_words(made(*rows))
+    assert words.startswith(
+        "KL(tuned || base) in nats · LoRA: level 0 2.10 [2.00–2.20] at 60, 2.50 [2.40–2.60] at 240 "
+    )
+    assert "a correlation needs at least four training sets" in words

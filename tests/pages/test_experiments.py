@@ -1,7 +1,6 @@
 """The Experiments page on a plan as the store holds it: before any plan, half measured, section by section."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analysis.experiments.grid import cells_of
+from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
 from analysis.experiments.plan_file import read_plan
 from analysis.experiments.results import NUMBER_COLUMNS
-from analysis.records import RestoreSpec, Stored
+from analysis.records import IN_DOMAIN, RestoreSpec, Stored, Strategy
 from analysis.training.variants import Variant
 from cache.asked import Asking, Comparison
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
@@ -27,27 +26,41 @@ from tests.pages.test_pins import pinned
 
 pytestmark = pytest.mark.slow  # a page's run each, and work behind it
 
-TOP = "relative-top"
+TOP: Strategy = "relative-top"
 FACTS = ["P19-1", "P19-2"]
 
 
 @pytest.fixture
 def half_measured(shared: Workspace, tiny_pair: TinyPair, tmp_path: Path) -> Plan:
     """A plan of two models and the base, of which the base and level 0 are measured."""
-    return _half_measured(shared, tiny_pair, tmp_path, Variant("sft"))
+    return half_measured_of(shared, tiny_pair, tmp_path, Variant("sft"))
 
 
-def _half_measured(shared: Workspace, tiny_pair: TinyPair, tmp_path: Path, variant: Variant) -> Plan:
+def half_measured_of(
+    shared: Workspace,
+    tiny_pair: TinyPair,
+    tmp_path: Path,
+    *variants: Variant,
+    strategies: tuple[Strategy, ...] = (TOP, "random"),
+    relations: tuple[str, ...] = IN_DOMAIN,
+) -> Plan:
+    """The same of these variants, each with numbers of its own."""
     asked = tmp_path / "asked"
     asked.mkdir()
     for split in ("train", "test"):
         shutil.copy(tiny_pair.questions, asked / f"questions.{split}.jsonl")
-    train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), learning_rate=3e-4, variants=(variant,))
-    restore = Restoring((20.0,), ("relative-top", "random"))
+    train = Training(levels=("0", "4"), sizes=(60,), seeds=(0,), learning_rate=3e-4, variants=variants)
+    train = replace(train, relations=relations)
+    restore = Restoring((20.0,), strategies)
     plan = Plan("half", str(tiny_pair.base), str(asked), train=train, restore=restore)
     cells = tuple(KeyedCell(cell, 1, {"cell": cell.name}, _folder(cell.name)) for cell in cells_of(plan))
-    for keyed, table in zip(cells, _tables(), strict=False):
-        table = table.assign(variant=table["variant"].replace("sft", variant.name))
+    for keyed in cells:
+        if keyed.cell.level == "4":
+            continue
+        table = _table_of(keyed.cell, variants.index(keyed.cell.variant) if keyed.cell.level else 0)
+        asked = table["measure"].isin(["accuracy", "train_accuracy"])
+        orders = table["strategy"].replace(dict(zip((TOP, "random"), strategies, strict=True)))
+        table["strategy"] = table["strategy"].where(~asked, orders)
         numbers = table[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
         document = {"seconds": {"train": 1.0}, "tuned_id": "x", "facts": FACTS}
         shared.store.put(keyed.key, Stored(document, tables={"numbers": numbers}))
@@ -66,11 +79,18 @@ def _folder(name: str) -> str:
     return "" if name == "base" else f"{name}-tuned"
 
 
-def _tables() -> Iterator[pd.DataFrame]:
-    yield made(number("", 0, 0.02, variant="base", low=0.01, high=0.05))
-    both = [row | {"domain": domain} for domain in ("in", "out") for row in restored("0", 60, {0: [0.1], 20: [0.2]})]
+def _table_of(cell: Cell, number_of_variant: int) -> pd.DataFrame:
+    """The base, or a model tuned on level 0: each further variant is right a tenth more often."""
+    if cell.kind == "base":
+        return made(number("", 0, 0.02, variant="base", low=0.01, high=0.05))
+    more = 0.1 * number_of_variant
+    both = [
+        row | {"domain": domain}
+        for domain in ("in", "out")
+        for row in restored("0", 60, {0: [0.1 + more], 20: [0.2 + more]})
+    ]
     places = {"measure": "restored_module", "strategy": "relative-top", "percent": 20.0, "domain": ""}
-    yield made(
+    return made(
         *both,
         number("0", 60, 0.15, strategy="random", percent=20.0),
         number("0", 60, 0.9, measure="train_accuracy", domain="train", group="micro"),
@@ -192,21 +212,6 @@ def test_every_section_of_a_half_measured_plan_draws_what_is_there(
     app.segmented_control(key="section").set_value(section).run()
     assert not app.exception
     assert app.get("vega_lite_chart") or app.dataframe
-
-
-def test_a_plan_without_plain_models_says_where_its_own_stand(
-    open_page: Open, shared: Workspace, tiny_pair: TinyPair, tmp_path: Path
-) -> None:
-    _half_measured(shared, tiny_pair, tmp_path, Variant("lora"))
-    app = open_page("experiments")
-    for section in SECTIONS:
-        app.query_params["section"] = section
-        app.run()
-        assert not app.exception, section
-        assert any("trains no plain models" in info.value for info in app.info), section
-    app.segmented_control(key="section").set_value("ways").run()
-    assert not app.exception
-    assert app.selectbox(key="ways_set").value == "0@60" and app.selectbox(key="ways_percent").options == ["20%"]
 
 
 def test_the_runs_table_lists_every_state_and_says_of_what_it_shows(open_page: Open, half_measured: Plan) -> None:
@@ -355,11 +360,15 @@ def test_a_pin_of_a_plan_names_the_plan_its_base_cells_and_command(
     open_page: Open, half_measured: Plan, shared: Workspace
 ) -> None:
     app = open_page("experiments")
-    for key, section in (("claims-all", "paper"), ("size-in", "size"), ("cells-table", "runs")):
+    for key, section, cells in (
+        ("claims-all", "paper", "2 of 3"),
+        ("size-in", "size", "1 of 2"),
+        ("cells-table", "runs", "2 of 3"),
+    ):
         app.segmented_control(key="section").set_value(section).run()
         made = pinned(app, shared, key).making
         assert made.command == "palimpsest experiments half.toml"
-        assert made.further["plan"] == "half" and made.further["cells"] == "2 of 3" and made.further["seeds"] == "0"
+        assert made.further["plan"] == "half" and made.further["cells"] == cells and made.further["seeds"] == "0"
         assert made.base is not None and made.base.source == half_measured.base and made.tuned is None
 
 
