@@ -1,10 +1,12 @@
 """Does it hold for another domain than places? Two plans side by side: trained on places, trained on the others."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from analysis.experiments.alike import unlike
 from analysis.experiments.plan_file import read_plan
 from analysis.figures import open_domain as figures
 from cache.about import NO_MODEL, About, Models
@@ -15,6 +17,10 @@ from pages.components.words import plain
 
 SHIPPED = "other_domain.toml"
 PLACES_COMMAND = "palimpsest experiments demo/plan.toml"
+UNLIKE = (
+    "These two plans differ in more than the relations they train on (that on places against the other), and do not "
+    "stand side by side:"
+)
 PERCENT = {"format": "percent"}
 COLUMNS = {
     name: st.column_config.NumberColumn(label, **PERCENT)
@@ -38,18 +44,45 @@ def show() -> None:
             f"No plan trained on places is measured here: `{PLACES_COMMAND}` is the shipped one, and its results will "
             "stand beside these."
         )
-    chosen = {kind: _chosen(kind, names) for kind, names in plans.items() if names}
+    chosen = _chosen(plans)
     if "others" in chosen:
         if not workspace().plan_state(chosen["others"]).complete:
             plan_bar.state(chosen["others"])
             plan_bar.watched()
-        _answer(chosen)
+        _answer(_side_by_side(chosen))
 
 
-def _chosen(kind: str, names: tuple[str, ...]) -> str:
+def _chosen(plans: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """A plan of each kind that was begun here; of those on places, one that can stand beside the other at first."""
+    chosen = {}
+    for kind in ("others", "places"):
+        if plans[kind]:
+            alike = [name for name in plans[kind] if not _differences({**chosen, kind: name})]
+            chosen[kind] = _choice(kind, plans[kind], (alike or plans[kind])[0])
+    return {kind: chosen[kind] for kind in plans if kind in chosen}
+
+
+def _choice(kind: str, names: tuple[str, ...], first: str) -> str:
     label = {"places": "Trained on places", "others": "Trained on other relations"}[kind]
-    address.hold(address.one_of(f"domain_{kind}", names, names[0]))
+    address.hold(address.one_of(f"domain_{kind}", names, first))
     return str(st.selectbox(label, names, key=f"domain_{kind}", width=260))
+
+
+def _differences(chosen: dict[str, str]) -> tuple[str, ...]:
+    """What keeps the two plans from standing side by side; of one alone, nothing. A base is known by its weights."""
+    if len(chosen) < 2:
+        return ()
+    kept = {kind: workspace().plan(name) for kind, name in chosen.items()}
+    return unlike(**{kind: replace(each.plan, base=plan_making.base_words(each)) for kind, each in kept.items()})
+
+
+def _side_by_side(chosen: dict[str, str]) -> dict[str, str]:
+    """Both plans where they are alike but for their relations; else the one on other relations alone, and why."""
+    found = _differences(chosen)
+    if not found:
+        return chosen
+    st.warning(plain(f"{UNLIKE} {'; '.join(found)}. Only {chosen['others']} is shown."), icon=":material/info:")
+    return {"others": chosen["others"]}
 
 
 def _offer() -> None:

@@ -15,7 +15,7 @@ from analysis.experiments.plan_file import read_plan
 from analysis.experiments.planted import COLUMNS, GROUPS
 from analysis.experiments.results import NUMBER_COLUMNS
 from analysis.experiments.skill import SkillSettings
-from analysis.records import Stored
+from analysis.records import IN_DOMAIN, Stored
 from analysis.report.records import Making
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.open_planted import PlantedReport, planted_to_stored
@@ -158,6 +158,31 @@ def test_another_domain_is_run_from_the_page_and_told_without_a_plan_on_places(
     made_by = pinned(app, shared, "domain_table").making
     assert made_by.command == "palimpsest experiments others.toml"
     assert made_by.further["others: plan"] == "others" and made_by.further["others: base"] == f"base {'b' * 16}"
+
+
+def test_plans_that_differ_in_more_than_their_relations_do_not_stand_side_by_side(
+    open_page: Open, shared: Workspace, tiny_pair: TinyPair
+) -> None:
+    others = Training(levels=("0",), sizes=(60,), seeds=(0,), relations=("P26",))
+    for name, train, value in (
+        ("others", others, 0.3),
+        ("near", replace(others, relations=IN_DOMAIN), 0.6),
+        ("far", replace(others, relations=IN_DOMAIN, learning_rate=0.5), 0.9),
+    ):
+        plan = Plan(name, str(tiny_pair.base), str(tiny_pair.questions), train=train)
+        cells = tuple(KeyedCell(cell, 1, {"cell": name + cell.name, "base": "b" * 32}) for cell in cells_of(plan))
+        rows = made(number("0", 60, value))[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
+        shared.store.put(cells[1].key, Stored({"seconds": {}}, tables={"numbers": rows}))
+        PlanFolder(shared.home).keep(KeptPlan(plan, cells))
+    app = _at(open_page, "domain")
+    assert not app.exception and not app.warning
+    assert app.selectbox(key="domain_places").value == "near", "the later one is not alike, and is not taken first"
+    assert set(app.dataframe[0].value["tuned"]) == {0.3, 0.6}
+    app.selectbox(key="domain_places").select("far").run()
+    told = app.warning[0].value.replace("\\", "")
+    assert "learning rate 0.5 against 1e-05. Only others is shown." in told
+    assert set(app.dataframe[0].value["tuned"]) == {0.3}
+    assert pinned(app, shared, "domain_table").making.command == "palimpsest experiments others.toml"
 
 
 def test_every_stored_training_seed_of_a_skill_is_shown(open_page: Open, shared: Workspace, tmp_path: Path) -> None:
