@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from cache.pairs import PairWork
 if TYPE_CHECKING:
     from analysis.training.asked import Asked
     from analysis.training.card import SftReport
+    from analysis.training.origin import Origin
 
 MARK = 8  # hexadecimal digits of a folder's digest
 CHECKPOINT_SECONDS = 60.0
@@ -215,6 +216,7 @@ class TrainingWork(PairWork):
             device=training.device,
             threads=training.threads,
             memory=self._identity,
+            origin=_origin(training, out),
             progress=progress,
             **keeping,  # type: ignore[arg-type]
         )
@@ -252,6 +254,17 @@ def _same_place(one: str, other: str) -> bool:
 
 def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
+
+
+def _origin(training: Training, out: Path) -> Origin:
+    """Where the facts are from, and the command for a folder that holds base and files."""
+    from analysis.figures.training import command
+    from analysis.training.origin import name_of, origin_of
+
+    mastery = name_of(training.mastery) if training.mastery else None
+    told = replace(training, base=name_of(training.base), questions=name_of(training.questions), mastery=mastery)
+    made = command(told, out.name)  # type: ignore[arg-type]  # a frozen record: command only reads it
+    return origin_of(training.questions, training.mastery, made)
 
 
 def _facts_of(training: Training) -> tuple[Question, ...]:

@@ -156,6 +156,7 @@ def _folder(home: Path, files: DemoFiles, threads: int) -> Path:
 
 
 def _make(files: DemoFiles, recipe: Recipe, out: Path, threads: int, progress: Progress) -> None:
+    from analysis.training.origin import origin_of
     from analysis.training.sft import fine_tune
 
     fine_tune(
@@ -169,6 +170,7 @@ def _make(files: DemoFiles, recipe: Recipe, out: Path, threads: int, progress: P
         learning_rate=LEARNING_RATE,
         device="cpu",
         threads=threads,
+        origin=origin_of(files.questions, files.mastery, "palimpsest demo --prepare"),
         progress=progress,
     )
 

@@ -45,6 +45,9 @@ class Asked(Protocol):
     precision: str
     gradient_checkpointing: bool
     accumulate: int
+    prompt: str
+    device: str
+    threads: int | None
 
 
 def loss_curve(curves: Mapping[str, Sequence[Point]], *, steps: int | None = None) -> style.Figure:
@@ -134,6 +137,9 @@ def command(asked: Asked, out: str) -> str:
         "precision": asked.precision if asked.precision != "auto" else None,
         "accumulate": asked.accumulate if asked.accumulate != 1 else None,
         **_variant_options(asked.variant),
+        "prompt": asked.prompt if asked.prompt != "paper" else None,
+        "device": asked.device if asked.device != "auto" else None,
+        "threads": asked.threads,
     }
     for name, value in options.items():
         words += [f"--{name}", str(value)] if value is not None else []

@@ -23,7 +23,8 @@ class SftReport:
     `batch_size` facts make a step, over all `processes`; each takes `micro_batch` of them at once (None: not told),
     `accumulate` times. `trained_dtype` is that of the weights while training, `precision` that of the arithmetic.
     `mix` holds level -> share where several were mixed. `seconds` is the training alone, without loading and saving;
-    `resumed` says whether it went on from a checkpoint.
+    `resumed` says whether it went on from a checkpoint. `questions`, `mastery`, their ids and `command` are what Origin
+    says of them.
     """
 
     base: str
@@ -60,6 +61,11 @@ class SftReport:
     accumulate: int = 1
     micro_batch: int | None = None
     resumed: bool = False
+    questions: str | None = None
+    questions_id: str | None = None
+    mastery: str | None = None
+    mastery_id: str | None = None
+    command: str = ""
 
 
 def library_versions() -> dict[str, str]:

@@ -62,7 +62,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not followed by m
         if not isinstance(model, DistributedDataParallel):
             return
         wanted, model.require_backward_grad_sync = model.require_backward_grad_sync, True
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
             super().training_step(model, *batch)
         model.require_backward_grad_sync = wanted
         model.zero_grad()

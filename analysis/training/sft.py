@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from analysis.knowledge.prompts import Prompt, encode_example, resolve_prompt
 from analysis.records import MASTERY_LEVELS, Progress, Question, Silent
 from analysis.training.asked import Asked, Source, ask, require_memory, wanted_facts
 from analysis.training.card import SftReport, library_versions, write_card
+from analysis.training.origin import UNKNOWN, Origin, origin_of
 from analysis.training.resuming import resumable_by_all
 from analysis.training.saving import save
 from analysis.training.settings import CLIP_NORM, PAPER_LEARNING_RATE, SCHEDULE, WEIGHT_DECAY, Precision, Settings
@@ -60,6 +61,7 @@ def fine_tune(
     resume: bool = True,
     checkpoint_seconds: float | None = CHECKPOINT_SECONDS,
     memory: Memory | None = None,
+    origin: Origin | None = None,
     progress: Progress | None = None,
 ) -> SftReport:
     """Fine-tune `base` on `size` facts (None: all) of `level` (None: of any) and write a complete checkpoint to `out`.
@@ -68,6 +70,8 @@ def fine_tune(
     levels: its train split, in-domain as in the paper (all of it, where nothing is in-domain or `relations` are named).
     `mix`: level -> share instead of one level. `variant` says how; `lora` is short for Variant("lora").
     `batch_size`, `precision`, `gradient_checkpointing` and `accumulate` are what Settings says of them.
+
+    `origin`: where questions that are given loaded are from, for the card; of a file that is told by itself.
 
     `out`, a folder that does not exist yet, gets the weights as safetensors (of LoRA a PEFT adapter in float32), the
     base's tokenizer files byte for byte, and palimpsest.json, the report as JSON. `threads` is torch's number of CPU
@@ -90,10 +94,12 @@ def fine_tune(
         threads=threads,
         checkpoints=checkpoint_seconds is not None,
     )
+    if origin is None:
+        origin = origin_of(questions, mastery) if isinstance(questions, str | Path) else UNKNOWN
     how = resolve_prompt(prompt)
     keeping = _Keeping(resume, checkpoint_seconds)
     with cpu_threads(threads) as used, _tuned_folder(asked.out) as folder:
-        report = _run(_Run(asked, how, device, used, str(base)), folder, keeping, memory, progress or Silent())
+        report = _run(_Run(asked, how, device, used, str(base), origin), folder, keeping, memory, progress or Silent())
     (progress or Silent()).report(1, 1, "done")
     return report
 
@@ -113,6 +119,7 @@ class _Run:
     device: str
     threads: int
     base: str
+    origin: Origin
 
 
 def identity(asked: Asked, prompt: Prompt, *, base_id: str, device: str, threads: int) -> dict[str, Any]:
@@ -222,6 +229,7 @@ def _report(run: _Run, trained: Trained, base_id: str, stored_dtype: str, device
         gradient_checkpointing=settings.gradient_checkpointing,
         accumulate=settings.accumulate,
         micro_batch=settings.micro_batch(processes()),
+        **asdict(run.origin),
     )
 
 

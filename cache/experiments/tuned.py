@@ -7,13 +7,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from analysis.errors import StoreError, TrainingError
+from analysis.experiments.command import command_of
 from analysis.experiments.data import load_data, wanted
 from analysis.experiments.grid import Cell
 from analysis.experiments.plan import Keep
@@ -28,6 +29,7 @@ from cache.housekeeping import bytes_under
 from cache.identity import IdentityMemory
 
 if TYPE_CHECKING:
+    from analysis.training.origin import Origin
     from cache.work import Workspace
 
 CARD = "palimpsest.json"
@@ -149,8 +151,18 @@ def _fine_tune(workspace: Workspace, cell: Cell, folder: Path, progress: Progres
         threads=cell.threads,
         resume=resume,
         memory=IdentityMemory(workspace.home),
+        origin=_origin(cell),
         progress=progress,
     )
+
+
+def _origin(cell: Cell) -> Origin:
+    """Where a cell's facts are from, and its command, for a folder that holds base and files."""
+    from analysis.training.origin import name_of, origin_of
+
+    mastery = name_of(cell.mastery) if cell.mastery else None
+    told = replace(cell, base=name_of(cell.base), questions=name_of(cell.questions), mastery=mastery)
+    return origin_of(cell.questions, cell.mastery, command_of(told))
 
 
 def _pool(cell: Cell) -> tuple[Question, ...]:

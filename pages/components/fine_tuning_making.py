@@ -33,6 +33,8 @@ def card(made: SftReport) -> dict[str, Any]:
     return {
         "trained on": f"{numbers.count(made.n)} facts" + (f" ({facts})" if facts else ""),
         "relations": ", ".join(name for name in made.by_relation if name) or numbers.MISSING,
+        "questions": _file(made.questions, made.questions_id),
+        "mastery table": _file(made.mastery, made.mastery_id),
         "seed": made.seed,
         "learning rate": f"{made.learning_rate:g}, {made.schedule}",
         "way": way,
@@ -44,12 +46,18 @@ def card(made: SftReport) -> dict[str, Any]:
 
 
 def command(tuned: FineTuned) -> str:
-    """`palimpsest sft ...` for this model: as it was asked for here, or as a cell of a plan; "" where neither is known.
+    """`palimpsest sft ...` for this model: as it was asked for here, as a cell of a plan, or as its card says.
 
-    A card names its facts, and not the file that they are from.
+    A card names its files, and not where they lie; cards of long ago name none ("").
     """
     asked, name = workspace().trainings.of(tuned), tuned.folder.name
     if asked is not None:
         return training.command(asked, f"tuned-{asked.name}")
     plans = (workspace().plan(plan) for plan in workspace().plan_names())
-    return next((command_of(each.cell) for plan in plans for each in plan.cells if each.tuned == name), "")
+    return next(
+        (command_of(each.cell) for plan in plans for each in plan.cells if each.tuned == name), tuned.card.command
+    )
+
+
+def _file(name: str | None, content: str | None) -> str:
+    return f"{name} ({content})" if name and content else numbers.MISSING

@@ -56,6 +56,7 @@ def test_from_the_form_to_a_tuned_model_beside_its_base(
     assert (one.base and one.base.source, one.tuned and one.tuned.source) == (pair.base, str(tuned.folder))
     assert one.command.startswith(f"palimpsest sft {pair.base} tuned-level-0-8-seed-0 --questions {asking.questions}")
     assert one.further["trained on"] == "8 facts (level 0: 8)" and one.further["seed"] == tuned.card.seed
+    assert one.further["questions"] == f"{tuned.card.questions} ({tuned.card.questions_id})"
     every = pinned(app, shared, "losses").making
     assert every.base and every.base.content == tuned.card.base_id and every.tuned is None
     assert every.command == one.command and tuned.folder.name in every.further
