@@ -8,19 +8,13 @@ ask for accelerators each worker sees its own only; where they ask for none it s
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import msgspec
 
@@ -29,11 +23,10 @@ from analysis.experiments.plan import Plan, Running
 from analysis.language.load import DEVICE, free_memory_bytes
 from cache.experiments.engine import Event
 from cache.experiments.folder import KeyedCell
+from cache.experiments.processes import Heard, Worker, begin, dismiss, last_words, send
 
 CELLS_A_WORKER = 20  # then a fresh process: what libraries never give back is bounded
 WAIT_SECONDS = 0.5
-GOODBYE_SECONDS = 5.0
-LOG_LINES = 8
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -63,17 +56,6 @@ def accelerators_here() -> Accelerators:
     return Accelerators()
 
 
-@dataclass(eq=False)
-class _Worker:
-    """One process at its place (0, 1, ...), and the cell it works on; `log` is what it wrote on standard error."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    place: int = 0
-    cell: KeyedCell | None = None
-    served: int = 0
-
-
 @dataclass
 class LocalEngine:
     """`workers` processes at once (None: as many as the processors hold, or the accelerators where cells ask for any);
@@ -91,7 +73,7 @@ class LocalEngine:
     memory_bytes: int | None = None
     _held: int | None = None
     _cell: CellMemory | None = None
-    _heard: SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = field(default_factory=SimpleQueue)
+    _heard: Heard = field(default_factory=SimpleQueue)
 
     def check(self, plan: Plan) -> list[str]:
         """Whether this machine has the processors, the accelerators and the memory that a cell asks for."""
@@ -162,7 +144,7 @@ class LocalEngine:
     ) -> Generator[Event, None, None]:
         """See Engine."""
         waiting, lost = deque(cells), Counter[str]()
-        workers: list[_Worker] = []
+        workers: list[Worker] = []
         try:
             while waiting or any(worker.cell for worker in workers):
                 if cancelled():
@@ -170,24 +152,26 @@ class LocalEngine:
                 yield from self._give(workers, waiting, running)
                 yield from self._hear(workers, waiting, running, lost)
         finally:
-            _dismiss(workers)
+            dismiss(workers)
 
     def close(self) -> None:
         """See Engine: a run ends its own processes, and a check opens none."""
 
-    def _give(self, workers: list[_Worker], waiting: deque[KeyedCell], running: Running) -> Iterator[Event]:
+    def _give(self, workers: list[Worker], waiting: deque[KeyedCell], running: Running) -> Iterator[Event]:
         while waiting and len(workers) < self.places(running):
             taken = {worker.place for worker in workers}
-            workers.append(self._start(running, next(place for place in count() if place not in taken)))
+            place = next(place for place in count() if place not in taken)
+            settings = self.environment(running, place)
+            workers.append(begin(self.home, running.threads, settings, place, self._heard))
         for worker in workers:
             if worker.cell is None and waiting:
                 worker.cell = waiting.popleft()
                 worker.served += 1
-                _send(worker, {"cell": msgspec.to_builtins(worker.cell), "keep": running.keep})
+                send(worker, {"cell": msgspec.to_builtins(worker.cell), "keep": running.keep})
                 yield Event("started", worker.cell.digest)
 
     def _hear(
-        self, workers: list[_Worker], waiting: deque[KeyedCell], running: Running, lost: Counter[str]
+        self, workers: list[Worker], waiting: deque[KeyedCell], running: Running, lost: Counter[str]
     ) -> Iterator[Event]:
         try:
             worker, told = self._heard.get(timeout=WAIT_SECONDS)
@@ -200,7 +184,7 @@ class LocalEngine:
         if told is None:
             workers.remove(worker)
             if cell is not None:
-                yield from _begin_again(cell, waiting, running, lost, _last_words(worker))
+                yield from _begin_again(cell, waiting, running, lost, last_words(worker))
         elif cell is not None and told["event"] == "progress":
             yield Event("progress", cell.digest, told["fraction"], told["note"])
         elif cell is not None:
@@ -208,23 +192,7 @@ class LocalEngine:
             yield Event(told["event"], cell.digest, 1.0, told.get("note", ""))
             if worker.served >= self.cells_a_worker or told.get("defect"):  # a defect may have left traces
                 workers.remove(worker)
-                _dismiss([worker])
-
-    def _start(self, running: Running, place: int) -> _Worker:
-        logs = self.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=logs, prefix="worker-", suffix=".log", delete=False) as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "cache.experiments.worker", str(self.home), str(running.threads)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=self.environment(running, place),
-                start_new_session=True,  # an interrupt at the terminal is for whoever gives the cells
-            )
-        worker = _Worker(process, Path(errors.name), place)
-        threading.Thread(target=_listen, args=(worker, self._heard), daemon=True).start()
-        return worker
+                dismiss([worker])
 
 
 def worker_environment(threads: int, device: str) -> dict[str, str]:
@@ -245,45 +213,3 @@ def _begin_again(
         return
     times = "once" if lost[cell.digest] == 1 else f"{lost[cell.digest]} times"
     yield Event("failed", cell.digest, note=f"its process ended {times} without a word of ours. {words}".strip())
-
-
-def _listen(worker: _Worker, heard: SimpleQueue[tuple[_Worker, dict[str, Any] | None]]) -> None:
-    assert worker.process.stdout is not None
-    for line in worker.process.stdout:
-        with suppress(msgspec.DecodeError):  # a line cut off by the process's end
-            heard.put((worker, msgspec.json.decode(line)))
-    heard.put((worker, None))
-
-
-def _send(worker: _Worker, message: dict[str, Any]) -> None:
-    assert worker.process.stdin is not None
-    with suppress(BrokenPipeError):  # its end is heard as the end of its output
-        worker.process.stdin.write(msgspec.json.encode(message) + b"\n")
-        worker.process.stdin.flush()
-
-
-def _dismiss(workers: Sequence[_Worker]) -> None:
-    """End these processes: a worker ends with its input, and whatever lies on disk is whole at any moment."""
-    for worker in workers:
-        if worker.process.stdin is not None:
-            with suppress(BrokenPipeError):
-                worker.process.stdin.close()
-    for worker in workers:
-        try:
-            worker.process.wait(GOODBYE_SECONDS)
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
-        worker.log.unlink(missing_ok=True)
-
-
-def _last_words(worker: _Worker) -> str:
-    """The end of what a dead process wrote, and what it died of."""
-    code = worker.process.wait()
-    try:
-        lines = worker.log.read_text("utf-8", "replace").strip().splitlines()[-LOG_LINES:]
-    except OSError:
-        lines = []
-    worker.log.unlink(missing_ok=True)
-    how = f"It was killed by signal {-code} (9: by the system or a person, out of memory perhaps)." if code < 0 else ""
-    return " ".join([how, *lines]).strip()
