@@ -1,6 +1,6 @@
 """The loss as training goes: added up on the device, brought to the processor only where a point is due.
 
-Knows neither Trainer nor the screen.
+Each of several processes adds up its own share; a point is the mean of all. Knows neither Trainer nor the screen.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import TrainingError
+from analysis.training.together import from_all, place
 
 POINTS = 50  # of a curve, about
 Point = tuple[int, float]
@@ -48,7 +49,8 @@ class Curve:
     def take(self, step: int) -> None:
         """Make the point that belongs here; TrainingError where the loss is no number any more."""
         before = self.points[-1][0] if self.points else 0
-        mean = float(self._sum) / max(1, step - before)
+        sums = from_all(float(self._sum))
+        mean = sum(sums) / len(sums) / max(1, step - before)
         if mean != mean or mean in (float("inf"), float("-inf")):
             raise TrainingError(
                 f"The loss is no number any more at step {step} of {self.steps}: the training ran away. Lower the "
@@ -63,10 +65,10 @@ class Curve:
         return TrainingSoFar(step, self.steps, tuple(self.points))
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it; a float written as JSON comes back the same."""
-        return {"points": self.points, "sum": float(self._sum)}
+        """What a checkpoint keeps of it, and of every process's; a float written as JSON comes back the same."""
+        return {"points": self.points, "sums": from_all(float(self._sum))}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what a checkpoint kept."""
         self.points = [(int(step), float(loss)) for step, loss in state["points"]]
-        self._sum = float(state["sum"])
+        self._sum = float(state["sums"][place()])

@@ -34,9 +34,14 @@ def keeps_checkpoints() -> bool:
     return not sharded() or os.environ.get("FSDP_VERSION", "1") == "2"
 
 
+def place() -> int:
+    """Which of the processes this is, from 0."""
+    return int(os.environ.get("RANK") or 0) if processes() > 1 else 0
+
+
 def is_first() -> bool:
     """Whether this is the process that writes and answers."""
-    return int(os.environ.get("RANK") or 0) == 0
+    return place() == 0
 
 
 def meet(*, use_cpu: bool) -> None:
@@ -66,6 +71,17 @@ def held_by_first(held: AbstractContextManager[Given]) -> Iterator[Given]:
     """What the first process enters and leaves, given to all of them."""
     with ExitStack() as stack:
         yield from_first(lambda: stack.enter_context(held))
+
+
+def from_all(value: Given) -> list[Given]:
+    """What each process has, in their order; all must ask."""
+    if processes() == 1:
+        return [value]
+    from torch import distributed
+
+    told: list[Any] = [None] * processes()
+    distributed.all_gather_object(told, value, group=_processors())
+    return told
 
 
 def on_any(told: bool) -> bool:

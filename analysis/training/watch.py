@@ -76,8 +76,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
         if self._saving is None:
             return
         folder = self._saving.place.folder / f"{PREFIX}{state.global_step}"
+        kept = {"step": state.global_step, "seconds": self.seconds, "curve": self.curve.state()}
         if state.is_world_process_zero and folder.is_dir():  # absent where the disk was full
-            kept = {"step": state.global_step, "seconds": self.seconds, "curve": self.curve.state()}
             whole_checkpoint(folder, kept)
         now = time.perf_counter()
         self._saving_took, self._saved = now - self._asked_at, now

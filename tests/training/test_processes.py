@@ -58,7 +58,9 @@ def in_two_processes(program: str, folder: Path, *words: str, **settings: str) -
 def same_as_one(folder: Path, told: dict[str, Any], variant: Variant) -> None:
     assert (told["processes"], told["steps"], told["batch_size"], told["micro_batch"]) == (2, 4, 8, 4)
     settings: dict[str, Any] = {"size": 32, "learning_rate": 1e-3, "threads": 1, "device": "cpu", "variant": variant}
-    fine_tune(folder / "base", folder / "one", folder / "q.jsonl", **settings)
+    alone = fine_tune(folder / "base", folder / "one", folder / "q.jsonl", **settings)
+    assert [step for step, _ in told["loss"]] == [1, 2, 3, 4]
+    assert [loss for _, loss in told["loss"]] == pytest.approx([loss for _, loss in alone.loss], rel=1e-3)
     one, two = weights(folder / "one"), weights(folder / "two")
     assert one.keys() == two.keys()
     for name, value in one.items():
