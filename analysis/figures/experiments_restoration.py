@@ -23,11 +23,11 @@ from analysis.experiments.spread import (
 from analysis.figures import experiments as look
 from analysis.figures import numbers, style
 from analysis.figures.experiments_sizes import DOMAIN_NAMES
-from analysis.figures.strategies import strategy_name
+from analysis.figures.strategies import WORDS, strategy_name
 
 TOP, RANDOM = "relative-top", "random"
+SHORT: dict[str, str] = {name: words.short for name, words in WORDS.items()}
 GRID_TITLES = {TOP: "Right, top k% restored", RANDOM: "Control: random k% restored"}
-OTHER_TITLE = "Right after restoring k%"
 SCOPES = DOMAIN_NAMES | {"train": "facts trained on"}
 BY = ("level", "size", "strategy", "percent")
 CLICKED = ("level", "size", "strategy", "percent")
@@ -61,7 +61,7 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP, *, p
     names = list(dict.fromkeys(cells["row"]))
     return look.grid(
         cells,
-        title=f"{GRID_TITLES.get(strategy, OTHER_TITLE)}, {SCOPES[domain]} (%)",
+        title=f"{grid_title(strategy)}, {SCOPES[domain]} (%)",
         subtitle=[
             f"{strategy_name(strategy)} · below each: change against 0%, in points",
             *look.variant_lines(table),
@@ -79,6 +79,11 @@ def restoration_grid(table: pd.DataFrame, domain: str, strategy: str = TOP, *, p
             alt.Tooltip("paper:N", title="the paper's model"),
         ],
     )
+
+
+def grid_title(strategy: str) -> str:
+    """What a grid shows, told apart from that of every other order."""
+    return GRID_TITLES.get(strategy) or f"Right, {SHORT.get(strategy, strategy)} k% restored"
 
 
 def grid_words(table: pd.DataFrame, domain: str, strategy: str = TOP) -> str:
@@ -205,7 +210,7 @@ def restoration_curve(table: pd.DataFrame, level: str, size: int, domain: str, *
         order=[strategy_name(name) for name in rows["strategy"]],
         whose=["the paper's" if name == TOP else "other" for name in rows["strategy"]],
     )
-    told = look.beside(paper.RESTORATION, table, papers) if domain == "in" else ()
+    told = look.beside(paper.RESTORATION, table, papers and TOP in present) if domain == "in" else ()
     held = [each for each in told if (each.level, each.size) == (level, size)]
     marks = pd.DataFrame([{"percent": each.percent, "mean": each.value} for each in held])
     names = [strategy_name(name) for name in present]

@@ -91,7 +91,8 @@ def restoration(shown: Shown) -> None:
         return
     domain = domain_control("restoration_domain", restoring.SCOPES, scopes)
     held(shown, "Table 4", CONTROL, key="restoration")
-    for strategy in restored_by(table, domain):
+    orders = restored_by(table, domain)
+    for strategy in orders:
         words = restoring.grid_words(table, domain, strategy)
         figure(
             restoring.restoration_grid(table, domain, strategy, papers=shown.papers),
@@ -104,7 +105,7 @@ def restoration(shown: Shown) -> None:
         )
     if domain == "train":
         told(shown, "Table 6", "Table 6: accuracy on the training set")
-    elif shown.papers:
+    elif shown.papers and restoring.TOP in orders:  # the paper's order alone
         beside_paper()
     one_training_set(shown, domain)
     with st.expander("The same in numbers"):

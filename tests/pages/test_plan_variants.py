@@ -87,6 +87,9 @@ def test_a_plan_of_other_orders_has_a_grid_of_each(
     assert not app.exception
     grids = {str(box.key) for box in app.selectbox if str(box.key).startswith("menu-restoration-in-")}
     assert grids == {f"menu-restoration-in-{order}" for order in orders}
+    told = drawn_by(app)
+    assert "Right, spectral k% restored, in-domain" in told and "Right, absolute top k% restored, in-domain" in told
+    assert not any(words in told for words in PAPERS), "the paper's restorations are of its own order"
 
 
 def test_the_papers_numbers_do_not_stand_beside_a_plan_of_other_relations(
