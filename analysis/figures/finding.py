@@ -82,9 +82,8 @@ def _restoring(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
     flips = _reported_flips(tuned, candidates[percent])
     gain = (flips.fixed - flips.broken) / n
     return (
-        f"Restoring the most changed {numbers.percent(percent)} (chosen on {choice.choose_n} other questions) gives "
-        f"{numbers.points(gain)} against tuned on the {n} questions that did not choose it: {flips.fixed} fixed, "
-        f"{flips.broken} broken, {_verdict(flips)}."
+        f"Restoring the most changed {numbers.percent(percent)} gives {numbers.points(gain)} against tuned on the "
+        f"{n} questions that did not choose it: {flips.fixed} fixed, {flips.broken} broken, {_verdict(flips)}."
     )
 
 
@@ -102,7 +101,7 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[
     found = [verdicts.of_flips(each).direction for each in every]
     p = numbers.probability(flips.mcnemar_p)
     draws = "one draw" if len(every) == 1 else f"the best of {len(every)} draws"
-    difference = f"{flips.fixed} questions right only here, {flips.broken} only at random, McNemar {p}, {draws}"
+    difference = f"right only here {flips.fixed}, only at random {flips.broken}; McNemar {p}, {draws}"
     if set(found) == {"unclear"}:
         n = numbers.count(verdicts.of_flips(flips).n)
         return [f"It is not distinguishable from restoring as many parameters at random at n = {n} ({difference})."]
@@ -134,5 +133,5 @@ def _caveat(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
     number = headline(tuned, scopes(tuned)[0])
     return (
         f"{number.measure.capitalize()}; 95% intervals in brackets; n = {number.n} in the "
-        f"first sentence, over both domains in the second; {compared} restorations compared."
+        f"first sentence, over both domains in the second; {compared} restorations compared on the other half."
     )

@@ -70,7 +70,7 @@ def test_every_draw_of_the_random_control_is_tested(evaluation) -> None:
     draws = {5.0: [evaluation(from_share(share)) for share in (0.3, 0.6, 0.2)]}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, draws).restoring
     assert "Of 3 draws of as many parameters at random it is better than 2 and not distinguishable from 1" in told
-    assert "0 questions right only here, 0 only at random" in told and "the best of 3 draws" in told
+    assert "right only here 0, only at random 0" in told and "the best of 3 draws" in told
     draws = {5.0: draws[5.0][::2]}
     told = finding.tell(evaluation(from_share(0.1)), evaluation(from_share(0.5)), stops, draws).restoring
     assert "That is better than at random" in told and "the best of 2 draws" in told
