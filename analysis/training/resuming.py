@@ -2,7 +2,7 @@
 
 They lie in a hidden folder beside the folder the tuned model will have: `run.json`, all that the weights depend on, and
 Trainer's checkpoints (weights, optimizer, schedule, the random generators' states). One counts only once its
-`whole.json` is there, written last. A folder made by other settings is refused, never mixed in; it is removed when the
+mark `WHOLE` is there, written last. A folder made by other settings is refused, never mixed in; it is removed when the
 training is done. Knows no model.
 """
 
@@ -23,7 +23,8 @@ from analysis.errors import TrainingError
 from analysis.training.together import held_by_first, on_any
 
 OTHER_TRAINING = "other-training"
-RUN, WHOLE, PREFIX = "run.json", "whole.json", "checkpoint-"
+RUN, PREFIX = "run.json", "checkpoint-"
+WHOLE = "whole-2.json"  # numbered by the shape of what it keeps: a checkpoint of an older shape does not count
 
 
 @dataclass(frozen=True)

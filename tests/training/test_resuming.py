@@ -14,7 +14,7 @@ import pytest
 from analysis.errors import Cancelled, TrainingError
 from analysis.records import Silent
 from analysis.training.card import read_card
-from analysis.training.resuming import folder_beside, resumable, whole_checkpoint
+from analysis.training.resuming import WHOLE, folder_beside, resumable, whole_checkpoint
 from analysis.training.sft import fine_tune
 from analysis.training.variants import Variant
 from tests.training.models import QUESTIONS, make_base
@@ -95,7 +95,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(base: Path, tmp_
 
 
 def killed_at(out: Path) -> int:
-    return max((int(path.parent.name.split("-")[1]) for path in folder_beside(out).glob("*/whole.json")), default=0)
+    return max((int(path.parent.name.split("-")[1]) for path in folder_beside(out).glob(f"*/{WHOLE}")), default=0)
 
 
 def wait_for_checkpoint(out: Path, than: int) -> bool:
