@@ -62,7 +62,7 @@ def half_measured_of(
         orders = table["strategy"].replace(dict(zip((TOP, "random"), strategies, strict=True)))
         table["strategy"] = table["strategy"].where(~asked, orders)
         numbers = table[list(NUMBER_COLUMNS)].astype(NUMBER_COLUMNS)
-        document = {"seconds": {"train": 1.0}, "tuned_id": "x", "facts": FACTS}
+        document = {"seconds": {"train": 1.0}, "base_id": "b", "tuned_id": "x", "facts": FACTS}
         shared.store.put(keyed.key, Stored(document, tables={"numbers": numbers}))
     PlanFolder(shared.home).keep(KeptPlan(plan, cells))
     return plan
