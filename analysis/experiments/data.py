@@ -39,6 +39,16 @@ def load_data(questions: str, mastery: str | None, relations: Sequence[str]) -> 
     return _load(questions, mastery, tuple(relations), _stamp(questions), _stamp(mastery))
 
 
+def missing_files(questions: str, mastery: str | None) -> list[str]:
+    """A line for each of a plan's files that is named and not there."""
+    named = {"questions": questions, "mastery": mastery}
+    return [
+        f"{name}: there is no file or folder {path!r} (a relative path begins at the plan's own folder)"
+        for name, path in named.items()
+        if path and not Path(path).expanduser().exists()
+    ]
+
+
 def papers_domains(relations: Sequence[str]) -> bool:
     """Whether the relations trained on are the paper's in-domain ones, so that its split by domain is this plan's."""
     return set(relations) == set(IN_DOMAIN)

@@ -6,6 +6,7 @@ Layout: `name`, `base`, `questions`, `mastery`, `prompt`, `dtype`, `train_relati
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from analysis.errors import PalimpsestError, SpecError
+from analysis.experiments.data import missing_files
 from analysis.experiments.plan import Measuring, Plan, Restoring, Running, Training
 from analysis.training.variants import VARIANT_NAMES, Variant
 
@@ -24,6 +26,15 @@ TOP = ("name", "base", "questions", "mastery", "prompt", "dtype", "train_relatio
 TABLES: dict[str, type[Any]] = {"train": Training, "restore": Restoring, "measure": Measuring, "run": Running}
 # the plan's own check names the choices
 CHECKED_LATER: dict[str, Any] = {"strategies": tuple[str, ...], "keep": str, "device": str, "precision": str}
+
+KINDS = {  # of values, as people who write TOML call them; "null" is a line left out
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table",
+}
 
 
 @dataclass
@@ -77,15 +88,25 @@ class _Reader:
         """The value as its record wants it; None, and a problem, where it cannot be."""
         if told == "train.levels" and isinstance(value, list):
             value = [str(each) if isinstance(each, int) and not isinstance(each, bool) else each for each in value]
+        if told == "train.variants" and isinstance(value, list):
+            return self.variants(told, value)
         try:
-            if told == "train.variants" and isinstance(value, list):
-                return tuple(_variant(each) for each in value)
             return msgspec.convert(value, hint)
         except msgspec.ValidationError as error:
             self.problems.append(f"{told} is {value!r}: {_reason(error)}")
-        except PalimpsestError as error:
-            self.problems.append(f"{told}: {error.message} {'; '.join(error.items)}".strip())
         return None
+
+    def variants(self, told: str, values: list[Any]) -> tuple[Variant, ...] | None:
+        """The ways of fine-tuning; None where one of them cannot be, with a problem of each that cannot."""
+        found = []
+        for value in values:
+            try:
+                found.append(_variant(value))
+            except msgspec.ValidationError as error:
+                self.problems.append(f"{told} holds {value!r}: {_reason(error)}")
+            except PalimpsestError as error:
+                self.problems.append(f"{told}: {error.message} {'; '.join(error.items)}".strip())
+        return tuple(found) if len(found) == len(values) else None
 
 
 def read_plan(file: str | Path) -> Plan:
@@ -115,12 +136,15 @@ def parse_plan(text: str, *, folder: Path, name: str = "plan") -> Plan:
     for key in ("base", "questions", "mastery"):
         texts[key] = reader.path(texts[key]) if key in texts else ""
     texts["mastery"] = texts["mastery"] or None
+    plan: Plan | None
     try:
         plan = Plan(**texts, **sections)
     except SpecError as error:
-        raise SpecError(f"The plan {name} cannot be run as written.", items=[*reader.problems, *error.items]) from error
-    if reader.problems:
-        raise SpecError(f"The plan {name} cannot be run as written.", items=reader.problems)
+        reader.problems += error.items
+        plan = None
+    if plan is None or reader.problems:
+        missing = missing_files(texts["questions"], texts["mastery"])
+        raise SpecError(f"The plan {name} cannot be run as written.", items=[*reader.problems, *missing])
     return plan
 
 
@@ -149,5 +173,9 @@ def _reason(error: msgspec.ValidationError) -> str:
     """What is wrong with a value, its place in a list counted from one."""
     told, _, place = str(error).partition(" - at `$")
     number = place.strip("[]`.")
-    told = told.replace("`", "")
+    told = re.sub("`([^`]*)`", lambda kinds: _kind_words(kinds[1].split(" | ")), told)
     return (told[0].lower() + told[1:]) + (f" (entry {int(number) + 1})" if number.isdigit() else "")
+
+
+def _kind_words(kinds: list[str]) -> str:
+    return " or ".join(KINDS.get(kind, kind) for kind in kinds if kind != "null")

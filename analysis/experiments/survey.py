@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.errors import PalimpsestError, SpecError
-from analysis.experiments.data import PlanData, load_data, papers_domains, wanted
+from analysis.experiments.data import PlanData, load_data, missing_files, papers_domains, wanted
 from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan
 from analysis.knowledge.mastery_table import read_mastery
@@ -109,6 +109,9 @@ def _open(plan: Plan, problems: list[str]) -> Checkpoint | None:
 
 
 def _load(plan: Plan, problems: list[str]) -> PlanData | None:
+    if missing := missing_files(plan.questions, plan.mastery):
+        problems += missing
+        return None
     try:
         return load_data(plan.questions, plan.mastery, plan.train.relations)
     except PalimpsestError as error:

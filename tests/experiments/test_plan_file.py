@@ -30,7 +30,7 @@ def test_everything_wrong_in_a_plan_is_told_at_once() -> None:
         "nmae is no key of a plan: did you mean name?",
         "questions is missing",
         "train.lerning_rate is no key of a plan: did you mean learning_rate?",
-        "train.sizes is [60, 'x']: expected int, got str (entry 2)",
+        "train.sizes is [60, 'x']: expected a whole number, got a text (entry 2)",
         "train_relations is ['P26', 3]",
         "train.levels holds '7'",
         "restore.percents holds 300",
@@ -51,6 +51,8 @@ def test_everything_wrong_in_a_plan_is_told_at_once() -> None:
         ('variants = ["sft", "sft"]', "names something twice"),
         ('levels = ["mix:0=0.5,4=0.6"]', "train.levels holds"),
         ('levels = ["mix:0+0"]', "train.levels holds"),
+        ('variants = ["lroa", { name = "l2sp", strength = "x" }]', "no variant is called 'lroa'"),
+        ('variants = ["lroa", { name = "l2sp", strength = "x" }]', "expected a number, got a text"),
         ("levels = []", "train.levels is empty"),
         ("learning_rate = 2", "train.learning_rate is 2"),
         ("accumulate = 3", "train.batch_size is 8, and 3 parts cannot share it evenly"),
@@ -65,6 +67,14 @@ def test_everything_wrong_in_a_plan_is_told_at_once() -> None:
 )
 def test_a_wrong_line_is_told_with_its_reason(line: str, told: str) -> None:
     assert any(told in problem for problem in problems(f"{HEAD}[train]\n{line}\n"))
+
+
+def test_files_that_are_not_there_are_told_with_what_else_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "q.zip").touch()
+    with pytest.raises(SpecError) as told:
+        parse_plan('base = "b"\nquestions = "q.zip"\nmastery = "m.parquet"\ncolour = 1\n', folder=tmp_path)
+    wrong, missing = told.value.items
+    assert wrong.startswith("colour is no key") and missing.startswith("mastery: there is no file or folder")
 
 
 def test_what_is_no_toml_or_no_file_is_told(tmp_path: Path) -> None:
