@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from analysis.errors import Cancelled, PalimpsestError
-from analysis.records import Work
+from analysis.records import Work, seconds_left
 from cache.memory import set_aside_the_living
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -87,7 +87,7 @@ class _Job:
     def view(self) -> JobView:
         """This moment, frozen."""
         seconds = (self.ended or time.time()) - self.started if self.started else 0.0
-        left = seconds * (self.total - self.done) / self.done if self.done and self.state == "running" else None
+        left = seconds_left(seconds, self.done, self.total) if self.state == "running" else None
         return JobView(
             id=self.id,
             title=self.title,

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.errors import SpecError
-from analysis.records import RestoreSpec
+from analysis.records import RestoreSpec, seconds_left
 
 
 def test_every_bad_setting_is_named_at_once() -> None:
@@ -34,3 +34,11 @@ def test_fields_that_came_later_leave_the_identity_of_older_restorations_as_it_w
     assert RestoreSpec(5).identity() == before | {"layers": None, "arithmetic": "exact", "seed": 0}
     assert RestoreSpec(5, among="changed").identity()["among"] == "changed"
     assert RestoreSpec(**RestoreSpec(5, modules=("q",)).identity()) == RestoreSpec(5, modules=("q",))
+
+
+def test_what_is_left_is_told_once_there_is_a_pace() -> None:
+    assert seconds_left(20, 0, 100) is None
+    assert seconds_left(20, 1, 100) is None  # 20 s of loading would be half an hour of work
+    assert seconds_left(20, 20, 100) == 80
+    assert seconds_left(200, 1, 100) == 19_800  # of work that takes hours a pace is told before a twentieth is done
+    assert seconds_left(20, 101, 100) == 0

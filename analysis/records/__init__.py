@@ -70,6 +70,7 @@ from analysis.records.work import (
     Stored,
     Work,
     check_cancelled,
+    seconds_left,
 )
 
 __all__ = [
@@ -126,4 +127,5 @@ __all__ = [
     "TokenDivergence",
     "Work",
     "check_cancelled",
+    "seconds_left",
 ]

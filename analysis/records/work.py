@@ -58,6 +58,16 @@ class Silent:
         return False
 
 
+PACE_SHARE, PACE_SECONDS = 0.05, 120.0  # of work, or of time, after which a pace tells more than the loading before it
+
+
+def seconds_left(elapsed: float, done: float, total: float) -> float | None:
+    """What is left at the pace so far (seconds); None as long as too little is done to have one."""
+    if done <= 0 or (done < PACE_SHARE * total and elapsed < PACE_SECONDS):
+        return None
+    return elapsed * max(0.0, total - done) / done
+
+
 def check_cancelled(progress: Progress) -> None:
     """Raise `Cancelled` when the work is no longer wanted; called between batches, chunks and tensors."""
     if progress.cancelled():

@@ -20,17 +20,20 @@ from cache.experiments.local import LocalEngine
 from cache.store import Store
 
 WARM_UP, SAMPLES, QUESTIONS = 8, 64, 200
+WORDS = "measuring one small cell, to tell the time of the others"
 
 
 def probe(plan: Plan, progress: Progress) -> Rates:
     """Seconds a unit of work, from one cell of few samples and questions; SpecError where even that does not run."""
-    progress.report(0, 1, "measuring one small cell, to tell the time of the others")
+    progress.report(0, 2, WORDS)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         engine = LocalEngine(home, 1)
         kept = keyed_plan(_small(plan), survey(_small(plan), home, Forgetful()), engine.device(plan.run))
         *_, first, cell = kept.cells
         for event in engine.run([first, cell], plan.run, progress.cancelled):
+            if event.kind == "progress":
+                progress.report((event.digest == cell.digest) + event.fraction, 2, WORDS)
             if event.kind == "failed":
                 raise SpecError(f"A small cell of the plan {plan.name} failed: {event.note}")
         document = Store(home).document(cell.key) or {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from analysis.errors import Cancelled
 from analysis.experiments.estimate import told_seconds
 from analysis.experiments.state import RunReport
-from analysis.records import Progress
+from analysis.records import Progress, seconds_left
 from cache.experiments.engine import Engine, Event
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder, RunNote
 
@@ -53,10 +53,9 @@ class _Run:
         self._tell(now=event.kind not in ("idle", "progress"))
 
     def eta_seconds(self) -> float | None:
-        """What is left, from the pace so far; None before anything is done."""
+        """What is left, from the pace so far; None before there is one."""
         total, spent = self._work()
-        elapsed = time.monotonic() - self.began
-        return elapsed * (total - spent) / spent if spent else None
+        return seconds_left(time.monotonic() - self.began, spent, total)
 
     def _work(self) -> tuple[float, float]:
         total = sum(self.cost.values())
