@@ -12,6 +12,7 @@ from pages.components.words import plain
 POLL_SECONDS = 0.2
 SIDEBAR_SECONDS = 1.0
 AT_ONCE_SECONDS = 1.0
+ITEM = "  - "  # before each item of an error, where it is a text
 UNREAD = "jobs_unread"  # in the session: the endings told since the Jobs page was looked at, each with its state
 
 
@@ -34,8 +35,10 @@ def show_ending(job: JobView) -> None:
     """What is left to say of a job that has ended: its error, or that it was cancelled; nothing when it went well."""
     if job.state == "failed":
         first, *rest = (job.error or "It gave no reason.").splitlines()
-        st.error(f"**{plain(job.title)}** failed. {plain(first)}", icon=":material/error:")
-        if rest:
+        listed = all(line.startswith(ITEM) for line in rest)  # an error of ours: its items are what there is to mend
+        items = [f"- {plain(line.removeprefix(ITEM))}" for line in rest] if listed else []
+        st.error("\n".join([f"**{plain(job.title)}** failed. {plain(first)}", *items]), icon=":material/error:")
+        if not listed:
             with st.expander("Details"):
                 st.code("\n".join(rest), language=None, wrap_lines=True)
     elif job.state == "cancelled":
