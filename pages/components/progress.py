@@ -102,7 +102,7 @@ def _tell_endings(page: str) -> None:
             continue
         asked = awaited.pop(job_id)
         if job is not None and not _seen(job, asked, page):
-            _toast(job)
+            _toast(job, page)
             if job.state != "cancelled":  # whoever cancels knows
                 st.session_state.setdefault(UNREAD, {})[job.id] = job.state
     if page == "jobs":
@@ -119,9 +119,9 @@ def _seen(job: JobView, asked: selection.Awaited, page: str) -> bool:
     return job.page == page or job.state == "cancelled" or at_once
 
 
-def _toast(job: JobView) -> None:
+def _toast(job: JobView, page: str) -> None:
     icons = {"done": ":material/check:", "failed": ":material/error:", "cancelled": ":material/block:"}
-    where = f" See {job.page.capitalize()}." if job.state == "done" and job.page != "jobs" else ""
+    where = f" See {job.page.capitalize()}." if job.state == "done" and job.page not in ("jobs", page) else ""
     st.toast(f"{plain(job.title)}: {job.state}.{where}", icon=icons[job.state], duration="long")
 
 

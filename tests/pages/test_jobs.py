@@ -52,14 +52,23 @@ def test_a_job_that_ends_between_two_runs_is_told_exactly_once_on_another_page(
     assert not app.run().toast
 
 
+def test_an_ending_told_on_the_page_it_is_of_does_not_send_one_there(shared: Workspace, open_page: Open) -> None:
+    work, app = Held(), open_page("compare")
+    job = shared.jobs.submit("Count stars", "stars", work, watcher="me:stars", page="compare")
+    awaiting(app, job)
+    ends(shared, job, work)
+    assert [toast.value for toast in app.run().toast] == ["Count stars: done."]
+
+
 def test_what_a_failed_job_lacks_is_told_item_by_item_without_unfolding(shared: Workspace, open_page: Open) -> None:
     def refuse(job: Progress) -> None:
         raise StoreError("The sky cannot be counted.", items=["stars: it is day", "moon: it is *new*"])
 
     shared.jobs.wait(shared.jobs.submit("Count stars", "stars", refuse, watcher="me:stars"), WAIT_SECONDS)
     app = open_page("jobs")
-    told = app.error[0].value
-    assert told.startswith("**Count stars** failed. The sky cannot be counted.\n- stars: it is day\n- moon")
+    first, *items = app.error[0].value.splitlines()
+    assert first.startswith("**Count stars** failed. The sky cannot be counted")
+    assert items == [r"- stars\: it is day", r"- moon\: it is \*new\*"]
     assert not [each for each in app.expander if each.label == "Details"]
 
 
