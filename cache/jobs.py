@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from analysis.errors import Cancelled, PalimpsestError
-from analysis.records import Work, seconds_left
+from analysis.records import Pace, Work
 from cache.memory import set_aside_the_living
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -73,9 +73,11 @@ class _Job:
     ended: float | None = None
     error: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    pace: Pace = field(default_factory=Pace)
 
     def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
         """Say how far the work is; fields are replaced one by one, readers see a moment's mixture at worst."""
+        self.pace.hear(time.time(), done)
         self.done, self.total = done, total
         self.note = note or self.note
         self.partial = partial if partial is not None else self.partial
@@ -87,7 +89,7 @@ class _Job:
     def view(self) -> JobView:
         """This moment, frozen."""
         seconds = (self.ended or time.time()) - self.started if self.started else 0.0
-        left = seconds_left(seconds, self.done, self.total) if self.state == "running" else None
+        left = self.pace.seconds_left(time.time(), self.done, self.total) if self.state == "running" else None
         return JobView(
             id=self.id,
             title=self.title,

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.errors import SpecError
-from analysis.records import RestoreSpec, seconds_left
+from analysis.records import Pace, RestoreSpec
 
 
 def test_every_bad_setting_is_named_at_once() -> None:
@@ -36,9 +36,19 @@ def test_fields_that_came_later_leave_the_identity_of_older_restorations_as_it_w
     assert RestoreSpec(**RestoreSpec(5, modules=("q",)).identity()) == RestoreSpec(5, modules=("q",))
 
 
-def test_what_is_left_is_told_once_there_is_a_pace() -> None:
-    assert seconds_left(20, 0, 100) is None
-    assert seconds_left(20, 1, 100) is None  # 20 s of loading would be half an hour of work
-    assert seconds_left(20, 20, 100) == 80
-    assert seconds_left(200, 1, 100) == 19_800  # of work that takes hours a pace is told before a twentieth is done
-    assert seconds_left(20, 101, 100) == 0
+def test_what_is_left_is_told_by_the_pace_since_the_first_work_was_done() -> None:
+    pace = Pace()
+    pace.hear(0, 0)
+    pace.hear(40, 1)  # 40 s of loading, which are no pace
+    assert pace.seconds_left(40, 1, 101) is None
+    assert pace.seconds_left(41, 2, 101) is None  # a hundredth in a second: too little to have one
+    assert pace.seconds_left(50, 21, 101) == 40
+    assert pace.seconds_left(61, 2, 101) == 21 * 99  # of long work it is told before a fiftieth is done
+    assert pace.seconds_left(50, 200, 101) == 0
+
+
+def test_a_new_phase_has_a_pace_of_its_own() -> None:
+    pace = Pace()
+    for now, done in ((0, 500), (10, 1000), (30, 0), (31, 1)):
+        pace.hear(now, done)
+    assert pace.seconds_left(41, 11, 21) == 10

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import PalimpsestError
+from analysis.experiments.estimate import told_seconds
 from analysis.folders import whole_file
+from analysis.records import Pace
 
 LINE_SECONDS = 5.0  # between two lines of progress where nothing can be written over
 
@@ -78,17 +80,21 @@ class TerminalProgress:
         self._last = 0.0
         self._started = time.monotonic()
         self._shown = ""
+        self._pace = Pace()
 
     def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
         """Show how far the work is, at most ten times a second on a terminal."""
         del partial
         now = time.monotonic()
+        self._pace.hear(now, done)
         finished = bool(total) and done >= total
         if now - self._last < (0.1 if self._live else LINE_SECONDS) and not (finished and self._live):
             return
         self._last = now
         share = f"{100 * done / total:3.0f}%" if total else "   …"
-        text = f"{share}  {note}  ({now - self._started:.0f} s)"
+        left = self._pace.seconds_left(now, done, total)
+        words = f", {told_seconds(left)} left" if left and not finished else ""
+        text = f"{share}  {note}  ({now - self._started:.0f} s{words})"
         if self._live:
             print("\r" + text.ljust(len(self._shown)), end="\n" if finished else "", file=sys.stderr, flush=True)
             self._shown = "" if finished else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +15,6 @@ from analysis.command_line.options import Base, Json, Layers, Mastery, Modules, 
 from analysis.command_line.parsing import read_layers, read_shares, read_words
 from analysis.command_line.product import product_of
 from analysis.errors import SpecError
-from analysis.experiments.estimate import told_seconds
-from analysis.training.curve import TrainingSoFar
 from analysis.training.settings import Precision
 from analysis.training.variants import VariantName
 
@@ -87,28 +84,11 @@ def sft(
         threads=threads,
     )
     keeping: dict[str, Any] = {"resume": resume} | ({} if checkpoints else {"checkpoint_seconds": None})
-    tuned = product.workspace().fine_tune(training, out, _TimeLeft(), **keeping)
+    tuned = product.workspace().fine_tune(training, out, terminal.progress(), **keeping)
     if int(os.environ.get("RANK") or 0) == 0:  # of several processes (torchrun, accelerate) one answers
         terminal.answer({"out": str(out), **msgspec.to_builtins(tuned.card)}, as_json)
         if not as_json:
             print(f"{'loss':>20}  {loss_line(tuned.card.loss)}")
-
-
-class _TimeLeft(terminal.TerminalProgress):
-    """The progress line, with what is left of the steps at their pace so far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._first: tuple[int, float] | None = None
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        """Show how far the training is."""
-        if isinstance(partial, TrainingSoFar):
-            step, now = partial.step, time.monotonic()
-            first, began = self._first = self._first or (step, now)
-            if step > first:
-                note += f", {told_seconds((now - began) * (partial.steps - step) / (step - first))} left"
-        super().report(done, total, note, partial)
 
 
 def loss_line(points: Sequence[tuple[int, float]]) -> str:

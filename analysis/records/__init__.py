@@ -63,6 +63,7 @@ from analysis.records.weights import (
     Strategy,
 )
 from analysis.records.work import (
+    Pace,
     Progress,
     ResultKey,
     ResultStore,
@@ -70,7 +71,6 @@ from analysis.records.work import (
     Stored,
     Work,
     check_cancelled,
-    seconds_left,
 )
 
 __all__ = [
@@ -100,6 +100,7 @@ __all__ = [
     "Finding",
     "Flips",
     "Level",
+    "Pace",
     "PartialEvaluation",
     "Progress",
     "PromptDivergence",
@@ -127,5 +128,4 @@ __all__ = [
     "TokenDivergence",
     "Work",
     "check_cancelled",
-    "seconds_left",
 ]

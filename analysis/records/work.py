@@ -58,14 +58,30 @@ class Silent:
         return False
 
 
-PACE_SHARE, PACE_SECONDS = 0.05, 120.0  # of work, or of time, after which a pace tells more than the loading before it
+PACE_SHARE, PACE_SECONDS = 0.02, 20.0  # of the work, or of time, before a pace tells what is left
 
 
-def seconds_left(elapsed: float, done: float, total: float) -> float | None:
-    """What is left at the pace so far (seconds); None as long as too little is done to have one."""
-    if done <= 0 or (done < PACE_SHARE * total and elapsed < PACE_SECONDS):
-        return None
-    return elapsed * max(0.0, total - done) / done
+@dataclass
+class Pace:
+    """How fast work goes on since something of it was first done: what was loaded or known before tells no pace."""
+
+    began: tuple[float, float] | None = None  # when (seconds of some clock), and how much was done then
+
+    def hear(self, now: float, done: float) -> None:
+        """Take in how much is done; less than before is the work of another phase."""
+        if self.began is None or done < self.began[1]:
+            self.began = (now, done) if done > 0 else None
+
+    def seconds_left(self, now: float, done: float, total: float) -> float | None:
+        """What is left at this pace; None as long as too little is done to have one."""
+        began = self.began  # once: another thread may hear meanwhile
+        if began is None:
+            return None
+        seconds, known = now - began[0], began[1]
+        spent, whole = done - known, total - known
+        if spent <= 0 or (spent < PACE_SHARE * whole and seconds < PACE_SECONDS):
+            return None
+        return seconds * max(0.0, whole - spent) / spent
 
 
 def check_cancelled(progress: Progress) -> None:

@@ -11,9 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from analysis.errors import Cancelled
-from analysis.experiments.estimate import told_seconds
 from analysis.experiments.state import RunReport
-from analysis.records import Progress, seconds_left
+from analysis.records import Pace, Progress
 from cache.experiments.engine import Engine, Event
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder, RunNote
 
@@ -36,6 +35,7 @@ class _Run:
     failed: dict[str, str] = field(default_factory=dict)
     retried: int = 0
     noted: float = 0.0
+    pace: Pace = field(default_factory=Pace)
 
     def hear(self, event: Event) -> None:
         """Take in what happened, and pass it on."""
@@ -55,7 +55,7 @@ class _Run:
     def eta_seconds(self) -> float | None:
         """What is left, from the pace so far; None before there is one."""
         total, spent = self._work()
-        return seconds_left(time.monotonic() - self.began, spent, total)
+        return self.pace.seconds_left(time.monotonic(), spent, total)
 
     def _work(self) -> tuple[float, float]:
         total = sum(self.cost.values())
@@ -64,14 +64,13 @@ class _Run:
 
     def _tell(self, now: bool) -> None:
         total, spent = self._work()
+        self.pace.hear(time.monotonic(), spent)
         names = {cell.digest: cell.cell.name for cell in self.kept.cells}
         running = [names[digest] for digest in self.fractions]
         shown = ", ".join(running[:NAMES_SHOWN]) + (" and more" if len(running) > NAMES_SHOWN else "")
-        eta = self.eta_seconds()
         parts = [f"{self.known + len(self.done)} of {len(names)} cells done"]
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"running {shown}"] if running else []
-        parts += [f"{told_seconds(eta)} left"] if eta is not None else []
         self.progress.report(spent, total, "; ".join(parts))
         if now or time.monotonic() - self.noted >= NOTE_SECONDS:
             self.note(ended=False)
