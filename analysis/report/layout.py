@@ -133,7 +133,9 @@ def _small_print(finding: Finding) -> str:
 
 
 def _coded(escaped: str) -> str:
-    return f"<code>{escaped}</code>"
+    """A command; a browser would break a line within the dashes of an option."""
+    words = (f"<span>{word}</span>" if word.startswith("-") else word for word in escaped.split(" "))
+    return f"<code>{' '.join(words)}</code>"
 
 
 def _figure(finding: Finding) -> dict[str, Any]:

@@ -26,7 +26,10 @@
   async function drawNow(place) {
     const figure = held[place.dataset.figure];
     if (figure.kind === "zoomable") await drawZoomable(place, figure.spec);
-    else views[place.dataset.figure] = (await vegaEmbed(place, narrowed(figure.spec, place.clientWidth), options)).view;
+    else {
+      views[place.dataset.figure] = (await vegaEmbed(place, narrowed(figure.spec, place.clientWidth), options)).view;
+      place.dataset.high = place.querySelector("svg.marks").getAttribute("height");
+    }
     place.classList.add("drawn");
     const slider = place.closest(".finding").querySelector(".slider input");
     if (slider) moveTo(slider);
@@ -242,7 +245,10 @@
     if (!on && document.documentElement.dataset.inside) window.parent.postMessage("palimpsest-present-end", "*");
   }
 
-  // A figure grows with the screen: its type is as large as the height that is left allows.
+  // A figure grows with the screen. Where the room beneath a long sentence is low, a figure of one free height gets lower
+  // rather than its type small.
+  const TYPE_WIDTH = 900; // pixels across the screen for which the type is as large as on the page
+
   function fit(shown = findings[at]) {
     if (!presenting() || !shown || !shown.clientHeight) return;
     const chart = shown.querySelector(".chart");
@@ -250,14 +256,33 @@
     chart.style.zoom = "";
     const style = getComputedStyle(shown);
     const room = shown.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 16;
+    const left = room - Math.max(0, heightOf(shown) - chart.offsetHeight);
     if (Array.isArray(chart.data)) {
-      const height = Math.max(320, room - Math.max(0, heightOf(shown) - chart.offsetHeight));
-      Plotly.relayout(chart, { width: chart.clientWidth, height, "font.size": 17 });
+      Plotly.relayout(chart, { width: chart.clientWidth, height: Math.max(320, left), "font.size": 17 });
       return;
     }
-    const others = heightOf(shown) - chart.offsetHeight;
-    chart.style.zoom = Math.min(2, Math.max(0.7, Math.min((room - others) / chart.offsetHeight, chart.clientWidth / 560)));
+    const across = chart.clientWidth, large = Math.min(2, Math.max(1, across / TYPE_WIDTH)), own = freeHeight(chart);
+    const over = Math.max(0, wholeHeight(chart) - left / large); // of its pixels, at a large type
+    const height = own && Math.max(own / 2, own - over), whole = wholeHeight(chart) - own + height;
+    setHeight(chart, height);
+    chart.style.zoom = Math.min(2, Math.max(0.7, Math.min(left / whole, Math.max(1, across / 560))));
     window.dispatchEvent(new Event("resize"));
+  }
+
+  // The height a figure was made with, where it is one number for one plot: else nothing.
+  function freeHeight(chart) {
+    const { height, width } = held[chart.dataset.figure].spec;
+    return width === "container" && typeof height === "number" ? height : 0;
+  }
+
+  function setHeight(chart, height) {
+    const view = views[chart.dataset.figure];
+    if (height && view && view.height() !== height) view.height(height).runAsync();
+  }
+
+  // As high as it was drawn at first, with its title and legend: fitted since, its image follows another width.
+  function wholeHeight(chart) {
+    return Number(chart.dataset.high) || chart.offsetHeight;
   }
 
   function heightOf(shown) {
@@ -271,6 +296,7 @@
   function unfit() {
     find(".chart").forEach((place) => {
       place.style.zoom = "";
+      setHeight(place, freeHeight(place));
       const height = (held[place.dataset.figure].spec.layout || {}).height || 460;
       if (Array.isArray(place.data)) Plotly.relayout(place, { width: null, autosize: true, height, "font.size": 12 });
     });

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from analysis.figures.style import RESTORED
@@ -115,3 +116,11 @@ def test_twenty_figures_stay_under_eight_megabytes_and_the_scripts_are_carried_o
     assert time.process_time() - begun < 20
     assert len(page.encode()) < 8 * MEGABYTE
     assert page.count("window.vegaEmbed") == 1 and "Plotly.newPlot" in page and "plotly.js v" not in page
+
+
+def test_an_option_of_the_command_is_never_broken_within_its_dashes() -> None:
+    placed = make_placed()
+    made = replace(placed.finding.making, command="palimpsest sweep a --percents 20 '<b>'")
+    page = report_html([replace(placed, finding=replace(placed.finding, making=made))])
+    assert "<code>palimpsest sweep a <span>--percents</span> 20 &#x27;&lt;b&gt;&#x27;</code>" in page
+    assert ".made code span { white-space: nowrap; }" in page
