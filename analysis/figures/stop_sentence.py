@@ -47,7 +47,8 @@ def _claims(verdict: verdicts.Verdict | None, draws: Sequence[Draw], among: int)
         found += _draws([each for each in tested if each.direction == way], len(tested))
     n = numbers.count(verdict.n if verdict is not None else tested[0].n) if verdict is not None or tested else ""
     heads = {"up": "more than ", "down": "fewer than ", "unclear": f"not distinguishable at n = {n} from "}
-    parts = [heads[way] + (" or " if way == "unclear" else " and ").join(found) for way, found in ways.items() if found]
+    more = {"up": " and than ", "down": " and than ", "unclear": " or "}  # "and as many" alone reads as "as many as"
+    parts = [heads[way] + more[way].join(found) for way, found in ways.items() if found]
     return f", {', but '.join(parts)}" if parts else ""
 
 

@@ -21,7 +21,7 @@ def test_a_direction_is_claimed_only_once_the_test_is_corrected_for_choosing(mak
     """p = 0.031 of one stop is a claim; as the best of eight it is p = 0.25, and none."""
     told = Judged(verdict("up", 0.03125), (Draw(0.0, verdict("up", 0.03125)),))
     alone = stop_sentence.best_sentence([make_stop(20, RIGHT_SIX)], "in", told)
-    assert alone.endswith("more than tuned (p = 0.031) and as many at random (p = 0.031).")
+    assert alone.endswith("more than tuned (p = 0.031) and than as many at random (p = 0.031).")
     of_eight = stop_sentence.best_sentence(eight(make_stop), "in", told)
     assert of_eight.startswith("Best of 8 stops, 20% restored: 15.0% right [5.0–25.0%], ")
     assert "not distinguishable at n = 40 from tuned (p = 0.25) or as many at random (p = 0.25)" in of_eight
