@@ -141,7 +141,7 @@ def state_words(row: Row) -> str:
 def missing_words(cells: pd.DataFrame) -> str:
     """Which training sets of a plan are still to be measured: 'level 4 · 60 (1 of 3 seeds)'; empty where none is.
 
-    `cells`: one row a cell, with level, size, variant and state.
+    Where a plan has one seed alone, no seeds are told. `cells`: one row a cell, with level, size, variant and state.
     """
     tuned = cells[cells["variant"] != "base"]
     told = []
@@ -149,8 +149,15 @@ def missing_words(cells: pd.DataFrame) -> str:
         size, level, variant = (group[column].iloc[0] for column in ("size", "level", "variant"))
         missing = int((group["state"] != "done").sum())
         name = f"{level_name(level)} · {size_name(size)}" + (f" · {variant}" if variant != PLAIN else "")
-        told += [f"{name} ({missing} of {len(group)} seeds)"] if missing else []
+        told += [name + (f" ({missing} of {len(group)} seeds)" if len(group) > 1 else "")] if missing else []
     return "; ".join(told[:MISSING_SHOWN]) + (f"; and {len(told) - MISSING_SHOWN} more" * (len(told) > MISSING_SHOWN))
+
+
+def running_words(cells: pd.DataFrame) -> str:
+    """Which cells of a plan are measured right now: 'base; level 4 · 60 · seed 0'; empty where none is."""
+    rows = cells[cells["state"] == "running"].to_dict("records")
+    told = [state_words(row | {"percent": 0}) for row in rows[:MISSING_SHOWN]]
+    return "; ".join(told) + (f"; and {len(rows) - MISSING_SHOWN} more" * (len(rows) > MISSING_SHOWN))
 
 
 def filtered(

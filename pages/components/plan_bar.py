@@ -6,6 +6,7 @@ from analysis.experiments.plan import Plan
 from analysis.experiments.state import PlanState, RunReport
 from analysis.figures import experiments_runs, numbers
 from analysis.figures.holdings import settled_lines
+from cache.jobs import JobView
 from cache.memo import workspace
 from pages.components import address, progress, selection
 from pages.components.words import plain
@@ -16,6 +17,11 @@ NO_PLAN = (
     "This link shows a plan, and none was run here yet: run the plan it names on Experiments, or open the link where "
     "it was made."
 )
+OF_OTHERS = (
+    "Begun in another session, or here before the page was loaded anew: it is stopped for everybody. What is measured "
+    "is kept."
+)
+ELSEWHERE = " Another process runs it, a command line or another dashboard: it is stopped there."
 WANTED = "plan_wanted"  # in the session: the plan to look at once it is begun
 
 
@@ -35,8 +41,18 @@ def choose() -> str | None:
 def state(name: str) -> None:
     """How far the plan is: polls while it runs, and runs the page again when a cell is done."""
     now = workspace().plan_state(name)
-    active = bool(now.running) or running_job() is not None
+    active = bool(now.running) or running_job() is not None or job_of(name) is not None
     st.fragment(_state, run_every=POLL_SECONDS if active else None)(name, now.done)
+
+
+def title(name: str) -> str:
+    """What the job that runs this plan is called."""
+    return f"Plan {name}"
+
+
+def job_of(name: str) -> JobView | None:
+    """The job that runs this plan, whichever session began it; None where none of this dashboard's does."""
+    return next((job for job in workspace().jobs.all() if job.active and job.title == title(name)), None)
 
 
 def running_job() -> str | None:
@@ -55,16 +71,22 @@ def _state(name: str, drawn: int) -> None:
             st.progress(now.done / now.cells if now.cells else 0.0, text=plain(state_words(now)))
             _buttons(name, now)
         if not now.complete:
-            missing = experiments_runs.missing_words(workspace().plan_cells(name))
+            cells = workspace().plan_cells(name)
+            missing, running = experiments_runs.missing_words(cells), experiments_runs.running_words(cells)
+            if running:
+                st.caption(f"Running now: {plain(running)}.{'' if job_of(name) else ELSEWHERE}")
             st.caption(f"Every figure below shows what is measured. Missing: {plain(missing or 'the base')}.")
         for cell, reason in now.failures[:FAILURES_SHOWN]:
             st.markdown(f":material/error: **{plain(cell)}** failed: {plain(reason)}")
 
 
 def _buttons(name: str, now: PlanState) -> None:
-    job_id = running_job()
-    if job_id is not None:
-        st.button("Stop", key="plan-stop", icon=":material/stop:", on_click=stop, args=(job_id,))
+    job = job_of(name)
+    if job is not None and selection.session() in job.owners:
+        st.button("Stop", key="plan-stop", icon=":material/stop:", on_click=stop, args=(job.id,))
+    elif job is not None:
+        cancel = workspace().jobs.cancel
+        st.button("Stop", key="plan-stop-all", icon=":material/stop:", on_click=cancel, args=(job.id,), help=OF_OTHERS)
     elif not now.complete and not now.running:
         st.button(
             "Go on",
@@ -95,7 +117,7 @@ def run(plan: Plan, replace_other: bool = False) -> None:
     """Run a plan in the background, if wished in the place of another one of its name; a callback."""
     st.session_state[WANTED] = plan.name
     st.session_state["plan_job"] = selection.start(
-        f"Plan {plan.name}", "run_plan", plan, purpose="plan", page="experiments", replace_other=replace_other
+        title(plan.name), "run_plan", plan, purpose="plan", page="experiments", replace_other=replace_other
     )
 
 
