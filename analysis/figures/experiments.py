@@ -5,6 +5,7 @@ Knows spreads (analysis.experiments.spread) and draws; streamlit it does not kno
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import altair as alt
@@ -22,6 +23,7 @@ PAPER_GROUP = "paper"  # the group of a cell that holds the paper's own number
 LEVEL_COLOURS = {str(level): colour for level, colour in enumerate(style.LEVEL_COLOURS)}
 LEVEL_SHAPES = {"0": "circle", "1": "square", "2": "triangle-up", "3": "triangle-down", "4": "cross"}
 OTHER_COLOUR = style.RANDOM
+OTHER_SHAPES = ("triangle-right", "triangle-left", "diamond")  # of all levels and of mixes, in the order they come in
 PAPER_NOTE = "hollow diamonds: the paper's LLaMA-3-8B"
 BETTER, WORSE, _ = style.KINDS
 VARIANT_TITLES: dict[str, str] = {name: about.title for name, about in VARIANTS.items()}
@@ -72,8 +74,9 @@ def level_scale(levels: Sequence[str]) -> alt.Scale:
 
 def shape_scale(levels: Sequence[str]) -> alt.Scale:
     """The fixed shape of each training level, so that none is told by its colour alone."""
-    shapes = [LEVEL_SHAPES.get(level, "wedge") for level in levels]
-    return alt.Scale(domain=[level_name(level) for level in levels], range=shapes)
+    others = [level for level in levels if level not in LEVEL_SHAPES]
+    shapes = LEVEL_SHAPES | dict(zip(others, cycle(OTHER_SHAPES), strict=False))
+    return alt.Scale(domain=[level_name(level) for level in levels], range=[shapes[level] for level in levels])
 
 
 def placed(rows: pd.DataFrame, sizes: Sequence[int], levels: Sequence[str]) -> pd.DataFrame:

@@ -16,8 +16,10 @@ from analysis.figures import numbers, style
 from analysis.figures.experiments_sizes import DOMAIN_NAMES
 from analysis.figures.strategies import WORDS
 
-ROW = 30  # pixels a way
-LEGEND = 40
+ROW = 36  # pixels a way: two lines of text
+LEGEND = 56
+_TWO_LINES = r"split(replace(datum.label, ', then ', '\nthen '), '\n')"  # what was trained, and what was restored of it
+_WAY_AXIS = alt.Axis(labelLimit=250, labelExpr=_TWO_LINES, ticks=False, domain=False)
 
 
 def way_words(variant: str, strategy: Any, percent: float) -> str:
@@ -46,11 +48,11 @@ def way_dots(table: pd.DataFrame, level: str, size: int, percent: float, domain:
     rows = way_rows(table, level, size, percent, domain)
     rows = rows.assign(kind_of=[_kind(row["strategy"]) for row in rows.to_dict("records")])
     order = list(rows["way"])
-    y = alt.Y("way:N", sort=order, title=None, axis=alt.Axis(labelLimit=250, ticks=False, domain=False))
+    y = alt.Y("way:N", sort=order, title=None, axis=_WAY_AXIS)
     highs = list(rows["high"].fillna(rows["mean"]))
     x = alt.X("mean:Q", scale=style.accuracy_scale(highs), axis=alt.Axis(format=style.PERCENT_FORMAT, title=None))
     kinds = alt.Scale(domain=list(KIND_COLOURS), range=list(KIND_COLOURS.values()))
-    colour = alt.Color("kind_of:N", scale=kinds, title=None, legend=alt.Legend(orient="top", symbolSize=90))
+    colour = alt.Color("kind_of:N", scale=kinds, title=None, legend=alt.Legend(orient="top", columns=2, symbolSize=90))
     tooltip = [
         alt.Tooltip("way:N", title="way"),
         alt.Tooltip("mean:Q", title="right", format=".1%"),
@@ -75,7 +77,8 @@ def way_dots(table: pd.DataFrame, level: str, size: int, percent: float, domain:
         f"Right by way, {level_name(level)} · {size_name(size)} (%)",
         [
             f"{DOMAIN_NAMES[domain]} · n = {numbers.count(rows['n'].max())} questions a run",
-            f"{spread_kind(rows)} · dashed: plain fine-tuning",
+            spread_kind(rows),
+            "dashed: plain fine-tuning",
         ],
     )
 

@@ -142,20 +142,17 @@ def several_ways(shown: Shown) -> None:
         "The percentage is chosen by you, not by these accuracies: the best of several looks better than it is. "
         "Variants appear where the plan names them ([train] variants)."
     )
-    ours, papers = st.columns([2, 1], gap="large")
-    with ours:
-        charts.table(
-            ways.way_table(table, level, size, percent, domain),
-            key=f"ways-table-{domain}",
-            columns=SPREAD_COLUMNS,
-            **making,
-        )
+    charts.table(
+        ways.way_table(table, level, size, percent, domain),
+        key=f"ways-table-{domain}",
+        columns=SPREAD_COLUMNS,
+        **making,
+    )
     if not shown.on_places or variants.isdisjoint(PAPER_WAYS):
         return
-    with papers:
-        right_column = {"right": st.column_config.NumberColumn("right (LLaMA-3-8B)", format="percent")}
-        charts.table(ways.paper_ways(), key="ways-paper", columns=right_column, **plan_making.PAPER)
-        st.caption(
-            "**The paper's Table 7**, as far as it is held here (level, size, percentage and domain are not); "
-            "another model, not a target."
-        )
+    right_column = {"right": st.column_config.NumberColumn("right (LLaMA-3-8B)", format="percent")}
+    charts.table(ways.paper_ways(), key="ways-paper", columns=right_column, **plan_making.PAPER)
+    st.caption(
+        "**The paper's Table 7**, as far as it is held here (level, size, percentage and domain are not); "
+        "another model, not a target."
+    )

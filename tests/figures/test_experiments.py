@@ -354,3 +354,9 @@ def test_kl_of_another_way_is_told_by_its_ends_and_its_correlation() -> None:
         "KL(tuned || base) in nats · LoRA: level 0 2.10 [2.00–2.20] at 60, 2.50 [2.40–2.60] at 240 "
     )
     assert "a correlation needs at least four training sets" in words
+
+
+def test_every_level_and_mix_of_a_figure_has_a_shape_of_its_own() -> None:
+    levels = ["0", "4", "all", "mix:0+4"]
+    told = look.shape_scale(levels).to_dict()
+    assert len(set(told["range"])) == len(levels) == len(told["domain"])
