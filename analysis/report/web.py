@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.figures import style
-from analysis.figures.style import BASE, ON_DARK, RESTORED, TUNED
+from analysis.figures.style import BASE, ON_DARK, RANDOM, RESTORED, TUNED
 
-VARIABLES = {BASE: "var(--base)", TUNED: "var(--tuned)", RESTORED: "var(--restored)"}
+_NAMES = {BASE: "base", TUNED: "tuned", RESTORED: "restored", RANDOM: "random"}  # of all that are lighter on dark paper
+VARIABLES = {colour: f"var(--{name})" for colour, name in _NAMES.items()}
 
 
 def palette(paper: style.Paper) -> dict[str, str]:
     """The value of every variable on that paper."""
     tones = style.PAPERS[paper]
-    models = {BASE: "base", TUNED: "tuned", RESTORED: "restored"}
-    lit = {name: ON_DARK[colour] if paper == "dark" else colour for colour, name in models.items()}
+    lit = {name: ON_DARK[colour] if paper == "dark" else colour for colour, name in _NAMES.items()}
     return {"paper": tones["background"], "text": tones["text"], "faint": tones["faint"], "grid": tones["grid"], **lit}
 
 

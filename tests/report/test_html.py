@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from analysis.figures.style import RESTORED
+from analysis.figures.style import ON_DARK, RESTORED
+from analysis.report import web
 from analysis.report.html import report_html
 from analysis.report.records import StopReading
 from tests.report.handmade import HOSTILE, make_placed
@@ -124,3 +125,15 @@ def test_an_option_of_the_command_is_never_broken_within_its_dashes() -> None:
     page = report_html([replace(placed, finding=replace(placed.finding, making=made))])
     assert "<code>palimpsest sweep a <span>--percents</span> 20 &#x27;&lt;b&gt;&#x27;</code>" in page
     assert ".made code span { white-space: nowrap; }" in page
+
+
+def test_every_colour_that_is_lighter_on_dark_paper_turns_with_the_page() -> None:
+    assert web.VARIABLES.keys() == ON_DARK.keys()
+    for colour, variable in web.VARIABLES.items():
+        name = variable.removeprefix("var(--").removesuffix(")")
+        assert (web.palette("light")[name], web.palette("dark")[name]) == (colour, ON_DARK[colour])
+
+
+def test_a_print_shows_no_tooltip() -> None:
+    rules = report_html([make_placed()]).partition("@media print {\n")[2]
+    assert re.search(r"#vg-tooltip-element \{ display: none !important; \}", rules)
