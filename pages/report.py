@@ -194,9 +194,14 @@ def _buttons(number: int, placed: Placed, total: int) -> None:
 
 
 def _delete(name: str) -> None:
-    delete = workspace().findings.delete
-    act = {"on_click": notices.tried, "args": (delete, name)}
+    act = {"on_click": notices.tried, "args": (_deleted, name)}
     st.button("Delete", key=f"delete-{name}", icon=":material/delete:", type="tertiary", **act)
+
+
+def _deleted(name: str) -> None:
+    """Delete it, and say where the way back is: at the top, which may be far above."""
+    workspace().findings.delete(name)
+    st.toast("Deleted. Undo stands at the top of the page.", icon=":material/delete:")
 
 
 def _move(word: str, icon: str, name: str, by: int, stuck: bool) -> None:

@@ -136,7 +136,7 @@ with notices.shown_errors():
     )
     st.caption(f"{updates.grid_words(rows, measure)} {updates.MEASURES[measure].help} Click a cell for its tensors.")
 
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([1, 1], gap="large")
     with left:
         charts.show(
             once.figure(

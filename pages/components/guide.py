@@ -36,7 +36,7 @@ _FURTHER = (
         "k",
         "Move this",
         "The slider gives the k% most changed weights their base values back. The buttons above are the paper's stops: "
-        "press 20%, and the model is asked its questions again.",
+        "press the one the finding named, and see what the model answers there.",
     ),
     Step(
         "restore",

@@ -33,6 +33,7 @@ def test_pins_are_drawn_in_their_order_without_a_pair_or_a_model(open_page: Open
     assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 2
     app.button(key="delete-f2").click().run()
     assert [each.finding.id for each in shared.findings.all()] == ["f1", "f3"]
+    assert "Undo stands at the top of the page" in app.toast[0].value  # far above a card that was deleted
     app.button(key="undo").click().run()
     app.button(key="Up-f2").click().run()
     assert [each.finding.id for each in shared.findings.all()] == ["f2", "f1", "f3"]
