@@ -62,7 +62,9 @@ if (!window.palimpsestHistory) {
     told = location.pathname;
     repairReferences();
   };
-  for (const action of ACTIONS) window.addEventListener(action, () => { told = null; }, { capture: true });
+  // Streamlit tells its own window of every change of the address: that message is nobody's action.
+  const acted = (event) => { if (event.source !== window) told = null; };
+  for (const action of ACTIONS) window.addEventListener(action, acted, { capture: true });
   window.addEventListener("popstate", repairReferences);
 }
 
