@@ -73,7 +73,7 @@ def begin() -> None:
     with notices.shown_errors():
         plan = read_plan(source)
         with st.expander("Read it"):
-            st.code(Path(source).read_text("utf-8"), language="toml")
+            st.code(Path(source).read_text("utf-8"), language="toml", wrap_lines=True)
         offer(plan)
 
 
