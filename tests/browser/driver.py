@@ -55,6 +55,17 @@ def settle(page: Page) -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)
 
 
+DRAWN = """() => document.querySelector('[data-testid=stSkeleton], [data-stale=true]') === null && [
+    ...document.querySelectorAll('[data-testid=stVegaLiteChart], [data-testid=stPlotlyChart]')
+].every(chart => chart.querySelector('.marks, .main-svg'))"""
+
+
+def drawn(page: Page) -> None:
+    """Wait until the page's script has run to its end, and all of it is shown: charts are drawn after that."""
+    settle(page)
+    page.wait_for_function(DRAWN)
+
+
 def photograph(page: Page, name: str) -> None:
     """Keep the page as it stands, light and dark, under PICTURES; nothing of it may have failed or lie beyond the edge.
 
@@ -63,8 +74,8 @@ def photograph(page: Page, name: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     for paper in PAPERS:
         page.emulate_media(color_scheme=paper)
-        page.wait_for_timeout(500)  # the theme's change, and charts drawn after the script's end
-        settle(page)
+        page.wait_for_timeout(500)  # the theme's change, and the page's run for it
+        drawn(page)
         page.screenshot(path=PICTURES / f"{name}-{paper}.png")
         assert page.get_by_test_id("stException").count() == 0, f"{name}: an exception is on the page"
         width = page.viewport_size["width"] if page.viewport_size else 0

@@ -1,91 +1,104 @@
-"""axe-core finds nothing serious on any page, light or dark; on the exported report: test_report.py.
+"""axe-core finds nothing serious on any page of a demo pair and in what opens over it, light or dark."""
 
-Rules: WCAG 2.0 and 2.1, A and AA. What Streamlit's own frame breaks, and we cannot change, is listed by name.
-"""
-
-from importlib.resources import files
-from typing import Any
+import re
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page, expect
 
-from tests.browser.driver import settle
-from tests.browser.test_journey import accuracy, load_demo, open_page
+from tests.browser.axe import violations
+from tests.browser.driver import drawn, settle
+from tests.browser.steps import PATIENCE, accuracy, load_demo, open_demo, open_page, press_stop
 
 pytestmark = pytest.mark.browser
 
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 PAGES = ("Overview", "Updates", "Tokens", "Mastery", "Samples", "Experiments", "Report", "Jobs", "Compare")
 TOKEN_VIEWS = ("Grid", "Ranked", "Distribution", "Generation", "Paper's measure")
-# Rule, where in Streamlit's frame, and why it cannot be helped from here.
-FRAME = (
-    ("list", "[data-testid=stSidebarNav]", "the sidebar's list of pages holds sections as div inside ul"),
-    ("listitem", "[data-testid=stSidebarNav]", "its links are li outside of a ul, for the same reason"),
-)
-FIND = """async ([rules, frame]) => {
-    const found = (await axe.run(document, {runOnly: rules})).violations;
-    const inFrame = (rule, node) => frame.some(([name, place]) => {
-        const target = node.target.flat();
-        return name === rule && target.length === 1 && document.querySelector(target[0])?.closest(place);
-    });
-    return found.filter(rule => ["serious", "critical"].includes(rule.impact)).flatMap(rule => rule.nodes
-        .filter(node => !inFrame(rule.id, node))
-        .map(node => `${rule.id}: ${node.html.slice(0, 160)} (${node.failureSummary.slice(0, 200)})`));
-}"""
 
 
-def violations(page: Page) -> list[str]:
-    """Serious and critical ones in what we draw."""
-    page.evaluate(AXE)
-    found: list[Any] = page.evaluate(FIND, [RULES, [list(entry[:2]) for entry in FRAME]])
-    return [str(each) for each in found]
-
-
-@pytest.fixture
-def dark(browser: Browser) -> Any:
-    """A person's browser that asks for dark pages, and has seen the guide."""
-    context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
-
-
-def test_no_page_has_a_serious_violation_in_light_or_dark(page: Page, dark: Page, server: str) -> None:
+def test_no_page_has_a_serious_violation_in_light_or_dark(papers: dict[str, Page], server: str) -> None:
+    page = papers["light"]
     load_demo(page, server, "level-4-240")
     open_page(page, "Restore")
     accuracy(page)
-    dark.goto(page.url)
-    settle(dark)
-    accuracy(dark)
-    found = {f"Restore, {name}": violations(each) for name, each in (("light", page), ("dark", dark))}
-    for name in PAGES:
-        for paper, each in (("light", page), ("dark", dark)):
-            each.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-            each.wait_for_url(f"**/{name.lower()}*")
-            settle(each)
-            each.wait_for_timeout(600)  # charts are drawn after the script's end
+    papers["dark"].goto(page.url)
+    accuracy(papers["dark"])
+    found = {}
+    for paper, each in papers.items():
+        for name in ("Restore", *PAGES):
+            open_page(each, name)
+            if name == "Tokens":
+                each.locator(".token:not(.chip)").first.wait_for(timeout=PATIENCE)
+            drawn(each)
             found[f"{name}, {paper}"] = violations(each)
     open_page(page, "Tokens")
     for view in TOKEN_VIEWS:
         page.locator(".st-key-token_tab").get_by_text(view, exact=True).click()
-        settle(page)
-        page.wait_for_timeout(1500)
+        drawn(page)
+        page.wait_for_timeout(500)  # views of our own are drawn by the browser alone
         found[f"Tokens, {view}"] = violations(page)
+    assert {name: told for name, told in found.items() if told} == {}
+
+
+def test_what_opens_on_a_page_has_none_either(papers: dict[str, Page], server: str) -> None:
+    found = {}
+    for paper, page in papers.items():
+        open_demo(page, server, "level-4-240", "Restore")
+        for state, told in {**_stop(page), **_card(page), **_pin(page), **_sheets(page)}.items():
+            found[f"{state}, {paper}"] = told
+    assert {name: told for name, told in found.items() if told} == {}
+
+
+def _stop(page: Page) -> dict[str, list[str]]:
+    """A stop on Restore whose answers are tested, every fold open."""
+    press_stop(page, "20")
+    page.get_by_text("McNemar p").first.wait_for(timeout=PATIENCE)
+    unfold(page)
+    return {"Restore, a stop": violations(page)}
+
+
+def unfold(page: Page) -> None:
+    """Open every fold of the page, and those within, and wait for what is in them."""
+    folded = page.locator("[data-testid=stMain] details:not([open]) > summary")
+    drawn(page)
+    while folded.count():
+        folded.first.click()
+        drawn(page)
+
+
+def _card(page: Page) -> dict[str, list[str]]:
+    """A token's card, pinned."""
+    open_page(page, "Tokens")
+    page.locator(".token:not(.chip)").nth(4).click(timeout=PATIENCE)
+    expect(page.locator(".card.pin")).to_contain_text("tuned expected", timeout=PATIENCE)
+    settle(page)
+    return {"Tokens, a card": violations(page)}
+
+
+def _pin(page: Page) -> dict[str, list[str]]:
+    """The dialog of a pin."""
     open_page(page, "Updates")
-    page.locator("[class*='st-key-pin-'] button").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Pin").wait_for()
-    found["Pin"] = violations(page)
+    page.locator("[class*='st-key-pin-'] button").first.click(timeout=PATIENCE)
+    page.get_by_role("dialog").get_by_role("button", name="Pin", exact=True).wait_for()
+    settle(page)
+    found = violations(page)
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     settle(page)
+    return {"Pin": found}
+
+
+def _sheets(page: Page) -> dict[str, list[str]]:
+    """What the frame opens over a page: the guided path, the keys, the words, the link where none can be copied."""
+    found = {}
     page.get_by_role("button", name="Guide", exact=True).click()
     page.get_by_role("region", name="Guided path").wait_for()
     found["Guide"] = violations(page)
     page.keyboard.press("Escape")
-    page.keyboard.press("?")
-    found["Keys"] = violations(page)
-    page.keyboard.press("Escape")
-    page.keyboard.press("w")
-    found["Words"] = violations(page)
-    assert {name: told for name, told in found.items() if told} == {}
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+    for key, head in (("?", "Keys"), ("w", "Words"), ("y", "Copy this link")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog", name=re.compile(head))).to_be_visible()
+        found[head] = violations(page)
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog.sheet")).to_be_hidden()
+    return found

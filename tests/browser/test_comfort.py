@@ -13,7 +13,7 @@ from analysis.demo.world import SHIPPED
 from analysis.knowledge.questions import load_questions
 from cache.work import Workspace
 from tests.browser.driver import photograph, running_server, settle
-from tests.browser.test_journey import PATIENCE, load_demo, open_page, press_stop
+from tests.browser.steps import PATIENCE, open_demo, press_stop, stands
 
 pytestmark = pytest.mark.browser
 
@@ -46,12 +46,6 @@ def newcomer(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def stands(page: Page, title: str) -> None:
-    """Wait until the page of this title stands."""
-    expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=PATIENCE)
-    settle(page)
-
-
 # What the legend's colours refer to is in the document itself, or at the address that the document has now.
 LEGEND_RESOLVES = """() => {
     const [address, id] = document.querySelector('.st-key-grid svg [fill^="url("]').getAttribute('fill').slice(4, -1)
@@ -67,7 +61,7 @@ def test_a_newcomer_lands_on_a_finding_is_led_through_it_once_and_can_have_it_ag
     page = newcomer
     page.goto(opened)
     page.wait_for_url("**/overview*")
-    expect(page.locator(".st-key-finding")).to_be_visible(timeout=PATIENCE)
+    page.locator(".st-key-finding").wait_for(timeout=PATIENCE)
     guide = page.get_by_role("region", name="Guided path")
     expect(guide).to_contain_text("What you see")
     photograph(page, "newcomer-1-overview")
@@ -103,7 +97,7 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     page, keys = newcomer, newcomer.keyboard
     page.goto(opened)
     page.wait_for_url("**/overview*")
-    expect(page.locator(".st-key-finding")).to_be_visible(timeout=PATIENCE)
+    page.locator(".st-key-finding").wait_for(timeout=PATIENCE)
     settle(page)
     keys.press("Escape")  # the guide
     keys.press("?")
@@ -114,16 +108,16 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     page.wait_for_url("**/restore*")
     stands(page, "Restore")
     slider = page.locator(".st-key-k").get_by_role("slider")
-    expect(slider).to_be_visible(timeout=PATIENCE)
+    slider.wait_for(timeout=PATIENCE)
     keys.press("k")
     expect(slider).to_be_focused()
     keys.press("ArrowRight")
     expect(slider).to_have_value("5.5")
-    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("McNemar p").first.wait_for(timeout=PATIENCE)
     settle(page)
     keys.press("p")
     dialog = page.get_by_role("dialog").filter(has_text="Pin for the report")
-    expect(dialog).to_be_visible(timeout=PATIENCE)
+    dialog.wait_for(timeout=PATIENCE)
     now = dialog.get_by_role("button", name="Pin", exact=True)
     for _ in range(12):
         if now.evaluate("each => each === document.activeElement"):
@@ -134,7 +128,7 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     keys.press("g")
     keys.press("p")
     page.wait_for_url("**/report*")
-    expect(page.get_by_text(re.compile("pinned finding")).first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text(re.compile("pinned finding")).first.wait_for(timeout=PATIENCE)
     photograph(page, "keyboard-report")
 
 
@@ -142,7 +136,7 @@ def test_no_page_jumps_once_it_stands(newcomer: Page, opened: str) -> None:
     page = newcomer
     page.goto(opened)
     page.wait_for_url("**/overview*")
-    expect(page.locator(".st-key-finding")).to_be_visible(timeout=PATIENCE)
+    page.locator(".st-key-finding").wait_for(timeout=PATIENCE)
     shifted = {}
     for name in ("Restore", "Updates", "Samples", "Overview"):
         page.wait_for_timeout(1500)
@@ -176,13 +170,13 @@ def test_a_pair_and_questions_of_ones_own_are_loaded_by_path_and_their_ends_are_
     page.get_by_label("Base").fill(str(tmp_path / "mine"))
     page.get_by_label("Tuned").fill(str(tmp_path / "mine-tuned"))
     page.get_by_role("button", name="Check the headers").click()
-    expect(page.get_by_text("This pair can be compared")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("This pair can be compared").wait_for(timeout=PATIENCE)
     photograph(page, "own-pair-1-checked")
     page.get_by_role("button", name="Load this pair").click()
     expect(page.get_by_test_id("stSidebar")).to_contain_text("mine-tuned", timeout=PATIENCE)
     nav = page.get_by_test_id("stSidebarNav")
     nav.get_by_role("link", name="Updates").click()
-    expect(page.get_by_text("Where fine-tuning wrote").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Where fine-tuning wrote").first.wait_for(timeout=PATIENCE)
     photograph(page, "own-pair-2-updates")
     nav.get_by_role("link", name="Restore").click()
     stands(page, "Restore")
@@ -190,18 +184,17 @@ def test_a_pair_and_questions_of_ones_own_are_loaded_by_path_and_their_ends_are_
     page.get_by_role("textbox", name="Questions", exact=True).fill(str(questions))
     page.get_by_role("textbox", name="Mastery table (optional)").fill("")
     page.get_by_role("button", name="Use these questions").click()
-    expect(page.get_by_text("30 questions from my questions.jsonl")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("30 questions from my questions.jsonl").wait_for(timeout=PATIENCE)
     press_stop(page, "20")
     nav.get_by_role("link", name="Jobs").click()
     stands(page, "Jobs")
     nav.get_by_role("link", name="Restore").click()
-    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("McNemar p").first.wait_for(timeout=PATIENCE)
     photograph(page, "own-pair-3-restore")
 
 
 def test_a_colour_legend_outlasts_another_address_and_a_figures_ink_follows_the_paper(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Updates")
+    open_demo(page, server, "level-4-240", "Updates")
     page.wait_for_function("() => document.querySelector('.st-key-grid svg [fill^=\"url(\"]')")
     page.locator(".st-key-grid svg.marks").click(position={"x": 300, "y": 150})
     page.wait_for_url("**updates_cell=*%2F*")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from analysis.demo.world import SHIPPED
-from tests.browser.driver import settle
-from tests.browser.test_journey import PATIENCE, accuracy
+from tests.browser.driver import drawn, settle
+from tests.browser.steps import PATIENCE, accuracy, stands
 
 pytestmark = pytest.mark.browser
 
@@ -41,13 +41,13 @@ def test_a_plan_is_counted_run_and_followed_from_a_cell_to_its_stop(page: Page, 
     name_plan(page, file)
     page.get_by_role("button", name="Count cells, time and disk").click()
     run = page.get_by_role("button", name="Run it")
-    expect(run).to_be_visible(timeout=PATIENCE)
+    run.wait_for(timeout=PATIENCE)
     expect(page.locator(".st-key-plan-counted")).to_contain_text("Cells to run")
     run.click()
-    expect(page.get_by_text("2 of 2 cells measured")).to_be_visible(timeout=2 * PATIENCE)
+    page.get_by_text("2 of 2 cells measured").wait_for(timeout=2 * PATIENCE)
 
     grid = page.locator(".st-key-restoration-in-relative-top .marks")
-    expect(grid).to_be_visible(timeout=PATIENCE)
+    grid.wait_for(timeout=PATIENCE)
     grid.scroll_into_view_if_needed()
     box = grid.bounding_box()
     assert box is not None
@@ -65,7 +65,6 @@ def test_nothing_of_the_page_lies_beyond_a_phones_edge(page: Page, server: str) 
     page.set_viewport_size({"width": 400, "height": 850})
     for section in ("paper", "restoration", "runs"):
         page.goto(f"{server}/experiments?section={section}")
-        settle(page)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        page.wait_for_timeout(500)
+        stands(page, "Experiments")
+        drawn(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 400

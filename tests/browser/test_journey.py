@@ -9,41 +9,12 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from cache.work import Asking, Comparison, Workspace
-from tests.browser.driver import running_server, settle
+from tests.browser.driver import drawn, running_server, settle
+from tests.browser.steps import PATIENCE, accuracy, load_demo, open_demo, open_page, press_stop
 
 pytestmark = pytest.mark.browser
 
 PAGES = ("compare", "overview", "tokens", "updates", "mastery", "restore", "jobs")  # samples: test_samples.py
-PATIENCE = 90_000  # milliseconds: a loaded machine evaluates slowly
-
-
-def load_demo(page: Page, server: str, name: str) -> None:
-    """Load one of the demo's pairs on Compare."""
-    page.goto(f"{server}/compare")
-    page.locator(f".st-key-demo-{name} button").click()
-    expect(page.get_by_text("Active pair")).to_be_visible(timeout=PATIENCE)
-    settle(page)
-
-
-def open_page(page: Page, name: str) -> None:
-    """Follow the sidebar's link, as a person does: the session stays."""
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
-    settle(page)
-
-
-def press_stop(page: Page, percent: str) -> None:
-    """One of the paper's stops."""
-    page.locator(f".st-key-stop-{percent} button").click()
-    expect(page.locator(".st-key-k").get_by_role("slider")).to_have_value(percent, timeout=PATIENCE)
-    page.wait_for_url(re.compile(rf"[?&]k={percent}(&|$)"), timeout=PATIENCE)
-
-
-def accuracy(page: Page) -> str:
-    """The accuracy shown for the stop, once it is there."""
-    metric = page.get_by_test_id("stMetric").filter(has_text=re.compile("in-domain", re.IGNORECASE)).first
-    expect(metric).to_be_visible(timeout=PATIENCE)
-    return metric.inner_text()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -82,7 +53,7 @@ def test_the_slider_brings_a_new_accuracy_that_the_store_agrees_with(page: Page,
     value = in_domain.macro if in_domain.macro is not None else in_domain.accuracy["contains"]
     metric = page.get_by_test_id("stMetric").filter(has_text=re.compile("in-domain", re.IGNORECASE)).first
     expect(metric).to_contain_text(f"{100 * value:.1f}", timeout=PATIENCE)
-    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("McNemar p").first.wait_for(timeout=PATIENCE)
     slider = page.locator(".st-key-k").get_by_role("slider")
     slider.focus()
     slider.press("ArrowRight")
@@ -107,21 +78,19 @@ def _stored_stop(home: Path, name: str, percent: float):  # type: ignore[no-unty
 
 
 def test_a_sweep_is_cancelled_and_what_it_finished_stays(page: Page, server: str) -> None:
-    load_demo(page, server, "level-0-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-0-240", "Restore")
     accuracy(page)
     page.get_by_role("button", name=re.compile("sweep")).click()
     cancel = page.locator("[class*='st-key-cancel-sweep'] button")
-    expect(cancel).to_be_visible(timeout=PATIENCE)
+    cancel.wait_for(timeout=PATIENCE)
     cancel.click()
     said = page.get_by_test_id("stMainBlockContainer").get_by_text("The paper's sweep: cancelled")  # and in a toast
-    expect(said).to_be_visible(timeout=PATIENCE)
+    said.wait_for(timeout=PATIENCE)
     expect(page.get_by_role("button", name=re.compile("sweep"))).to_be_enabled()
 
 
 def test_a_cancelled_stop_stays_cancelled_until_it_is_asked_for(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-1920")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-1920", "Restore")
     accuracy(page)
     again = page.get_by_role("button", name="Evaluate this stop")
     assert any(cancelled_in_time(page, stop) for stop in ("1", "3", "10", "20", "40", "60")), "every stop was quicker"
@@ -163,8 +132,7 @@ def test_a_second_session_does_not_disturb_the_first(browser: Browser, server: s
 
 
 def test_a_refresh_keeps_pair_and_stop(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     press_stop(page, "40")
     accuracy(page)
     page.reload()
@@ -174,14 +142,11 @@ def test_a_refresh_keeps_pair_and_stop(page: Page, server: str) -> None:
 
 
 def test_every_page_shows_the_loaded_pair_without_an_exception(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     accuracy(page)
     for name in ("Overview", "Updates", "Tokens", "Mastery", "Samples", "Jobs"):
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        settle(page)
-        time.sleep(1)  # charts are drawn after the script's end
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        open_page(page, name)
+        drawn(page)
         expect(page.get_by_test_id("stException")).to_have_count(0)
 
 

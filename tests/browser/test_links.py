@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pages.components.address import SCHEMA
 from tests.browser.driver import photograph, settle
-from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+from tests.browser.steps import PATIENCE, accuracy, load_demo, open_demo, open_page, press_stop
 
 pytestmark = pytest.mark.browser
 
@@ -62,8 +62,7 @@ def test_a_copied_link_opens_the_same_view_elsewhere_and_refresh_back_and_forwar
 
 
 def test_a_filter_on_a_later_page_of_a_table_is_one_step_of_back(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Mastery")
+    open_demo(page, server, "level-4-240", "Mastery")
     page.locator(".st-key-mastery_facts-after button").click()
     page.wait_for_url(re.compile("mastery_facts_page=2"), timeout=PATIENCE)
     settle(page)
@@ -89,8 +88,7 @@ def test_a_link_to_what_this_store_lacks_says_what_is_missing_and_what_to_do(pag
 def test_links_to_samples_and_tokens_open_on_the_same_rows_and_the_same_pinned_token(
     page: Page, browser: Browser, server: str
 ) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     press_stop(page, "20")
     accuracy(page)
     open_page(page, "Samples")
@@ -102,7 +100,7 @@ def test_links_to_samples_and_tokens_open_on_the_same_rows_and_the_same_pinned_t
     page.locator(".st-key-token_source").get_by_text("My own prompt").click()
     page.locator(".st-key-token_prompt textarea").fill("Where was Ann born? She was born in")
     page.get_by_role("button", name="Compare").click()
-    expect(page.locator(".title", has_text="Your text")).to_be_visible(timeout=PATIENCE)
+    page.locator(".title", has_text="Your text").wait_for(timeout=PATIENCE)
     settle(page)
     page.locator(".token:not(.chip)").nth(3).click()
     page.wait_for_url(re.compile("[?&]token=[0-9]+%3Ayours"), timeout=PATIENCE)
@@ -115,6 +113,6 @@ def test_links_to_samples_and_tokens_open_on_the_same_rows_and_the_same_pinned_t
     other.goto(read)
     prompt = other.locator(".st-key-token_prompt textarea")
     expect(prompt).to_have_value(re.compile("She was born in"), timeout=PATIENCE)
-    expect(other.locator(".card.pin")).to_be_visible(timeout=PATIENCE)
+    other.locator(".card.pin").wait_for(timeout=PATIENCE)
     photograph(other, "link-tokens")
     other.context.close()

@@ -6,14 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.driver import settle
-from tests.browser.test_journey import PATIENCE, load_demo, open_page
+from tests.browser.steps import PATIENCE, open_demo
 
 pytestmark = pytest.mark.browser
 
 
 def test_the_shipped_table_is_shown_and_a_fact_opens_in_tokens(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Mastery")
+    open_demo(page, server, "level-4-240", "Mastery")
     expect(page.get_by_test_id("stMetric").filter(has_text="Level 4")).to_contain_text("8,687", timeout=PATIENCE)
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
     page.locator(".st-key-mastery_search input").fill("Fevelness")
@@ -35,19 +34,18 @@ def test_the_shipped_table_is_shown_and_a_fact_opens_in_tokens(page: Page, serve
 
 
 def test_a_measurement_shows_what_it_has_is_cancelled_and_goes_on(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Mastery")
+    open_demo(page, server, "level-4-240", "Mastery")
     page.get_by_role("button", name="Measure", exact=True).click()
     page.get_by_role("button", name="Measure the base").click()
     cancel = page.locator(".st-key-cancel-mastery button")
-    expect(cancel).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".st-key-so-far")).to_be_visible(timeout=PATIENCE)
+    cancel.wait_for(timeout=PATIENCE)
+    page.locator(".st-key-so-far").wait_for(timeout=PATIENCE)
     expect(page.locator(".st-key-progress-mastery")).to_contain_text(re.compile(r"of 500 facts.* left"))
     cancel.click()
-    expect(page.get_by_text("What was measured is kept")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("What was measured is kept").wait_for(timeout=PATIENCE)
     expect(page.locator(".st-key-so-far")).to_be_visible()
     page.get_by_role("button", name="Measure", exact=True).click()
     page.get_by_role("button", name="Measure the base").click()
     expect(page.locator(".st-key-progress-mastery")).to_contain_text(re.compile(r"\d+ of 500 facts"), timeout=PATIENCE)
     cancel.click()
-    expect(page.get_by_text("What was measured is kept")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("What was measured is kept").wait_for(timeout=PATIENCE)

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from analysis.report.pack import write_page
 from analysis.report.records import Column, Finding, Placed
 from cache.findings import Findings
+from tests.browser.axe import violations
 from tests.browser.driver import PICTURES, photograph, settle
-from tests.browser.test_axe import violations
-from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+from tests.browser.steps import PATIENCE, accuracy, open_demo, open_page, press_stop
 from tests.browser.test_samples import choose_row
 from tests.report.handmade import make_placed, making
 
@@ -26,7 +26,7 @@ def pin(page: Page, key: str, note: str = "", section: str = "") -> None:
     """Pin a figure, with a note and a section where they are given."""
     page.locator(f".st-key-pin-{key} button").first.click(timeout=PATIENCE)
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible(timeout=PATIENCE)
+    dialog.wait_for(timeout=PATIENCE)
     if note:
         dialog.get_by_label("Note").fill(note)
         dialog.get_by_label("Note").press("Tab")
@@ -35,7 +35,7 @@ def pin(page: Page, key: str, note: str = "", section: str = "") -> None:
         dialog.get_by_label("Section").press("Enter")
     settle(page)
     dialog.locator(".st-key-pin_now button").first.click()
-    expect(page.get_by_text("Pinned. It is on the Report page.").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Pinned. It is on the Report page.").first.wait_for(timeout=PATIENCE)
     settle(page)
 
 
@@ -45,13 +45,12 @@ def test_three_findings_are_pinned_ordered_presented_and_read_without_a_network(
     for placed in Findings(home).all():  # of other walks on the same server
         Findings(home).delete(placed.finding.id)
     page.goto(f"{server}/report")
-    expect(page.get_by_text("Nothing is pinned yet")).to_be_visible(timeout=PATIENCE)
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    page.get_by_text("Nothing is pinned yet").wait_for(timeout=PATIENCE)
+    open_demo(page, server, "level-4-240", "Restore")
     for stop in ("20", "60"):  # two are enough for a best one
         press_stop(page, stop)
         accuracy(page)
-    expect(page.get_by_text(re.compile("Best of [2-9] stops")).first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text(re.compile("Best of [2-9] stops")).first.wait_for(timeout=PATIENCE)
     pin(page, "curve-in", note=HOSTILE, section="What comes back")
     open_page(page, "Updates")
     pin(page, "shares", section="Where it wrote")  # a table
@@ -90,7 +89,7 @@ def _present(page: Page) -> None:
     frame: FrameLocator = page.frame_locator("iframe[title=Presentation]")
     place = frame.locator(".place")
     expect(place).to_have_text(f"1 of {PINNED}", timeout=PATIENCE)
-    expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
+    frame.locator(".finding.shown svg").first.wait_for(timeout=PATIENCE)
     slider = frame.locator(".finding.shown input[type=range]")
     slider.focus()
     told = frame.locator(".finding.shown output").inner_text()
@@ -99,12 +98,12 @@ def _present(page: Page) -> None:
     slider.blur()
     page.keyboard.press("ArrowRight")
     expect(place).to_have_text(f"2 of {PINNED}")
-    expect(frame.locator(".finding.shown table").first).to_be_visible(timeout=PATIENCE)
+    frame.locator(".finding.shown table").first.wait_for(timeout=PATIENCE)
     page.reload()  # a refresh goes on where it was
     expect(place).to_have_text(f"2 of {PINNED}", timeout=PATIENCE)
     frame.locator("body").click()
     page.keyboard.press("Home")
-    expect(frame.locator(".finding.shown svg").first).to_be_visible(timeout=PATIENCE)
+    frame.locator(".finding.shown svg").first.wait_for(timeout=PATIENCE)
     page.screenshot(path=PICTURES / "findings-2-presented.png")
     page.keyboard.press("d")
     page.wait_for_timeout(300)

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import settle
-from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+from tests.browser.driver import drawn, settle
+from tests.browser.steps import PATIENCE, accuracy, open_demo, press_stop
 
 pytestmark = pytest.mark.browser
 
@@ -19,27 +19,25 @@ def choose(page: Page, key: str, option: str) -> None:
 
 
 def test_a_blend_is_chosen_measured_and_kept_over_a_reload(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     accuracy(page)
     choose(page, "strategy", "Blend: weakest singular directions")
     page.wait_for_url(re.compile("strategy=spectral"), timeout=PATIENCE)
-    expect(page.get_by_text("of the squared distance from tuned to base").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("of the squared distance from tuned to base").first.wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Find the Donoho–Gavish threshold").click()
     named = page.get_by_role("button", name="Donoho–Gavish threshold:")
-    expect(named).to_be_visible(timeout=PATIENCE)
+    named.wait_for(timeout=PATIENCE)
     named.click()
     page.wait_for_url(re.compile(r"[?&]k=[1-9]"), timeout=PATIENCE)
     assert accuracy(page)
     page.reload()
     settle(page)
-    expect(page.get_by_text("of the squared distance from tuned to base").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("of the squared distance from tuned to base").first.wait_for(timeout=PATIENCE)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_the_folded_controls_narrow_what_is_restored(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     press_stop(page, "20")
     accuracy(page)
     page.get_by_text("More ways to choose").click()
@@ -48,18 +46,15 @@ def test_the_folded_controls_narrow_what_is_restored(page: Page, server: str) ->
     choose(page, "strategy", "Control: random draw")
     page.locator(".st-key-among label").click()
     page.wait_for_url(re.compile("among=changed"), timeout=PATIENCE)
-    expect(page.get_by_text("random 20%, of the changed weights, transformer, down").first).to_be_visible(
-        timeout=PATIENCE
-    )
+    page.get_by_text("random 20%, of the changed weights, transformer, down").first.wait_for(timeout=PATIENCE)
     assert accuracy(page)
 
 
 def test_nothing_of_the_page_lies_beyond_a_phones_edge(page: Page, server: str) -> None:
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-4-240", "Restore")
     accuracy(page)
     page.set_viewport_size({"width": 400, "height": 850})
     settle(page)
     page.get_by_text("More ways to choose").click()
-    page.wait_for_timeout(1000)
+    drawn(page)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 400

@@ -13,7 +13,7 @@ from cache.codecs import evaluation_to_stored
 from cache.work import Asking, Comparison, Workspace
 from pages.components.selection import identity
 from tests.browser.driver import running_server, settle
-from tests.browser.test_journey import PATIENCE, load_demo, open_page
+from tests.browser.steps import PATIENCE, open_demo
 
 pytestmark = pytest.mark.browser
 
@@ -26,10 +26,9 @@ NAME = "<b>lost</b> *towns*"
 
 def open_samples(page: Page, server: str) -> Locator:
     """The Samples page on a demo pair, answered; returns what stands under the table."""
-    load_demo(page, server, PAIR)
-    open_page(page, "Samples")
-    foot = page.locator(".st-key-answers").get_by_text(re.compile("^Questions: "))
-    expect(foot).to_be_visible(timeout=PATIENCE)
+    open_demo(page, server, PAIR, "Samples")
+    foot = page.locator(".st-key-answers").get_by_text(re.compile("^Questions: ")).first  # the old one may linger
+    foot.wait_for(timeout=PATIENCE)
     settle(page)
     return foot
 
@@ -108,7 +107,7 @@ def test_a_hostile_answer_is_shown_and_does_nothing(page: Page, server: str, hom
     pair, asking = hostile_answers(home, tmp_path)
     page.goto(f"{server}/samples?pair={identity(pair)}&questions={identity(asking)}&question=evil")
     box = page.locator(".st-key-question")
-    expect(box).to_be_visible(timeout=PATIENCE)
+    box.wait_for(timeout=PATIENCE)
     settle(page)
     assert box.get_by_test_id("stCode").last.inner_text().strip() == HOSTILE.replace("\u202e", "U+202E")
     assert "<script>" in box.locator(".answer-diff").inner_text()

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from analysis.figures.stops import spec_words
 from analysis.records import RestoreSpec
 from tests.browser.driver import settle
-from tests.browser.test_journey import PATIENCE, load_demo, open_page
+from tests.browser.steps import PATIENCE, open_demo, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -27,10 +27,9 @@ FOCUSED = """() => {
 
 def open_tokens(page: Page, server: str) -> Locator:
     """The Tokens page on a demo pair; returns the tokens on screen once they are there."""
-    load_demo(page, server, "level-4-240")
-    open_page(page, "Tokens")
+    open_demo(page, server, "level-4-240", "Tokens")
     tokens = page.locator(SHOWN)
-    expect(tokens.first).to_be_visible(timeout=PATIENCE)
+    tokens.first.wait_for(timeout=PATIENCE)
     settle(page)
     return tokens
 
@@ -60,7 +59,7 @@ def test_hostile_tokens_are_shown_in_every_view_and_do_nothing(page: Page, serve
     page.locator(".st-key-token_source").get_by_text("My own prompt").click()
     page.locator(".st-key-token_prompt textarea").fill(HOSTILE)
     page.get_by_role("button", name="Compare").click()
-    expect(page.locator(".title", has_text="Your text")).to_be_visible(timeout=PATIENCE)
+    page.locator(".title", has_text="Your text").wait_for(timeout=PATIENCE)
     settle(page)
     view = page.locator(".texts")
     text = view.inner_text()
@@ -75,7 +74,7 @@ def test_hostile_tokens_are_shown_in_every_view_and_do_nothing(page: Page, serve
     expect(page.locator(".cell").first).to_be_visible()
     assert page.locator(".sheet").locator(ACTS).count() == 0
     open_view(page, "Generation")
-    expect(page.locator(".told td").first).to_be_visible(timeout=PATIENCE)
+    page.locator(".told td").first.wait_for(timeout=PATIENCE)
     settle(page)
     assert page.locator(".told").locator(ACTS).count() == 0
     assert page.title() != "run"
@@ -111,7 +110,7 @@ def test_many_prompts_are_a_grid_whose_cells_open_in_the_text(page: Page, server
     last = page.locator(".text").last
     expect(last.locator(SHOWN)).to_have_count(0)
     last.scroll_into_view_if_needed()
-    expect(last.locator(SHOWN).first).to_be_visible(timeout=PATIENCE)
+    last.locator(SHOWN).first.wait_for(timeout=PATIENCE)
     open_view(page, "Grid")
     expect(page.locator(".cell").first).to_be_visible()
     assert page.locator(".line").count() < 60
@@ -126,7 +125,7 @@ def test_many_prompts_are_a_grid_whose_cells_open_in_the_text(page: Page, server
     page.keyboard.press("ArrowRight")
     told = page.locator(".grid-view .said").inner_text()
     page.keyboard.press("Enter")
-    expect(card(page, "pin")).to_be_visible(timeout=PATIENCE)
+    card(page, "pin").wait_for(timeout=PATIENCE)
     place = re.search(r"position \d+", told)
     assert place
     expect(card(page, "pin")).to_contain_text(place.group())
@@ -144,7 +143,7 @@ def test_a_pin_survives_the_change_to_a_restored_stop_with_all_three_comparisons
     open_tokens(page, server)
     open_page(page, "Restore")
     page.locator(".st-key-stop-20 button").click()
-    expect(page.get_by_text("McNemar p").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("McNemar p").first.wait_for(timeout=PATIENCE)
     open_page(page, "Tokens")
     token = page.locator(SHOWN).nth(4)
     token.click()

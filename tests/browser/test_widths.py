@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.driver import PICTURES, settle
-from tests.browser.test_journey import PATIENCE, accuracy, load_demo, open_page, press_stop
+from tests.browser.driver import PICTURES, drawn, settle
+from tests.browser.steps import PATIENCE, accuracy, open_demo, press_stop, stands
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +17,11 @@ PAGES = ("Compare", "Overview", "Updates", "Tokens", "Mastery", "Restore", "Samp
 SCREENS = {"phone": (400, 850, "light"), "laptop": (1280, 900, "dark"), "wide": (2560, 1300, "light")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def link(browser: Browser, server: str) -> str:
     """The address of a view on a demo pair with a stop evaluated."""
     page = browser.new_page()
-    load_demo(page, server, "level-0-1920")
-    open_page(page, "Restore")
+    open_demo(page, server, "level-0-1920", "Restore")
     press_stop(page, "20")
     accuracy(page)
     settle(page)
@@ -47,9 +46,8 @@ def test_no_page_fails_or_lies_beyond_the_edge(link: str, screen: tuple[str, Bro
     page, beyond = context.new_page(), {}
     for title in PAGES:
         page.goto(link.replace("/restore?", f"/{title.lower()}?"))
-        expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=PATIENCE)
-        settle(page)
-        page.wait_for_timeout(700)  # charts are drawn after the script's end
+        stands(page, title)
+        drawn(page)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
         if width > SCREENS[name][0]:
