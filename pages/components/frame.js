@@ -34,9 +34,21 @@ function completing(url) {
 // page of a table tells the filter and then the table's first page. "message": what is done within a frame.
 const ACTIONS = ["pointerdown", "pointerup", "click", "keydown", "input", "change", "drop", "message", "popstate"];
 let told = null; // the path whose step the last action has already got; null once a person has acted since
+let shed = false; // whether that step only let go of what is the page's own
 
 function sameAction(url) {
   return told === new URL(url, location.href).pathname && told === location.pathname;
+}
+
+// A page that is left lets go of its own part of the address first: a step of its own, to a view that was never there.
+function letsGo(url) {
+  const next = new URL(url, location.href), now = new URL(location.href);
+  if (next.pathname !== now.pathname || next.searchParams.size >= now.searchParams.size) return false;
+  return [...next.searchParams].every(([name, value]) => now.searchParams.get(name) === value);
+}
+
+function leavesFor(url) {
+  return shed && told === location.pathname && new URL(url, location.href).pathname !== told;
 }
 
 // Vega writes the whole address into what refers to a gradient or a clipping within its figure: after the address has
@@ -58,8 +70,11 @@ if (!window.palimpsestHistory) {
   };
   history.pushState = (state, unused, url) => {
     if (url && (completing(url) || sameAction(url))) return history.replaceState(state, unused, url);
-    push(state, unused, url);
+    const letting = Boolean(url) && letsGo(url);
+    if (url && leavesFor(url)) history.replaceState(state, unused, url);
+    else push(state, unused, url);
     told = location.pathname;
+    shed = letting;
     repairReferences();
   };
   // Streamlit tells its own window of every change of the address: that message is nobody's action.
