@@ -8,7 +8,7 @@ from analysis.records import CheckReport
 from cache.about import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import address, charts, disk, pair_lists, progress, questions, selection
+from pages.components import address, answers, charts, disk, pair_lists, progress, questions, selection
 from pages.components.notices import shown_errors
 from pages.components.words import PAPER_LINK, plain
 
@@ -22,13 +22,8 @@ ICONS = {"error": "✖", "warning": "▲", "info": "●"}
 
 
 def load(pair: Comparison, asking: Asking | None = None) -> None:
-    """Make a pair the active one and learn it in the background: its profile, then what both models answer."""
-    selection.choose(pair, asking or selection.asking() or questions.asking_for(pair))
-    selection.start_profile(pair)
-    asked = selection.asking()
-    if asked is not None:
-        for state in ("tuned", "base"):
-            selection.start_evaluation(pair, state, asked, page="samples")
+    """Make a pair the active one, with these questions or those looked at, and learn it in the background."""
+    answers.learn(pair, asking or selection.asking() or questions.asking_for(pair))
 
 
 def active_pair() -> None:

@@ -42,9 +42,23 @@ def _ask(pair: Comparison, asking: Asking) -> None:
 
 
 def ask_both(pair: Comparison, asking: Asking) -> None:
-    """Queue base and tuned; a callback."""
+    """Queue base and tuned, and tell both endings; a callback."""
+    for job in queue_both(pair, asking).values():
+        selection.announced(job)
+
+
+def queue_both(pair: Comparison, asking: Asking) -> dict[str, str]:
+    """Queue base and tuned, and let every page that waits for their answers show how far they are; the jobs."""
     states: tuple[State, ...] = ("tuned", "base")
-    st.session_state[JOBS] = {
-        str(state): selection.announced(selection.start_evaluation(pair, state, asking, page="samples"))
-        for state in states
-    }
+    jobs = {str(state): selection.start_evaluation(pair, state, asking, page="samples") for state in states}
+    st.session_state[JOBS] = jobs
+    return jobs
+
+
+def learn(pair: Comparison, asking: Asking | None) -> None:
+    """Make a pair the active one and learn it in the background: its profile, then what both models answer."""
+    selection.choose(pair, asking)
+    selection.start_profile(pair)
+    asked = selection.asking()
+    if asked is not None:
+        queue_both(pair, asked)

@@ -11,6 +11,7 @@ from cache.memo import workspace
 from cache.training import FineTuned, Training
 from pages.components import (
     address,
+    answers,
     charts,
     fine_tuning_form,
     fine_tuning_making,
@@ -180,7 +181,7 @@ def _made_here() -> None:
         return
     st.markdown("**Made here**")
     for tuned in found[:SHOWN]:
-        words, button = st.columns([5, 1], vertical_alignment="center")
+        words, button = st.columns([4, 1], vertical_alignment="center")
         words.markdown(f":orange[●] **{plain(tuned.folder.name)}**  \n:gray[{plain(training.card_words(tuned.card))}]")
         _compare_button(button, tuned, tuned.folder.name)
     if len(found) > SHOWN:
@@ -205,11 +206,5 @@ def _compare_button(place: object, tuned: FineTuned, key: str, *, primary: bool 
 
 def compare(tuned: FineTuned) -> None:
     """Make it the active pair beside its base, learn both in the background, and look at the overview."""
-    pair = tuned.pair
-    selection.choose(pair, selection.asking() or questions.asking_for(pair))
-    selection.start_profile(pair)
-    asked = selection.asking()
-    if asked is not None:
-        for state in ("tuned", "base"):
-            selection.start_evaluation(pair, state, asked, page="samples")
+    answers.learn(tuned.pair, selection.asking() or questions.asking_for(tuned.pair))
     st.switch_page("overview.py")

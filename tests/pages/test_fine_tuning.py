@@ -9,6 +9,7 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from pages.components import address, selection
 from tests.pages.conftest import Open, settle, words_of
+from tests.pages.test_jobs import Held
 from tests.pages.test_pins import pinned
 
 pytestmark = pytest.mark.slow  # a page's run each, and work behind it
@@ -60,8 +61,14 @@ def test_from_the_form_to_a_tuned_model_beside_its_base(
     every = pinned(app, shared, "losses").making
     assert every.base and every.base.content == tuned.card.base_id and every.tuned is None
     assert every.command == one.command and tuned.folder.name in every.further
+    shared.profile(tuned.pair)
+    busy = Held()  # so that the questions to both wait behind it
+    shared.jobs.submit("Count stars", "stars", busy, watcher="other:stars")
     press(app, "Compare with its base")
-    assert not app.exception
+    assert not app.exception and app.title[0].value == "Overview"
+    assert "Ask base and tuned" not in [button.label for button in app.button], "both are being asked already"
+    busy.may_end.set()
+    settle(shared)
     assert app.session_state["comparison"] == tuned.pair == Comparison(pair.base, str(tuned.folder))
 
 
