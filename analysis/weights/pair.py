@@ -82,14 +82,16 @@ def _unopened(sides: Sides) -> CheckpointError:
     return CheckpointError("Neither side can be read.", items=items)
 
 
+def _told(side: str, error: CheckpointError) -> str:
+    """The message is a sentence of its own; what it is about follows it."""
+    return f"{side}: {' '.join(filter(None, (error.message, '; '.join(error.items))))}"
+
+
 def check_pair(base: str | Path, tuned: str | Path) -> CheckReport:
     """What the headers say of a pair: comparable or not, every finding, parameters by region, dtypes."""
     started = time.perf_counter()
     sides = open_sides(base, tuned)
-    findings = [
-        Finding("error", f"{side}-{error.code}", f"{side}: {'; '.join((error.message, *error.items))}")
-        for side, error in sides.problems
-    ]
+    findings = [Finding("error", f"{side}-{error.code}", _told(side, error)) for side, error in sides.problems]
     matching = _match(sides.base, sides.tuned) if sides.base and sides.tuned else _Matching((), ())
     findings += matching.findings
     return CheckReport(

@@ -68,9 +68,19 @@ _FURTHER = (
     ),
 )
 
+_TO_A_PAIR = Step(
+    "compare",
+    "",
+    "First, something to look at",
+    "No pair is loaded. The demo on this page has its fine-tuned models ready in about a minute, and Load shows one of "
+    "them; the steps after this one stand on what it shows.",
+)
+
 
 def steps() -> tuple[Step, ...]:
-    """The path, its first step in the words of the pair that is looked at."""
+    """The path, its first step in the words of the pair that is looked at; to one where there is none."""
+    if selection.comparison() is None:
+        return _TO_A_PAIR, *_FURTHER
     words = (
         f"{tuned_words(_demo_name())} This sentence says what that did to its knowledge, and what giving weights back "
         "repairs; the figures below show it."

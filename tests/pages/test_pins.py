@@ -225,6 +225,10 @@ def test_the_guide_tells_of_the_pair_that_is_looked_at(shared: Workspace, pair: 
     given = [json.loads(part.proto.json or "{}") for part in app.get("bidi_component")]
     (steps,) = (data["steps"] for data in given if "steps" in data)
     assert steps[0]["words"].startswith("A model was fine-tuned from the base beside it. This sentence says")
+    given = [json.loads(part.proto.json or "{}") for part in open_page("overview").get("bidi_component")]
+    (without,) = (data["steps"] for data in given if "steps" in data)
+    assert without[0]["page"] == "compare" and "No pair is loaded" in without[0]["words"]
+    assert without[1:] == steps[1:]
     assert tuned_words("level-0-1920") == (
         "A small model was fine-tuned on 1,920 facts that its base never told rightly (mastery level 0)."
     )

@@ -21,6 +21,11 @@ def codes(base: Path | str, tuned: Path | str) -> dict[str, str]:
     return {finding.code: finding.level for finding in check_pair(base, tuned).findings}
 
 
+def test_what_cannot_be_read_is_told_in_whole_sentences(llama_pairs: Pairs) -> None:
+    (finding,) = check_pair(llama_pairs["bfloat16"][0], "/no/such/folder").findings
+    assert finding.message.startswith("tuned: /no/such/folder does not exist. Give a folder")
+
+
 def test_a_good_pair_is_comparable_and_counted(llama_pairs: Pairs) -> None:
     report = check_pair(*llama_pairs["bfloat16"])
     assert (report.comparable, report.findings) == (True, ())
