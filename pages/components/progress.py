@@ -12,6 +12,7 @@ from pages.components.words import plain
 POLL_SECONDS = 0.2
 SIDEBAR_SECONDS = 1.0
 AT_ONCE_SECONDS = 1.0
+ITEMS_SHOWN = 12
 ITEM = "  - "  # before each item of an error, where it is a text
 UNREAD = "jobs_unread"  # in the session: the endings told since the Jobs page was looked at, each with its state
 
@@ -36,11 +37,12 @@ def show_ending(job: JobView) -> None:
     if job.state == "failed":
         first, *rest = (job.error or "It gave no reason.").splitlines()
         listed = all(line.startswith(ITEM) for line in rest)  # an error of ours: its items are what there is to mend
-        items = [f"- {plain(line.removeprefix(ITEM))}" for line in rest] if listed else []
+        shown = rest[:ITEMS_SHOWN] if listed else []
+        items = [f"- {plain(line.removeprefix(ITEM))}" for line in shown]
         st.error("\n".join([f"**{plain(job.title)}** failed. {plain(first)}", *items]), icon=":material/error:")
-        if not listed:
-            with st.expander("Details"):
-                st.code("\n".join(rest), language=None, wrap_lines=True)
+        if more := rest[len(shown) :]:
+            with st.expander(f"{numbers.count(len(more))} more" if listed else "Details"):
+                st.code("\n".join(more), language=None, wrap_lines=True)
     elif job.state == "cancelled":
         st.caption(f"{plain(job.title)}: cancelled.")
 

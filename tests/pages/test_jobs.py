@@ -69,7 +69,18 @@ def test_what_a_failed_job_lacks_is_told_item_by_item_without_unfolding(shared: 
     first, *items = app.error[0].value.splitlines()
     assert first.startswith("**Count stars** failed. The sky cannot be counted")
     assert items == [r"- stars\: it is day", r"- moon\: it is \*new\*"]
-    assert not [each for each in app.expander if each.label == "Details"]
+    assert not app.expander
+
+
+def test_of_very_many_items_the_first_are_told_and_the_others_stand_folded(shared: Workspace, open_page: Open) -> None:
+    def refuse(job: Progress) -> None:
+        raise StoreError("The sky cannot be counted.", items=[f"star {number}" for number in range(100)])
+
+    shared.jobs.wait(shared.jobs.submit("Count stars", "stars", refuse, watcher="me:stars"), WAIT_SECONDS)
+    app = open_page("jobs")
+    assert len(app.error[0].value.splitlines()) == 1 + progress.ITEMS_SHOWN
+    (more,) = app.expander
+    assert more.label == f"{100 - progress.ITEMS_SHOWN} more" and "star 99" in more.code[0].value
 
 
 def test_a_job_that_fails_between_two_runs_is_told_as_failed(shared: Workspace, open_page: Open) -> None:
