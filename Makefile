@@ -23,10 +23,9 @@ check: $(VENV)/.tests
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser"
 
-# Files of few long tests are not put last: xdist would begin with those that hold the most tests.
 test: check browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not browser"
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "slow and not browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 browser: $(VENV)/.tests
 	$(BIN)/python tests/browser/find_browser.py --install
