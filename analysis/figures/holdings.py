@@ -94,7 +94,7 @@ LARGE = {
     "brought back": "a model brought back whole, beside its difference",
     "model": "a model fine-tuned here",
     "open question": "models trained by an open question",
-    "packed report": "the report as a zip",
+    "packed report": "the report, exported",
     "deleted pins": "findings that Undo can bring back",
     "texts": "what links to the Tokens page name",
 }

@@ -32,7 +32,7 @@ def _use() -> None:
     if said:
         st.success(said, icon=":material/check_circle:")
     sizes = keeper.folders()
-    total = f"{numbers.short_count(sum(sizes.values()))}B"
+    total = numbers.storage(sum(sizes.values()))
     st.markdown(f"**{total}** under `{workspace().home}`".replace("\\", ""))
     _table(holdings.folder_table(sizes), key="disk-folders", columns={"MB": _MB})
     st.markdown("##### Free some of it")
@@ -43,7 +43,7 @@ def _use() -> None:
     if busy:
         st.info(f"Wait: {plain(busy)}. What it needs must stay.", icon=":material/sync:")
     st.button(
-        f"Free {numbers.short_count(preview.bytes)}B" if preview.goes else "Nothing to free",
+        f"Free {numbers.storage(preview.bytes)}" if preview.goes else "Nothing to free",
         key="disk-free",
         type="primary",
         icon=":material/delete_sweep:",
@@ -66,7 +66,7 @@ def _large(busy: str) -> None:
         "Remove",
         list(free),
         default=[path for path, piece in free.items() if piece.kind == ZIP],
-        format_func=lambda path: f"{free[path].name} · {numbers.short_count(free[path].bytes)}B",
+        format_func=lambda path: f"{free[path].name} · {numbers.storage(free[path].bytes)}",
         key=f"disk_large-{digest(list(free))[:8]}",  # what is gone is no choice any more
         help="A model that a kept plan, a named comparison or this view needs is listed above, and is no choice.",
     )
@@ -75,7 +75,7 @@ def _large(busy: str) -> None:
     if lost:
         st.warning(f"Cannot be brought back: {plain(', '.join(lost))}.", icon=":material/warning:")
     st.button(
-        f"Remove {numbers.short_count(sum(piece.bytes for piece in goes))}B" if goes else "Nothing to remove",
+        f"Remove {numbers.storage(sum(piece.bytes for piece in goes))}" if goes else "Nothing to remove",
         key="disk-remove",
         icon=":material/delete_forever:",
         on_click=remove,
@@ -94,9 +94,7 @@ def remove(goes: tuple[Piece, ...]) -> None:
     with notices.shown_errors():
         if not busy_words():
             freed = workspace().large.remove(goes, _looked_at())
-            st.session_state[SAID] = (
-                f"{numbers.count(freed.results)} removed, {numbers.short_count(freed.bytes)}B freed."
-            )
+            st.session_state[SAID] = f"{numbers.count(freed.results)} removed, {numbers.storage(freed.bytes)} freed."
 
 
 def _choice() -> Choice:
@@ -116,7 +114,7 @@ def _choice() -> Choice:
 
 def _preview(preview: Preview) -> None:
     count = numbers.count(len(preview.goes))
-    st.markdown(f"**What would go: {count} results, {numbers.short_count(preview.bytes)}B.**")
+    st.markdown(f"**What would go: {count} results, {numbers.storage(preview.bytes)}.**")
     if preview.goes:
         days = st.column_config.NumberColumn("unread for days", format="%.0f")
         columns = {"MB": _MB, "unread for days": days}
@@ -148,7 +146,7 @@ def free(preview: Preview) -> None:
 
 def freed_words(freed: Freed) -> str:
     """What went, in words."""
-    told = f"{numbers.count(freed.results)} results removed, {numbers.short_count(freed.bytes)}B freed."
+    told = f"{numbers.count(freed.results)} results removed, {numbers.storage(freed.bytes)} freed."
     return told + (f" {freed.in_use} were in use by another process and stayed." if freed.in_use else "")
 
 

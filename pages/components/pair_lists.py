@@ -90,10 +90,10 @@ def _menu(pair: Comparison, name: str, load: Load) -> None:
         icon=":material/delete:", width="stretch",
     )  # fmt: skip
     if len(anew.goes) > len(preview.goes):
-        count, freed = len(anew.goes) - len(preview.goes), anew.bytes - preview.bytes
+        count, freed = len(anew.goes) - len(preview.goes), numbers.storage(anew.bytes - preview.bytes)
         st.caption(
-            f"To run again, what the base answered by itself goes too: {numbers.count(count)} evaluations, "
-            f"{numbers.storage(freed)}. Other pairs of this base share them."
+            "To run again, what the base answered by itself goes too:"
+            f" {numbers.count(count)} evaluation{'s' * (count > 1)}, {freed}. Other pairs of this base share them."
         )
     st.button(
         "Delete and run again", key=f"again-{name}", on_click=again, args=(pair, anew, load), disabled=bool(busy),

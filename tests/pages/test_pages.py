@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -361,6 +362,7 @@ def test_a_pair_is_kept_under_a_name_and_its_results_are_deleted_after_a_preview
     assert held >= 3 and f"{held} results of this pair are stored" in words_of(app)
     next(button for button in app.button if button.label == "Delete its results").click().run()
     assert f"{held} results removed" in words_of(app)
+    assert re.search(r"\d (k|M)?B freed", words_of(app)), "a size is told as everywhere, with a space before its unit"
     assert answered.known_profile(pair) is None and answered.known_stops(pair, asking) == ()
 
 
