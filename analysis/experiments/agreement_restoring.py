@@ -14,6 +14,7 @@ from analysis.experiments.spread import (
     Row,
     compared,
     headline,
+    layers_name,
     level_name,
     measured,
     over_runs,
@@ -222,15 +223,16 @@ def first_layers(table: pd.DataFrame) -> Claim:
     if len(groups) < 2:
         return Claim("Table 11", says, "Needs at least two groups of layers.", "missing")
     moved = {row["group"]: row for row in over_runs(rows, ("group",)).to_dict("records")}
-    words = "; ".join(f"layers {group} {points_words(moved[group])}" for group in groups)
+    words = "; ".join(f"{layers_name(group)} {points_words(moved[group])}" for group in groups)
     paired = _further(rows, groups[0])
     than = "; ".join(
-        f"than layers {row['group']} by {points_words(row)}" for row in over_runs(paired, ("group",)).to_dict("records")
+        f"than {layers_name(row['group'])} by {points_words(row)}"
+        for row in over_runs(paired, ("group",)).to_dict("records")
     )
     by_level = {level: _furthest(own) for level, own in paired.groupby("level")}
     every = ", ".join(level_name(str(level)) for level, verdict in by_level.items() if verdict == "agrees")
-    told = f"{_size_words(rows)}, change with one group restored: {words}. Run by run, layers {groups[0]} move it"
-    told += f" further {than}. Further than every other group in every run of: {every or 'no level'}."
+    told = f"{_size_words(rows)}, change with one group restored: {words}. Run by run, restoring"
+    told += f" {layers_name(groups[0])} moves it further {than}. Further than every other group in every run of: {every or 'no level'}."
     return Claim("Table 11", says, told, _shared(set(by_level.values())))
 
 

@@ -111,6 +111,11 @@ def size_name(size: int) -> str:
     return f"{int(size):,}" if size else ALL_FACTS
 
 
+def layers_name(group: object) -> str:
+    """A group of layers: 'layers 0-3', 'layer 0' of one alone."""
+    return f"layers {group}" if "-" in str(group) else f"layer {group}"
+
+
 def level_name(level: str) -> str:
     """'level 0', 'all facts', 'levels 0+4' of a mix."""
     if level == ALL_FACTS:

@@ -14,6 +14,7 @@ from analysis.experiments import paper
 from analysis.experiments.spread import (
     Row,
     headline,
+    layers_name,
     level_name,
     measured,
     over_runs,
@@ -166,7 +167,7 @@ def group_grid(table: pd.DataFrame, domain: str) -> style.Figure:
             "below: change against the tuned model, in points",
         ],
         x_title="Layers given all their base values back",
-        columns=[f"layers {group}" for group in groups],
+        columns=[layers_name(group) for group in groups],
         rows=list(dict.fromkeys(cell["row"] for cell in cells)),
         fields=look.NUMBER_FIELDS,
         tooltip=[
@@ -184,7 +185,7 @@ def group_words(table: pd.DataFrame, domain: str) -> str:
     told = []
     for group in sorted(set(rows["group"]), key=lambda group: int(str(group).split("-")[0])):
         change = rows.loc[rows["group"] == group, "change"]
-        told.append(f"layers {group} {numbers.points(change.min())} to {numbers.points(change.max())}")
+        told.append(f"{layers_name(group)} {numbers.points(change.min())} to {numbers.points(change.max())}")
     sets = len(rows[["level", "size"]].drop_duplicates())
     return (
         f"With one group of layers restored{look.variant_words(table)}, {DOMAIN_NAMES[domain]} accuracy changes by: "
@@ -203,7 +204,7 @@ def _group_cell(row: Row, most: float) -> dict[str, Any]:
         "measure": "layer_group",
         "group": row["group"],
         "row": f"{level_name(row['level'])} · {size_name(row['size'])}",
-        "column": f"layers {row['group']}",
+        "column": layers_name(row["group"]),
         "text": look.hundredths(mean),
         "detail": look.change_mark(change),
         "fill": look.change_colour(change),

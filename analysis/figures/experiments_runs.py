@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiments.spread import PLAIN, Row, headline, level_name, measured, size_name, variant_of
+from analysis.experiments.spread import PLAIN, Row, headline, layers_name, level_name, measured, size_name, variant_of
 from analysis.figures import numbers
 from analysis.figures.experiments import PAPER_GROUP, variant_name
 from analysis.figures.strategies import strategy_name
@@ -80,7 +80,7 @@ def _number_words(measure: str, group: str) -> list[str]:
         "concentration_null": f"relative change in the top {group}%, shuffled (null)",
         "restored_layer": f"share of the restored in layer {group}",
         "restored_module": f"share of the restored in {group}",
-        "layer_group": f"layers {group} restored",
+        "layer_group": f"{layers_name(group)} restored",
     }
     return [words[measure]] if measure in words else []
 

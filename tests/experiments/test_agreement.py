@@ -153,7 +153,7 @@ def test_the_first_group_matters_most_where_it_moves_every_run_furthest() -> Non
     high = grouped("4", [0.50, 0.60], l0_3=[0.20, 0.30], l4_7=[0.48, 0.57])
     claim = first_layers(made(*low, *high))
     assert claim.verdict == "agrees"
-    assert "layers 0-3 move it further than layers 4-7 by +17.2 points [+7.0 to +28.0]" in claim.here
+    assert "restoring layers 0-3 moves it further than layers 4-7 by +17.2 points [+7.0 to +28.0]" in claim.here
     assert claim.here.endswith("Further than every other group in every run of: level 0, level 4.")
     other = grouped("4", [0.50, 0.60], l0_3=[0.49, 0.58], l4_7=[0.10, 0.20])
     assert first_layers(made(*other)).verdict == "differs"

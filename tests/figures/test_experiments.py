@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.experiments.spread import of_variant, variant_of
+from analysis.experiments.spread import layers_name, of_variant, variant_of
 from analysis.figures import experiments as look
 from analysis.figures import experiments_concentration as concentration
 from analysis.figures import experiments_divergence as divergence
@@ -360,3 +360,7 @@ def test_every_level_and_mix_of_a_figure_has_a_shape_of_its_own() -> None:
     levels = ["0", "4", "all", "mix:0+4"]
     told = look.shape_scale(levels).to_dict()
     assert len(set(told["range"])) == len(levels) == len(told["domain"])
+
+
+def test_a_layer_alone_is_called_one() -> None:
+    assert (layers_name("0"), layers_name("0-3")) == ("layer 0", "layers 0-3")
