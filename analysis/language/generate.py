@@ -110,7 +110,8 @@ def check_prompts(lm: LanguageModel, prompts: Sequence[Sequence[int]], new_token
         if len(prompt) + new_tokens > context
     ]
     if problems:
-        raise LanguageError("Some prompts cannot be given to this model.", items=problems)
+        way = "shorten them, give fewer examples in front, or ask for fewer new tokens"
+        raise LanguageError(f"Some prompts cannot be given to this model: {way}.", items=problems)
 
 
 def pad_left(rows: Sequence[Sequence[int]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
