@@ -232,7 +232,8 @@ def first_layers(table: pd.DataFrame) -> Claim:
     by_level = {level: _furthest(own) for level, own in paired.groupby("level")}
     every = ", ".join(level_name(str(level)) for level, verdict in by_level.items() if verdict == "agrees")
     told = f"{_size_words(rows)}, change with one group restored: {words}. Run by run, restoring"
-    told += f" {layers_name(groups[0])} moves it further {than}. Further than every other group in every run of: {every or 'no level'}."
+    told += f" {layers_name(groups[0])} moves it further {than}."
+    told += f" Further than every other group in every run of: {every or 'no level'}."
     return Claim("Table 11", says, told, _shared(set(by_level.values())))
 
 
