@@ -308,7 +308,7 @@ def test_a_cluster_that_loses_a_node_in_the_middle_gives_the_same_tables_as_this
         workspace.run_plan(lacking, engine="ray", address=address)
     blind = [line for line in told.value.items if "does not see the plan's mastery, " in line]
     assert len(blind) == 2 and all(line.startswith("the node ") for line in blind)  # one a node
-    assert any(line.startswith("questions:") for line in told.value.items)  # and this machine's own word
+    assert any(line.startswith("mastery:") for line in told.value.items)  # and this machine's own word
     assert not ray.is_initialized()  # a refused plan leaves no connection
     report = workspace.run_plan(measured.plan, engine="ray", address=address, progress=Removing())
     assert removed and report.retried >= 1
