@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from cache.memory import collect_seldom
 from cache.work import Workspace
 
 
 @st.cache_resource(on_release=Workspace.close, show_spinner=False)
 def workspace() -> Workspace:
     """The process's workspace: one store, one job queue, one resident model."""
+    collect_seldom()
     return Workspace()
