@@ -8,7 +8,16 @@ from functools import partial
 
 import streamlit as st
 
-from analysis.figures import numbers, repairs, restoration, stop_sentence, stop_slider, stop_verdicts, stops
+from analysis.figures import (
+    numbers,
+    repairs,
+    restoration,
+    stop_levels,
+    stop_sentence,
+    stop_slider,
+    stop_verdicts,
+    stops,
+)
 from analysis.figures.headlines import SCOPE_NAMES, scopes
 from analysis.records import Evaluation, RestoreCount, RestoreSpec, Stop
 from analysis.report.records import Grows
@@ -168,20 +177,22 @@ def levels(base: Evaluation | None, tuned: Evaluation | None, restored: Evaluati
     reference = tuned or base
     if reference is None:
         return
-    percent = {name: st.column_config.NumberColumn(format="percent") for name in ("base", "tuned", "restored")}
     for column, scope in zip(st.columns(len(scopes(reference))), scopes(reference), strict=True):
-        table = stops.level_table(scope, base, tuned, restored)
+        table = stop_levels.level_table(scope, base, tuned, restored)
         if not table.empty:
             with column:
-                st.markdown(f"**By mastery level, {SCOPE_NAMES[scope]}**", help=MASTERY)
-                words = stops.level_words(table, scope)
-                charts.table(table, key=f"levels-{scope}", columns=percent, finding=words, width="stretch")
+                st.markdown(f"**By mastery level, {SCOPE_NAMES[scope]}** (95% interval)", help=MASTERY)
+                words = stop_levels.level_words(table, scope)
+                charts.small_table(table, stop_levels.written(table), key=f"levels-{scope}", finding=words)
 
 
 def stops_table(asking: Asking, known: tuple[Stop, ...], spec: RestoreSpec, tuned: Evaluation | None) -> None:
-    """Every stop behind the curve, as a table."""
-    if known and tuned is not None:
-        with st.expander(f"All {len(known)} evaluated stops"):
+    """Every stop behind the curve, as a table, once it is opened."""
+    if not known or tuned is None:
+        return
+    opened = st.expander(f"All {len(known)} evaluated stops", key="every-stop", on_change="rerun")
+    if opened.open:
+        with opened:
             words = stops.table_words(known, scopes(tuned)[0])
             drawn = tuple(stop.spec for stop in known)
             about = About(asking=asking, drawn=drawn, grows=Grows(spec.identity()))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.figures import numbers, verdicts
-from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, levels, scopes
+from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, scopes
 from analysis.figures.repairs import repair_columns
 from analysis.figures.stop_sentence import best_sentence
 from analysis.figures.stop_verdicts import Judged, best_ranked, control_words, known_verdict, ranked
 from analysis.figures.strategies import STRATEGY_NAMES, ranges, series_name, spec_words, strategy_name
 from analysis.figures.verdicts import Verdict
-from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop, Tally
+from analysis.records import BLENDS, Evaluation, RestoreCount, RestoreSpec, Stop
 
 __all__ = ["STRATEGY_NAMES", "spec_words", "strategy_name"]
 
@@ -51,7 +51,7 @@ def _metric(restored: Evaluation, tuned: Evaluation | None, scope: Scope, verdic
     return Metric(
         label=f"{name} (n = {number.n})",
         value=numbers.share(number.value),
-        delta=numbers.points(change) if change is not None else None,
+        delta=numbers.delta(change) if change is not None else None,
         direction=verdict.direction if verdict is not None else "unclear",
         interval=numbers.interval(number.interval95),
     )
@@ -146,22 +146,6 @@ def _curve_row(stop: Stop, number: Headline) -> dict[str, object]:
     }
 
 
-def level_table(
-    scope: Scope, base: Evaluation | None, tuned: Evaluation | None, restored: Evaluation | None
-) -> pd.DataFrame:
-    """Accuracy per mastery level 0-4 (fractions 0-1) in base, tuned and restored, with n; NaN where not evaluated."""
-    states = {"base": base, "tuned": tuned, "restored": restored}
-    columns = {name: levels(state, scope) for name, state in states.items() if state is not None}
-    present = sorted({level for column in columns.values() for level in column})
-    return pd.DataFrame([_level_row(level, columns) for level in present], columns=["level", "n", *columns])
-
-
-def _level_row(level: int, columns: dict[str, dict[int, Tally]]) -> dict[str, object]:
-    cells = {name: column[level] for name, column in columns.items() if level in column}
-    n = max((cell.n for cell in cells.values()), default=0)
-    return {"level": level, "n": n} | {name: cell.accuracy for name, cell in cells.items()}
-
-
 def sweep_table(stops: Sequence[Stop], scopes: Sequence[Scope]) -> pd.DataFrame:
     """Every evaluated stop, one row each, ready for a CSV: the spec, the counts and the accuracy per domain."""
     rows = []
@@ -235,17 +219,6 @@ def best_words(stops: Sequence[Stop], scope: Scope, told: Judged | None = None) 
     )
     here = f"At {numbers.percent(best.spec.percent)} restored: {_written(best.evaluation, scope)}"
     return " ".join(filter(None, [f"{here}{change}.", control, several]))
-
-
-def level_words(table: pd.DataFrame, scope: Scope) -> str:
-    """The table by mastery level in a sentence: which states, how many questions, and how far chance alone moves."""
-    states = [name for name in ("base", "tuned", "restored") if name in table]
-    fewest = int(table["n"].min())
-    noise = f"{verdicts.noise_points(fewest):.0f}"
-    return (
-        f"Right answers by mastery level, {SCOPE_NAMES[scope]}: {', '.join(states)}. A level holds {fewest} to "
-        f"{int(table['n'].max())} questions: with {fewest}, a share is known to within ±{noise} points (95%)."
-    )
 
 
 def table_words(stops: Sequence[Stop], scope: Scope) -> str:

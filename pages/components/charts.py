@@ -16,7 +16,7 @@ import streamlit as st
 from analysis.figures import plotly_style, stop_slider, style
 from analysis.report import drawn, pictures, tables
 from analysis.report.records import Finding, StopReading
-from pages.components import kept_slider, origin, pinning
+from pages.components import kept_slider, once, origin, pinning
 from pages.components.words import plain
 
 TABLE_NAMES: dict[tables.TableKind, str] = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
@@ -41,7 +41,7 @@ def show(
     `stops`: what a pinned restoration's slider shows at each stop (analysis.figures.stop_slider). `drawn_as`: the
     chart's own key, where it is to be drawn anew while the figure stays what it is called.
     """
-    spec = style.on_screen(figure, paper())
+    spec = once.on_screen(figure, paper())
     event = st.vega_lite_chart(spec, theme="streamlit", key=drawn_as or key, alt=alt, **options)
     if exports:
         with _foot():
@@ -164,6 +164,19 @@ def table(
     event = st.dataframe(frame, hide_index=True, column_config=columns or {}, key=key, alt=alt, **options)
     foot(frame, key=key, columns=columns, alt=alt, finding=finding, made=made, command=command, about=about)
     return event
+
+
+def small_table(
+    frame: pd.DataFrame, written: pd.DataFrame, *, key: str, finding: str, about: origin.AboutIt | None = None
+) -> None:
+    """Draw a table of a few rows as it is `written`, without a grid's tools; pin and files hold the values of `frame`.
+
+    What stands on the page is escaped; columns of `frame` that are fractions (0-1) are told in % where they are read.
+    """
+    fractions = frame.columns[[kind.kind == "f" for kind in frame.dtypes]]
+    columns = {name: st.column_config.NumberColumn(format="percent") for name in fractions}
+    st.table(written.map(plain), border="horizontal", hide_index=True, alt=finding)
+    foot(frame, key=key, columns=columns, finding=finding, about=about)
 
 
 def wrapped_table(

@@ -3,11 +3,12 @@
 Made for the digest of everything it depends on and shared by all sessions, so nobody may change what comes out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
 from analysis.figures import style
 from analysis.records import Evaluation, Stop
@@ -17,6 +18,14 @@ Made = TypeVar("Made")
 MOST = 256
 
 
+class Remembered(dict[str, Any]):
+    """A figure's specification and the name that it is remembered by."""
+
+    def __init__(self, name: str, specification: Mapping[str, Any]) -> None:
+        super().__init__(specification)
+        self.name = name
+
+
 def once(make: Callable[[], Made], *depends: Any) -> Made:
     """What `make` gives, remembered for these values; what it is goes among them, as a word."""
     return _made(digest(depends), make)
@@ -24,7 +33,21 @@ def once(make: Callable[[], Made], *depends: Any) -> Made:
 
 def figure(make: Callable[[], style.Figure], *depends: Any) -> dict[str, Any]:
     """A figure's specification, remembered for these values: altair takes a tenth of a second to write one."""
-    return once(lambda: style.specification(make()), "figure", *depends)
+    name = digest(["figure", *depends])
+    return _made(name, lambda: Remembered(name, style.specification(make())))
+
+
+def on_screen(figure: style.Figure | dict[str, Any], paper: style.Paper) -> dict[str, Any]:
+    """The specification as a page of that paper shows it; one that is remembered has its data in Arrow already."""
+    if not isinstance(figure, Remembered):
+        return style.on_screen(figure, paper)
+    return _made(f"{figure.name} on {paper}", lambda: _in_arrow(style.on_screen(figure, paper)))
+
+
+def _in_arrow(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification with its tables as streamlit sends them, which it makes anew in each run otherwise."""
+    sets = spec.get("datasets", {})
+    return {**spec, "datasets": {name: convert_anything_to_arrow_bytes(rows) for name, rows in sets.items()}}
 
 
 def bare(evaluation: Evaluation | None) -> Evaluation | None:

@@ -10,7 +10,7 @@ from cache import commands
 from cache.about import About
 from cache.memo import workspace
 from cache.work import Comparison
-from pages.components import charts, progress, selection
+from pages.components import charts, once, progress, selection
 from pages.components.words import CLIFF, EFFECTIVE_K, L2_MOVED, THRESHOLD
 
 METRIC_WIDTH = 168  # pixels: two beside each other on a phone
@@ -98,6 +98,8 @@ def where(comparison: Comparison, count: RestoreCount) -> None:
     about = About(spec=count.spec, command=commands.where(comparison, count.spec))
     left, right = st.columns(2)
     with left:
-        charts.show(places.layer_bars(count), key="by-layer", alt=places.layer_words(count), about=about)
+        layers = once.figure(lambda: places.layer_bars(count), "by layer", count)
+        charts.show(layers, key="by-layer", alt=places.layer_words(count), about=about)
     with right:
-        charts.show(places.module_bars(count), key="by-module", alt=places.module_words(count), about=about)
+        modules = once.figure(lambda: places.module_bars(count), "by module", count)
+        charts.show(modules, key="by-module", alt=places.module_words(count), about=about)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.figures import places, restoration, stop_verdicts, stops, style
+from analysis.figures import places, restoration, stop_levels, stop_verdicts, stops, style
 from analysis.figures.verdicts import Verdict
 from analysis.records import STRATEGIES, Question, Realised, RestoreSpec
 from analysis.records.weights import MAY_PICK_UNCHANGED
@@ -198,8 +198,10 @@ def test_a_domain_without_levels_is_tested_on_its_own_questions(make_stop, make_
 
 
 def test_the_level_table_has_a_column_for_each_state_that_was_asked(make_evaluation) -> None:
-    table = stops.level_table("in", make_evaluation(NONE), make_evaluation(ALL), None)
-    assert list(table.columns) == ["level", "n", "base", "tuned"]
+    table = stop_levels.level_table("in", make_evaluation(NONE), make_evaluation(ALL), None)
+    bounds = ["base_low", "base_high", "tuned_low", "tuned_high"]
+    assert list(table.columns) == ["level", "n", "base", "tuned", *bounds]
+    assert stop_levels.written(table)["tuned"].tolist() == ["100.0% [34–100]"] * 2, "Wilson, 2 of 2"
     assert table["tuned"].tolist() == [1.0, 1.0]
     assert table["n"].tolist() == [2, 2]
 
