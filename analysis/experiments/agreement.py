@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.experiments import agreement_restoring as restoring
-from analysis.experiments.claim import Claim, Verdict, named_words, nats_words, spread_words
+from analysis.experiments.claim import Claim, Verdict, named_words, nats_words, spread_words, with_sign
 from analysis.experiments.spread import Row, compared, headline, level_name, measured, over_runs, size_name, size_order
 
 if TYPE_CHECKING:
@@ -118,9 +118,10 @@ def divergence_harms(table: pd.DataFrame) -> Claim:
     found = rank_correlation(points)
     if found is None:
         return Claim("Figures 4 and 5", says, "Needs KL and accuracy of at least four training sets.", "missing")
+    estimate, low, high = (with_sign(value, 2) for value in (found.estimate, found.low, found.high))
     told = (
-        f"Rank correlation {found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}] over {len(points)} runs of "
-        f"{found.groups} training sets (95%, training sets resampled)."
+        f"Rank correlation {estimate} [{low}, {high}] over {len(points)} runs of {found.groups} training sets "
+        "(95%, training sets resampled)."
     )
     verdict: Verdict = "agrees" if found.high < 0 else "differs" if found.low > 0 else "untold"
     return Claim("Figures 4 and 5", says, told, verdict)

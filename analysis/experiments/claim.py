@@ -48,4 +48,9 @@ def share_words(fraction: float) -> str:
 
 def signed(fraction: float) -> str:
     """A difference of fractions in points, one digit, signed; what rounds to nothing is '+0.0'."""
-    return f"{round(100 * fraction, 1) + 0.0:+.1f}"
+    return with_sign(100 * fraction, 1)
+
+
+def with_sign(value: float, digits: int) -> str:
+    """A number with its sign, the minus one that is read (U+2212); what rounds to nothing is '+0.0'."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")

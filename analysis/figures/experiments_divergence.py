@@ -90,8 +90,8 @@ def correlation_words(points: pd.DataFrame) -> str:
     found = rank_correlation(points)
     if found is None:
         return f"{len(points)} runs; a correlation needs at least four training sets"
-    bounds = f"[{found.low:+.2f}, {found.high:+.2f}]"
-    return f"rank correlation {found.estimate:+.2f} {bounds}, 95%, {found.groups} training sets resampled"
+    estimate, low, high = (numbers.signed(value, 2) for value in (found.estimate, found.low, found.high))
+    return f"rank correlation {estimate} [{low}, {high}], 95%, {found.groups} training sets resampled"
 
 
 def kl_words(table: pd.DataFrame, measure: str = "kl_paper") -> str:

@@ -153,7 +153,8 @@ def _against(row: dict[Any, Any]) -> str:
     mean = numbers.points(row["change"])
     if row["runs"] < 2:
         return f"{mean} (one run)"
-    return f"{mean} (single runs {100 * row['change_low']:+.1f} to {100 * row['change_high']:+.1f})"
+    low, high = (numbers.signed(100 * row[end]) for end in ("change_low", "change_high"))
+    return f"{mean} (single runs {low} to {high})"
 
 
 def trained_words(level: str, size: int) -> str:

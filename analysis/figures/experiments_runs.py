@@ -198,5 +198,5 @@ def _any_leaves_out_0(*changes: Change | None) -> bool:
 
 
 def _change_words(change: Change) -> str:
-    low, high = (100 * bound for bound in change.interval95)
-    return f"{numbers.points(change.estimate)} [{low:+.1f} to {high:+.1f}]"
+    low, high = (numbers.signed(100 * bound) for bound in change.interval95)
+    return f"{numbers.points(change.estimate)} [{low} to {high}]"

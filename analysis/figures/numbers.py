@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 
 MISSING = "–"
+MINUS = "−"  # U+2212, as wide as the plus; the axes of figures have it too
 
 
 def share(fraction: float | None, digits: int = 1) -> str:
     """A fraction 0-1 as a percentage: 0.1234 -> '12.3%'."""
-    return MISSING if _absent(fraction) else f"{100 * float(fraction or 0):.{digits}f}%"
+    return MISSING if _absent(fraction) else minus(f"{100 * float(fraction or 0):.{digits}f}%")
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -54,12 +55,27 @@ def significant(value: float | None, digits: int = 3) -> str:
     """A number without a natural size, such as a threshold: 0.0012345 -> '0.00123', infinity -> '∞'."""
     if value is None or math.isnan(value):
         return MISSING
-    return ("∞" if value > 0 else "-∞") if math.isinf(value) else f"{value:.{digits}g}"
+    return minus(("∞" if value > 0 else "-∞") if math.isinf(value) else f"{value:.{digits}g}")
 
 
 def points(difference: float | None) -> str:
-    """A difference of two fractions in percentage points, signed: 0.012 -> '+1.2 points'."""
-    return MISSING if _absent(difference) else f"{100 * float(difference or 0):+.1f} points"
+    """A difference of two fractions in percentage points, signed: 0.012 -> '+1.2 points', -0.05 -> '−5.0 points'."""
+    return MISSING if _absent(difference) else f"{signed(100 * float(difference or 0))} points"
+
+
+def delta(difference: float | None) -> str:
+    """The same for streamlit's metric, which tells a fall from a rise by the keyboard's hyphen: '-5.0 points'."""
+    return points(difference).replace(MINUS, "-")
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """A change with its sign: 1.25 -> '+1.2', -0.5 -> '−0.5'; one that rounds to nothing is '+0.0'."""
+    return MISSING if _absent(value) else minus(f"{round(float(value or 0), digits) + 0.0:+.{digits}f}")
+
+
+def minus(number: str) -> str:
+    """A number as it is read, with a minus sign for the keyboard's hyphen: '-0.31' -> '−0.31'."""
+    return number.replace("-", MINUS)
 
 
 def duration(seconds: float | None) -> str:

@@ -91,4 +91,4 @@ def planted_words(states: pd.DataFrame) -> str:
 
 
 def _rho(value: float) -> str:
-    return numbers.MISSING if value != value else f"{value:+.2f}".replace("-", "−")
+    return numbers.signed(value, 2)

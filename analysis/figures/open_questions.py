@@ -49,7 +49,7 @@ def cosine_grid(found: Gathered) -> style.Figure:
     both = both.assign(
         row=[_level(level) for level in both["first"]],
         column=[_level(level) for level in both["second"]],
-        text=[f"{value:.2f}" for value in both["cosine"]],
+        text=[numbers.minus(f"{value:.2f}") for value in both["cosine"]],
         own=both["first"] == both["second"],
         light=both["cosine"].abs() > 0.6,
     )
@@ -193,7 +193,8 @@ def gradient_words(found: Gathered) -> str:
 
     def cosine(first: int, second: int) -> str:
         row = cosines[first, second]
-        return f"{row['cosine']:.2f} [{row['low']:.2f} to {row['high']:.2f}]"
+        value, low, high = (numbers.minus(f"{row[name]:.2f}") for name in ("cosine", "low", "high"))
+        return f"{value} [{low} to {high}]"
 
     told = f"The mean gradient of {n} samples a level has norm {norm(low)} and {norm(high)}"
     if low != high:

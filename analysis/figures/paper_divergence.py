@@ -148,4 +148,5 @@ def correlation_words(models: Sequence[TunedModel]) -> str:
 
 
 def _estimate_words(one: Estimate) -> str:
-    return f"{one.estimate:+.2f} (95%: {one.low:+.2f} to {one.high:+.2f})"
+    estimate, low, high = (numbers.signed(value, 2) for value in (one.estimate, one.low, one.high))
+    return f"{estimate} (95%: {low} to {high})"

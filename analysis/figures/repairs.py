@@ -56,7 +56,7 @@ def change_words(stop: Stop, scope: str) -> str:
     change = stop.macro_change.get(scope) if scope != "all" else None  # there the headline is no mean of levels
     if change is None or any(math.isnan(bound) for bound in change.interval95):
         return ""
-    low, high = (f"{100 * bound:+.1f}" for bound in change.interval95)
+    low, high = (numbers.signed(100 * bound) for bound in change.interval95)
     return f"change {low} to {high} points"
 
 

@@ -139,4 +139,5 @@ def _points(row: Mapping[Hashable, Any]) -> str:
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share + 0.0:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
+    written = numbers.signed(100 * share)
+    return "0.0" if written == "+0.0" else written

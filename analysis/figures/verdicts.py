@@ -44,7 +44,7 @@ def of_flips(flips: Flips) -> Verdict:
 def of_change(change: Change, n: int) -> Verdict:
     """By the 95% interval of a paired difference: a direction where it leaves out 0."""
     low, high = change.interval95
-    evidence = f"{numbers.points(change.estimate)}, 95%: {100 * low:+.1f} to {100 * high:+.1f}"
+    evidence = f"{numbers.points(change.estimate)}, 95%: {numbers.signed(100 * low)} to {numbers.signed(100 * high)}"
     if low > 0 or high < 0:
         return Verdict("up" if low > 0 else "down", n, evidence, _interval_p(change))
     return Verdict("unclear", n, evidence, _interval_p(change))

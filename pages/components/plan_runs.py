@@ -192,7 +192,7 @@ def comparison(found: Compared, *, key: str) -> None:
     """A comparison in numbers and a sentence."""
     with st.container(horizontal=True, key=f"compared-{key}"):
         told = shown_runs.is_told(found.flips)
-        change = numbers.points(found.change.estimate)
+        change = numbers.delta(found.change.estimate)
         st.metric("Share right", numbers.share(found.second), change, delta_color="normal" if told else "off")
         st.metric("Fixed", numbers.count(found.flips.fixed))
         st.metric("Broken", numbers.count(found.flips.broken))

@@ -177,7 +177,7 @@ def test_two_runs_are_told_apart_no_further_than_the_test_carries() -> None:
         100, change, None, Flips(fixed=5, broken=3, still_right=40, still_wrong=52, mcnemar_p=0.73)
     )
     assert words == (
-        "n = 100, the same questions. Share right: +2.0 points [-1.0 to +5.0]. "
+        "n = 100, the same questions. Share right: +2.0 points [−1.0 to +5.0]. "
         "McNemar p = 0.73: not distinguishable at n = 100."
     )
     # hundreds of flips, and an interval that leaves out 0: the exact test alone decides, and the sentence says so
@@ -285,7 +285,7 @@ def test_a_plan_without_mastery_levels_is_drawn_over_all_questions_together_and_
 
 def test_the_sentences_over_figures_hold_numbers_spread_and_n_and_tell_the_two_grids_apart(table: pd.DataFrame) -> None:
     top, random = (restoring.grid_words(table, "in", strategy) for strategy in ("relative-top", "random"))
-    assert "from −31.0 points (level 4 · 1,920, 60%) to +10.0 points (level 0 · 1,920, 20%)" in top.replace("-", "−")
+    assert "from −31.0 points (level 4 · 1,920, 60%) to +10.0 points (level 0 · 1,920, 20%)" in top
     assert "Every run gained in 2 of 4 cells and lost in 2" in top and "n = 100 questions a run" in top
     assert top != random and "random draw" in random
     curve = restoring.curve_words(table, "4", 1920, "in")
@@ -295,7 +295,7 @@ def test_the_sentences_over_figures_hold_numbers_spread_and_n_and_tell_the_two_g
     assert "level 0 5.0% [4.0–6.0%]" in sizes.level_words(table, 1920, "in")
     assert "LoRA 43.0% [40.0–46.0%]" in ways.way_sentence(table, "4", 1920, 20.0, "in")
     assert "the largest part lies in layer 10: 70.0% (one run)" in places.place_words(table, "restored_layer", 20.0)
-    assert "layers 0-3 -39.0 points to -39.0 points" in places.group_words(table, "in").replace("−", "-")
+    assert "layers 0-3 −39.0 points to −39.0 points" in places.group_words(table, "in")
     alone = concentration.null_words(table, "0", 1920)
     assert alone.startswith("Trained on level 0 · 1,920, the most changed 5% hold 84.0%, and 83.0% where")
     assert "one run: no spread over runs" in alone

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from analysis.figures import numbers
+from analysis.figures import numbers, stops
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,13 @@ from analysis.figures import numbers
         (numbers.significant(0.0012345), "0.00123"),
         (numbers.significant(math.inf), "∞"),
         (numbers.points(0.012), "+1.2 points"),
-        (numbers.points(-0.05), "-5.0 points"),
+        (numbers.points(-0.05), "−5.0 points"),
+        (numbers.points(-0.0001), "+0.0 points"),
+        (numbers.delta(-0.05), "-5.0 points"),
+        (numbers.signed(-0.314, 2), "−0.31"),
+        (numbers.share(-0.05), "−5.0%"),
+        (numbers.significant(-0.0012345), "−0.00123"),
+        (numbers.significant(-math.inf), "−∞"),
         (numbers.duration(0.005), "5 ms"),
         (numbers.duration(0.42), "0.4 s"),
         (numbers.duration(75), "1 min 15 s"),
@@ -39,7 +45,11 @@ def test_a_number_is_written_with_its_unit(written: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [numbers.share, numbers.percent, numbers.count, numbers.short_count, numbers.significant, numbers.points]
+    "write",
+    [
+        *(numbers.share, numbers.percent, numbers.count, numbers.short_count, numbers.significant),
+        *(numbers.points, numbers.delta, numbers.signed),
+    ],
 )
 def test_a_missing_number_is_a_dash_and_never_0(write) -> None:  # type: ignore[no-untyped-def]
     assert write(None) == numbers.MISSING
@@ -49,3 +59,10 @@ def test_a_missing_number_is_a_dash_and_never_0(write) -> None:  # type: ignore[
 def test_a_missing_interval_is_a_dash() -> None:
     assert numbers.interval(None) == numbers.MISSING
     assert numbers.interval((math.nan, math.nan)) == numbers.MISSING
+
+
+def test_a_metric_that_fell_has_the_hyphen_by_which_streamlit_tells_a_fall(make_evaluation) -> None:  # type: ignore[no-untyped-def]
+    (metric,) = stops.accuracy_metrics(
+        make_evaluation([False] * 8, domains=False), make_evaluation([True] * 8, domains=False)
+    )
+    assert metric.delta == "-100.0 points"

@@ -73,7 +73,7 @@ def test_relations_without_a_counted_fact_are_no_bar() -> None:
 def test_a_correlation_needs_four_models_and_is_told_with_its_interval() -> None:
     falling = [figures.TunedModel(f"m{kl}", measured(float(kl)), evaluated(0.9 - 0.1 * kl)) for kl in (1, 2, 3, 4, 5)]
     assert "needs 4" in figures.correlation_words(falling[:3])
-    assert figures.correlation_words(falling).startswith("rank correlation -1.00 (95%")
+    assert figures.correlation_words(falling).startswith("rank correlation −1.00 (95%")
     unknown = [dataclasses.replace(model, evaluation=None) for model in falling]
     assert "0 tuned models" in figures.correlation_words(unknown)
     assert figures.model_table(unknown)["accuracy"].isna().all()

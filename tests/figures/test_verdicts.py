@@ -96,7 +96,7 @@ def test_a_best_stop_of_pure_noise_is_claimed_to_differ_in_few_cases_however_man
 
 def test_the_words_against_another_state_carry_the_numbers() -> None:
     unclear = verdicts.against(verdicts.of_change(Change(0.024, (-0.01, 0.059)), 210), "tuned")
-    assert unclear == "not distinguishable from tuned at n = 210 (+2.4 points, 95%: -1.0 to +5.9)"
+    assert unclear == "not distinguishable from tuned at n = 210 (+2.4 points, 95%: −1.0 to +5.9)"
     clear = verdicts.against(verdicts.of_flips(flips(57, 22)), "tuned")
     assert clear == "more than tuned (57 fixed, 22 broken, McNemar p < 0.001)"
 
