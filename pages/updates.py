@@ -32,11 +32,11 @@ TENSOR_COLUMNS = {
 }
 SHARE_COLUMNS = {
     "percent": st.column_config.NumberColumn("most changed", format="%g%%"),
-    "effective_percent": st.column_config.NumberColumn("effective k", format="%.4g%%", help=EFFECTIVE_K),
+    "effective_percent": st.column_config.NumberColumn("effective k", format="%.4g%%"),
     "share_relative": st.column_config.NumberColumn("hold of r", format="percent"),
     "share_null": st.column_config.NumberColumn("null", format="percent"),
     "share_absolute": st.column_config.NumberColumn("hold of |d|", format="percent"),
-    "paper": st.column_config.NumberColumn("paper: r", format="percent", help=PAPER_ROW),
+    "paper": st.column_config.NumberColumn("paper: r", format="percent"),
 }
 
 
@@ -126,16 +126,18 @@ with notices.shown_errors():
         if finding.level != "info":
             st.warning(plain(finding.message), icon=":material/warning:")
 
+    told = once.once(lambda: updates.grid_words(rows, measure), "grid words", measure, read)
     charts.show(
         once.figure(lambda: updates.layer_module_grid(rows, measure, arithmetic=arithmetic), "grid", measure, read),
         key=GRID,
-        alt=updates.grid_words(rows, measure),
+        alt=told,
         about=measured,
         on_select=follow_cell,
         selection_mode=updates.CELL_CLICK,
     )
-    st.caption(f"{updates.grid_words(rows, measure)} {updates.MEASURES[measure].help} Click a cell for its tensors.")
+    st.caption(f"{told} {updates.MEASURES[measure].help} Click a cell for its tensors.")
 
+    words = once.once(lambda: concentration.concentration_words(curve), "concentration words", read)
     left, right = st.columns([1, 1], gap="large")
     with left:
         charts.show(
@@ -145,24 +147,22 @@ with notices.shown_errors():
                 read,
             ),
             key="concentration",
-            alt=concentration.concentration_words(curve),
+            alt=words,
             about=about,
         )
     with right:
-        st.markdown("**How concentrated is the change?**", help=CONCENTRATION)
-        st.markdown(concentration.concentration_words(curve).replace("|", "\\|"))
+        st.markdown("**How concentrated is the change?**", help=f"{CONCENTRATION} {EFFECTIVE_K} {PAPER_ROW}")
+        st.markdown(words.replace("|", "\\|"))
         shares = concentration.concentration_table(curve, changed_percent=100 * changed, arithmetic=arithmetic)
         hidden = {"arithmetic": None} | ({"effective_percent": None} if 100 * changed >= max(PAPER_PERCENTS) else {})
-        words = concentration.concentration_words(curve)
-        columns = SHARE_COLUMNS | hidden
-        charts.table(shares, key="shares", columns=columns, finding=words, about=about, width="stretch")
+        charts.small_table(shares, key="shares", columns=SHARE_COLUMNS | hidden, finding=words, about=about)
         st.caption(f"Last column: Table 3 of {PAPER_LINK}, 1,920 samples, level 0; another model, for comparison.")
 
     st.subheader("Tensors")
     names = [row.name for row in rows]
     address.hold(address.some_numbers(LASSO, len(names)))
     charts.show_zoomable(
-        tensors.tensor_scatter(rows, measure, arithmetic=arithmetic),
+        once.once(lambda: tensors.tensor_scatter(rows, measure, arithmetic=arithmetic), "scatter", measure, read),
         key=GLANCE,
         alt=tensors.scatter_words(rows),
         twin=lambda: tensors_printed.tensor_points(rows, measure, arithmetic=arithmetic),
@@ -181,6 +181,7 @@ with notices.shown_errors():
     shown = [row for row in rows if not chosen or row.name in chosen]
     listing = updates.tensor_table(shown, layer, module, arithmetic=arithmetic)
     inside = [row for row in shown if layer in (None, updates.layer_name(row.layer)) and module in (None, row.module)]
-    words = f"{len(listing):,} tensors, {listed(chosen, layer, module)}. {updates.grid_words(inside, measure)}"
+    of_these = told if len(inside) == len(rows) else updates.grid_words(inside, measure)
+    words = f"{len(listing):,} tensors, {listed(chosen, layer, module)}. {of_these}"
     columns = TENSOR_COLUMNS | {"arithmetic": None}
     charts.table(listing, key="tensors", columns=columns, finding=words, about=about, width="stretch")

@@ -102,7 +102,8 @@ def _cliff(changed_percent: float) -> style.Figure:
 
 _PERCENT_SCALE = alt.Scale(type="log", domain=[0.1, 100])
 
-_LEGEND = alt.Legend(orient="top", symbolStrokeWidth=2.5, symbolSize=250, labelLimit=300)
+_COLUMNS = style.legend_columns(3, 1, below=460)
+_LEGEND = alt.Legend(orient="top", columns=_COLUMNS, symbolStrokeWidth=2.5, symbolSize=250, labelLimit=300)
 DASHES = [[1, 0], [2, 3], [6, 3]]
 
 

@@ -167,14 +167,24 @@ def table(
 
 
 def small_table(
-    frame: pd.DataFrame, written: pd.DataFrame, *, key: str, finding: str, about: origin.AboutIt | None = None
+    frame: pd.DataFrame,
+    written: pd.DataFrame | None = None,
+    *,
+    key: str,
+    finding: str,
+    columns: dict[str, Any] | None = None,
+    about: origin.AboutIt | None = None,
 ) -> None:
-    """Draw a table of a few rows as it is `written`, without a grid's tools; pin and files hold the values of `frame`.
+    """Draw a table of a few rows as it is read, without a grid's tools; its pin and its files hold the values.
 
-    What stands on the page is escaped; columns of `frame` that are fractions (0-1) are told in % where they are read.
+    `written`: how it is read, where that is more than `columns` say; all of it is escaped here. Without `columns`,
+    the fractions (0-1) of `frame` are read in %.
     """
-    fractions = frame.columns[[kind.kind == "f" for kind in frame.dtypes]]
-    columns = {name: st.column_config.NumberColumn(format="percent") for name in fractions}
+    if columns is None:
+        fractions = frame.columns[[kind.kind == "f" for kind in frame.dtypes]]
+        columns = {name: st.column_config.NumberColumn(format="percent") for name in fractions}
+    if written is None:
+        written = tables.written_frame(frame, pinning.columns_of([str(name) for name in frame.columns], columns))
     st.table(written.map(plain), border="horizontal", hide_index=True, alt=finding)
     foot(frame, key=key, columns=columns, finding=finding, about=about)
 
