@@ -52,7 +52,8 @@ def way_dots(table: pd.DataFrame, level: str, size: int, percent: float, domain:
     highs = list(rows["high"].fillna(rows["mean"]))
     x = alt.X("mean:Q", scale=style.accuracy_scale(highs), axis=alt.Axis(format=style.PERCENT_FORMAT, title=None))
     kinds = alt.Scale(domain=list(KIND_COLOURS), range=list(KIND_COLOURS.values()))
-    colour = alt.Color("kind_of:N", scale=kinds, title=None, legend=alt.Legend(orient="top", columns=2, symbolSize=90))
+    legend = alt.Legend(orient="top", columns=style.legend_columns(3, 1, below=260), symbolSize=90)
+    colour = alt.Color("kind_of:N", scale=kinds, title=None, legend=legend)
     tooltip = [
         alt.Tooltip("way:N", title="way"),
         alt.Tooltip("mean:Q", title="right", format=".1%"),

@@ -168,6 +168,5 @@ def _share_axis(title: str) -> alt.Axis:
 
 def _level_colour() -> alt.Color:
     scale = alt.Scale(domain=list(LEVEL_NAMES), range=list(style.LEVEL_COLOURS))
-    return alt.Color(
-        "level:N", scale=scale, sort=list(LEVEL_NAMES), title=None, legend=alt.Legend(orient="top", columns=3)
-    )
+    legend = alt.Legend(orient="top", columns=style.legend_columns(5, 2, below=360))
+    return alt.Color("level:N", scale=scale, sort=list(LEVEL_NAMES), title=None, legend=legend)

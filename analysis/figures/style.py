@@ -69,6 +69,8 @@ PAPERS: dict[Paper, dict[str, str]] = {
     "dark": {"background": "#14171C", "text": "#E6E8EB", "faint": "#9BA3AE", "grid": "#2C323B"},
 }
 TITLE_LETTERS = 46  # of a line of a title: as wide as half a page of 1,280 pixels, or a phone
+SUBTITLE_LETTERS = 56  # of its smaller letters in the same width
+SUBTITLE_LINE = 14  # pixels
 FIGURE_HEIGHT = 330  # pixels; a page fits title, legend and axes into it
 SLIM_HEIGHT = 200
 HEAD_HEIGHT = 100  # of which this much goes to title and axis, where rows of equal height follow
@@ -83,6 +85,11 @@ def state_scale(*states: str) -> alt.Scale:
 def accuracy_scale(highs: Iterable[float]) -> alt.Scale:
     """From 0 to a little above the highest value, at least 10%, so that a model that knows nothing has an axis too."""
     return alt.Scale(domain=[0, min(1.0, 1.1 * max([*highs, 0.09]))])
+
+
+def legend_columns(many: int, few: int, *, below: int) -> alt.ExprRef:
+    """How many entries of a legend stand side by side: few where the plot is narrower than `below` pixels."""
+    return alt.ExprRef(f"width < {below} ? {few} : {many}")
 
 
 def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure:
@@ -159,12 +166,35 @@ def _inked(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
 
 
 def _wrap_title(spec: dict[str, Any]) -> None:
-    """Break a title that half a page, or a phone, would cut off."""
+    """Break a title, and lines beneath it, that half a page, or a phone, would cut off."""
     title = spec.get("title")
-    if isinstance(title, dict) and isinstance(title.get("text"), str) and len(title["text"]) > TITLE_LETTERS:
-        lines = math.ceil(len(title["text"]) / TITLE_LETTERS)
-        width = min(TITLE_LETTERS, math.ceil(len(title["text"]) / lines) + 8)  # no last word all alone
-        spec["title"] = {**title, "text": textwrap.wrap(title["text"], width)}
+    if not isinstance(title, dict):
+        return
+    spec["title"] = {**title}
+    if isinstance(title.get("text"), str) and len(title["text"]) > TITLE_LETTERS:
+        count = math.ceil(len(title["text"]) / TITLE_LETTERS)
+        width = min(TITLE_LETTERS, math.ceil(len(title["text"]) / count) + 8)  # no last word all alone
+        spec["title"]["text"] = textwrap.wrap(title["text"], width)
+    if beneath := title.get("subtitle"):
+        told = [beneath] if isinstance(beneath, str) else beneath
+        lines = spec["title"]["subtitle"] = [line for each in told for line in _subtitle_lines(each)]
+        if isinstance(spec.get("height"), int | float):  # else rows would grow so thin that they lose their names
+            spec["height"] += SUBTITLE_LINE * (len(lines) - len(told))
+
+
+def _subtitle_lines(text: str) -> list[str]:
+    """A line beneath a title, broken between its parts where it is too long, and between words where a part is."""
+    lines: list[str] = []
+    for part in text.split(_BETWEEN):
+        joined = _BETWEEN.join([*lines[-1:], part])
+        if lines and len(joined) <= SUBTITLE_LETTERS:
+            lines[-1] = joined
+        else:
+            lines += textwrap.wrap(part, SUBTITLE_LETTERS, break_on_hyphens=False)
+    return lines
+
+
+_BETWEEN = " · "
 
 
 def _config() -> dict[str, Any]:

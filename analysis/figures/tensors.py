@@ -42,7 +42,8 @@ def tensor_scatter(
     import plotly.graph_objects as go
 
     kind, floor = upward(measure), _floor([getattr(row, upward(measure)) for row in rows])
-    figure = go.Figure(layout=plotly_style.layout("Every tensor at a glance", f"{_SUBTITLE} Arithmetic: {arithmetic}."))
+    told = f"Area: number of parameters. Arithmetic: {arithmetic}.<br>{_HANDLING}"
+    figure = go.Figure(layout=plotly_style.layout("Every tensor at a glance", told))
     figure.update_xaxes(title="Share of its parameters changed, %", showgrid=True, zeroline=False)
     figure.update_yaxes(title=_sentence(MEASURES[kind].title), **_log_axis([getattr(row, kind) for row in rows], floor))
     drawn = go.Scatter if len(rows) <= DRAWN_AS_SVG else go.Scattergl
@@ -52,7 +53,7 @@ def tensor_scatter(
     return figure
 
 
-_SUBTITLE = "Area: number of parameters. Drag a box or a lasso to list tensors below; double-click lets go."
+_HANDLING = "Drag a box or a lasso to list tensors; double-click lets go."  # a line that a phone shows whole
 
 
 def _trace(rows: Sequence["TensorRow"], kind: Measure, floor: float, largest: int) -> dict[str, Any]:

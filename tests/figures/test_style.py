@@ -1,9 +1,12 @@
 """The figures' language: fixed colours, both papers, exports without a browser."""
 
+import re
+
 import altair as alt
 import pandas as pd
 import pyarrow as pa
 import pytest
+import vl_convert
 
 from analysis.figures import style
 
@@ -119,3 +122,38 @@ def test_a_long_title_is_broken_on_a_page_and_whole_for_readers_of_the_figure() 
     lines = style.on_screen(figure, "light")["title"]["text"]
     assert len(lines) == 2 and all(len(line) <= style.TITLE_LETTERS for line in lines)
     assert figure.to_dict()["title"]["text"] == "a long title " * 6
+
+
+def test_a_long_line_under_a_title_is_broken_between_its_parts_and_the_figure_grows_by_it() -> None:
+    note = "mean over mastery levels · n = 500 questions a run · lowest to highest of up to 3 runs"
+    figure = style.finish(a_figure().properties(height=200), "Right (%)", [note, "dashed: plain fine-tuning"])
+    shown = style.on_screen(figure, "light")
+    assert shown["title"]["subtitle"] == [
+        "mean over mastery levels · n = 500 questions a run",
+        "lowest to highest of up to 3 runs",
+        "dashed: plain fine-tuning",
+    ]
+    assert shown["height"] == 200 + style.SUBTITLE_LINE
+    assert style.on_paper(figure)["title"]["subtitle"][0] == note  # a file is wide enough
+
+
+def test_a_part_too_long_for_a_line_is_broken_between_words() -> None:
+    note = "upright ticks: share of all weights, where a random draw would put them"
+    lines = style.on_screen(style.finish(a_figure(), "Right (%)", note), "light")["title"]["subtitle"]
+    assert len(lines) == 2 and " ".join(lines) == note
+    assert max(map(len, lines)) <= style.SUBTITLE_LETTERS
+
+
+def legend_columns_at(width: int) -> int:
+    """Columns of a drawn legend of two entries, from where its entries stand."""
+    legend = alt.Legend(orient="top", columns=style.legend_columns(2, 1, below=400))
+    colour = alt.Color("state:N", scale=style.state_scale("base", "tuned"), legend=legend)
+    figure = style.finish(a_figure().encode(color=colour).properties(width=width), "Right (%)")
+    svg = vl_convert.vegalite_to_svg(style.specification(figure))
+    entry = r'translate\(([^,)]*),[^)]*\)"><path class="background"[^>]*><g><g class="mark-symbol role-legend-symbol"'
+    return len(set(re.findall(entry, svg)))
+
+
+def test_a_legend_stands_in_fewer_columns_where_the_plot_is_narrow() -> None:
+    assert legend_columns_at(399) == 1
+    assert legend_columns_at(400) == 2
