@@ -12,6 +12,7 @@ from analysis.figures import (
     concentration,
     finding,
     restoration,
+    states_sentence,
     stop_sentence,
     stop_slider,
     stops,
@@ -64,8 +65,10 @@ def evaluated(
 def story(told: finding.Story, states: dict[str, Evaluation], about: About) -> None:
     """The finding in words; pinned, the numbers that it tells of are kept with it."""
     with st.container(border=True, key="finding"):
-        st.markdown(f"##### {plain(told.tuning)} {plain(told.restoring)}")
-        st.caption(f"{plain(told.caveat)} {strategies.ARITHMETIC_WORDS['exact']}")
+        st.markdown(f"##### {plain(told.short)}")
+        tests = plain(f"{told.tuning} {told.restoring} Random: as many parameters, drawn at random.")
+        small_print = f"{plain(told.caveat)} Base: as it answers this prompt. {strategies.ARITHMETIC_WORDS['exact']}"
+        st.caption(small_print, help=tests)
         table, words = accuracy.accuracy_table(states), f"{told.tuning} {told.restoring} {told.caveat}"
         pinning.button(
             lambda: drawn.of_table(table, pinning.columns_of(list(table.columns), SHARES), words),
@@ -99,14 +102,10 @@ def what_it_knows(
     left, right = st.columns(2)
     with left, card("Samples", "samples.py", "every question, base, tuned and restored side by side"):
         answered = [pair, asking, at, {state: once.bare(each) for state, each in states.items()}]
-        words = once.once(
-            lambda: verdicts.states_words(
-                states, every, chosen="The restored k was chosen on half of these questions."
-            ),
-            "states",
-            answered,
-        )
-        st.caption(plain(words))
+        steps = once.once(lambda: verdicts.of_steps(states, every), "states", answered)
+        words = verdicts.states_words(states, steps, chosen="The restored k was chosen on half of these questions.")
+        short = states_sentence.states_sentence(steps, chosen="Half chose k.")
+        st.caption(plain(short or words), help=plain(words) if short else None)
         about = About(spec=at, asking=asking, grows=grows)
         bars = once.figure(lambda: accuracy.accuracy_bars(states), "bars", answered)
         charts.show(bars, key="bars", alt=words, finding=words, about=about)

@@ -2,23 +2,32 @@
 
 The percentage is chosen on one half of the questions and reported on the other, so that the best of several stops does
 not look better than it is. A difference is claimed only where a paired test carries it (analysis.figures.verdicts), and
-where none does the words say "not distinguishable", never "as good as".
+where none does the words say "not distinguishable", never "as good as". Each sentence has a short form as well
+(analysis.figures.finding_sentence), which leaves the tests to the long one.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.figures import numbers, verdicts
-from analysis.figures.headlines import SCOPE_NAMES, Headline, headline, scopes
+from analysis.figures import finding_sentence, numbers, verdicts
+from analysis.figures.finding_sentence import number
+from analysis.figures.headlines import SCOPE_NAMES, Headline, Scope, headline, scopes
+from analysis.figures.verdicts import Verdict
 from analysis.knowledge.choice import choose_stop, in_choosing_half
 from analysis.knowledge.statistics import count_flips, right_by_id
 from analysis.records import Evaluation, Flips, Question
 
+NOT_RESTORED = "No restoration has been evaluated yet."
+
 
 @dataclass(frozen=True)
 class Story:
-    """What the overview says: the effect of fine-tuning, that of restoring, and what to be careful about."""
+    """What the overview says: the effect of fine-tuning, that of restoring, and what to be careful about.
 
+    `short` is both effects for a reader in a hurry; the sentences have the tests and their numbers as well.
+    """
+
+    short: str
     tuning: str
     restoring: str
     caveat: str
@@ -36,7 +45,16 @@ def tell(
     `stops` are relative-top restorations by percent, `random` every draw of the random control. `questions` are those
     asked: their domains and levels say what a domain's change is tested on; without them it is told and not judged.
     """
-    return Story(_tuning(base, tuned, questions), restored_words(tuned, stops, random), _caveat(tuned, stops))
+    scope = scopes(tuned)[0]
+    before, after = headline(base, scope), headline(tuned, scope)
+    verdict = verdicts.of_states(base, tuned, scope, questions)
+    short = finding_sentence.tuning_sentence(before, after, scope, verdict)
+    return Story(
+        f"{short} {_short_restoring(tuned, stops, random or {})}",
+        _tuning(before, after, scope, verdict),
+        restored_words(tuned, stops, random),
+        _caveat(tuned, stops),
+    )
 
 
 def restored_words(
@@ -52,11 +70,8 @@ def best_percent(stops: Mapping[float, Evaluation]) -> float | None:
     return choice.choose_best_percent if choice else None
 
 
-def _tuning(base: Evaluation, tuned: Evaluation, questions: Sequence[Question]) -> str:
-    scope = scopes(tuned)[0]
-    before, after = headline(base, scope), headline(tuned, scope)
-    numbers_told = f"from {_number(before)} (base in this prompt) to {_number(after)}"
-    verdict = verdicts.of_states(base, tuned, scope, questions)
+def _tuning(before: Headline, after: Headline, scope: Scope, verdict: Verdict | None) -> str:
+    numbers_told = f"from {number(before)} (base in this prompt) to {number(after)}"
     what = f"{SCOPE_NAMES[scope]} accuracy"
     if verdict is None:
         return f"With fine-tuning, {what} went {numbers_told}."
@@ -69,15 +84,11 @@ def _tuning(base: Evaluation, tuned: Evaluation, questions: Sequence[Question]) 
     return f"Fine-tuning {verb} {what} {numbers_told} ({verdict.evidence})."
 
 
-def _number(number: Headline) -> str:
-    return f"{numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
-
-
 def _restoring(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
     candidates = {percent: evaluation for percent, evaluation in stops.items() if percent > 0}
     choice = choose_stop(candidates)
     if choice is None:
-        return "No restoration has been evaluated yet."
+        return NOT_RESTORED
     percent, n = choice.choose_best_percent, choice.report_n
     flips = _reported_flips(tuned, candidates[percent])
     gain = (flips.fixed - flips.broken) / n
@@ -112,6 +123,18 @@ def _control(stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[
     return [f"Of {len(found)} draws of as many parameters at random it is {' and '.join(parts)} ({difference})."]
 
 
+def _short_restoring(
+    tuned: Evaluation, stops: Mapping[float, Evaluation], random: Mapping[float, Sequence[Evaluation]]
+) -> str:
+    percent = best_percent(stops)
+    if percent is None:
+        return NOT_RESTORED
+    flips = _reported_flips(tuned, stops[percent])
+    versus_tuned = verdicts.of_flips(flips)
+    draws = [verdicts.of_flips(_reported_flips(each, stops[percent])) for each in random.get(percent, ())]
+    return finding_sentence.restoring_sentence(percent, _gain(flips) / versus_tuned.n, versus_tuned, draws)
+
+
 def _gain(flips: Flips) -> int:
     return flips.fixed - flips.broken
 
@@ -130,8 +153,8 @@ def _verdict(flips: Flips) -> str:
 
 def _caveat(tuned: Evaluation, stops: Mapping[float, Evaluation]) -> str:
     compared = sum(percent > 0 for percent in stops)
-    number = headline(tuned, scopes(tuned)[0])
+    told = headline(tuned, scopes(tuned)[0])
     return (
-        f"{number.measure.capitalize()}; 95% intervals in brackets; n = {number.n} in the "
+        f"{told.measure.capitalize()}; 95% intervals in brackets; n = {told.n} in the "
         f"first sentence, over both domains in the second; {compared} restorations compared on the other half."
     )

@@ -8,6 +8,7 @@ words never say that two states are alike.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Literal
 
@@ -30,6 +31,15 @@ class Verdict:
     n: int
     evidence: str
     p: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """A state against the one before it: the verdict of each domain that can be tested."""
+
+    before: str
+    after: str
+    found: Mapping[Scope, Verdict]
 
 
 def of_flips(flips: Flips) -> Verdict:
@@ -111,27 +121,34 @@ def flips_words(flips: Flips, before: str, after: str) -> str:
     return f"{after.capitalize()} is not distinguishable from {before} at n = {numbers.count(found.n)} ({why})."
 
 
-def states_words(states: Mapping[str, Evaluation], questions: Sequence[Question], *, chosen: str = "") -> str:
-    """Base, tuned and restored by domain, each with its interval, and what their comparison carries.
+def of_steps(states: Mapping[str, Evaluation], questions: Sequence[Question]) -> tuple[Step, ...]:
+    """Each state against the one before it, domain by domain."""
+    steps = []
+    for before, after in pairwise(states):
+        found = {scope: of_states(states[before], states[after], scope, questions) for scope in scopes(states[before])}
+        steps.append(Step(before, after, {scope: verdict for scope, verdict in found.items() if verdict}))
+    return tuple(steps)
+
+
+def states_words(states: Mapping[str, Evaluation], steps: Sequence[Step], *, chosen: str = "") -> str:
+    """Base, tuned and restored by domain, each with its interval, and what their comparison (of_steps) carries.
 
     `chosen` says how the restored stop was come by, where that is a caveat.
     """
     first = next(iter(states.values()))
-    told = [_domain_words(states, scope, questions) for scope in scopes(first)]
+    told = [_domain_words(states, scope, steps) for scope in scopes(first)]
     caveat = f" {chosen}" if chosen and "restored" in states else ""
     return f"{' '.join(told)} Brackets: 95% intervals.{caveat}"
 
 
-def _domain_words(states: Mapping[str, Evaluation], scope: Scope, questions: Sequence[Question]) -> str:
+def _domain_words(states: Mapping[str, Evaluation], scope: Scope, steps: Sequence[Step]) -> str:
+    tested = {step.after: f", {against(step.found[scope], step.before)}" for step in steps if scope in step.found}
     parts = []
-    names = list(states)
-    for place, name in enumerate(names):
-        number = headline(states[name], scope)
-        words = f"{name} {numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
-        before = names[place - 1] if place else None
-        verdict = of_states(states[before], states[name], scope, questions) if before else None
-        parts.append(f"{words}, {against(verdict, before)}" if verdict and before else words)
-    n = numbers.count(headline(states[names[0]], scope).n)
+    for name, state in states.items():
+        number = headline(state, scope)
+        share = f"{numbers.share(number.value)} [{numbers.interval(number.interval95)}]"
+        parts.append(f"{name} {share}{tested.get(name, '')}")
+    n = numbers.count(headline(next(iter(states.values())), scope).n)
     return f"Right answers, {SCOPE_NAMES[scope]} (n = {n}): {'; '.join(parts)}."
 
 

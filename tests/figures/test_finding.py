@@ -9,6 +9,7 @@ from analysis.knowledge.choice import in_choosing_half
 from analysis.records import CheckReport, Finding
 
 MANY = 400
+MOST_WORDS = 49  # with three draws that came out differently; 38 where all is clear
 
 
 @pytest.fixture
@@ -86,6 +87,47 @@ def test_a_domains_change_is_judged_on_that_domains_questions_alone(make_evaluat
 def test_a_domains_change_is_told_and_not_judged_where_its_questions_are_unknown(make_evaluation) -> None:
     told = finding.tell(make_evaluation([False] * 8), make_evaluation([True] * 8), {})
     assert told.tuning.startswith("With fine-tuning, in-domain accuracy went from 0.0% [")
+
+
+def short(evaluation, restored: float, *random: float, tuned: float = 0.5) -> str:
+    draws = {5.0: [evaluation(from_share(share)) for share in random]}
+    before, after = evaluation(from_share(0.1)), evaluation(from_share(tuned))
+    told = finding.tell(before, after, {5.0: evaluation(from_share(restored))}, draws)
+    assert len(told.short.split()) <= MOST_WORDS, told.short
+    assert told.short != f"{told.tuning} {told.restoring}" and "McNemar" in told.restoring and "p =" not in told.short
+    return told.short
+
+
+def test_the_short_finding_has_the_intervals_and_leaves_the_tests_to_the_long_one(evaluation) -> None:
+    assert short(evaluation, 0.6, 0.3) == (
+        "Fine-tuning raised all questions accuracy from 10.0% [7.4–13.3%] to 50.0% [45.1–54.9%]. Restoring the most "
+        "changed 5% gives +8.6 points against tuned on the 187 questions that did not choose it, "
+        "unlikely to be chance, and better than random."
+    )
+
+
+def test_the_short_finding_tells_nothing_apart_that_the_tests_do_not(evaluation) -> None:
+    at_n = "at n = 187."
+    assert short(evaluation, 0.505, 0.505).endswith(f", not distinguishable from tuned or random {at_n}")
+    assert short(evaluation, 0.6, 0.6).endswith(f"unlikely to be chance, but not distinguishable from random {at_n}")
+    assert short(evaluation, 0.505, 0.3).endswith("not distinguishable from tuned at n = 187, but better than random.")
+    assert short(evaluation, 0.505).endswith(f"not distinguishable from tuned {at_n}")
+    unclear = short(evaluation, 0.6, 0.3, tuned=0.11)
+    assert "accuracy from 10.0% [7.4–13.3%] to 11.0% [8.3–14.4%], not distinguishable at n = 400." in unclear
+
+
+def test_the_short_finding_calls_a_loss_a_loss(evaluation) -> None:
+    told = short(evaluation, 0.3, 0.45)
+    assert "gives −" in told and told.endswith("unlikely to be chance, and worse than random.")
+    assert short(evaluation, 0.3, 0.1).endswith("unlikely to be chance, but better than random.")
+
+
+def test_the_short_finding_counts_draws_that_came_out_differently_apart(evaluation) -> None:
+    assert short(evaluation, 0.6, 0.3, 0.2).endswith("and better than each of 2 random draws.")
+    assert short(evaluation, 0.6, 0.6, 0.6).endswith("not distinguishable from any of 2 random draws at n = 187.")
+    assert short(evaluation, 0.6, 0.3, 0.6, 0.2).endswith(
+        "but of 3 random draws better than 2 and not distinguishable from 1 at n = 187."
+    )
 
 
 def test_bars_stand_for_every_state_and_domain_with_their_interval(make_evaluation) -> None:

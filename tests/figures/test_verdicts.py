@@ -116,7 +116,7 @@ def test_a_domain_is_compared_on_its_own_questions(make_evaluation, questions) -
 
 def test_the_states_in_words_name_n_intervals_and_how_the_stop_was_chosen(make_evaluation, questions) -> None:
     states = {name: make_evaluation([False] * 8) for name in ("base", "tuned", "restored")}
-    words = verdicts.states_words(states, questions, chosen="Chosen on half of these.")
+    words = verdicts.states_words(states, verdicts.of_steps(states, questions), chosen="Chosen on half of these.")
     assert "in-domain (n = 4): base 0.0% [" in words
     assert "restored 0.0% [" in words and "not distinguishable from tuned at n = 4" in words
     assert words.endswith("Brackets: 95% intervals. Chosen on half of these.")

@@ -284,8 +284,20 @@ def test_the_overview_tells_the_finding_and_leads_on_to_every_page(
     app = open_page("overview", pair, asking)
     assert not app.exception
     words = words_of(app)
-    assert "Fine\\-tuning" in words and "McNemar" in words
+    assert "Fine\\-tuning" in words and "not distinguishable at n" in words
     assert {"samples", "restore", "updates", "tokens"} <= pages_linked(app)
+
+
+def test_the_overviews_sentences_are_short_and_have_their_tests_behind_the_question_mark(
+    open_page: Open, answered: Workspace, pair: Comparison, asking: Asking
+) -> None:
+    app = open_page("overview", pair, asking)
+    assert "McNemar" not in words_of(app) and "Brackets" not in words_of(app)
+    behind = [caption.proto.help for caption in app.caption if caption.proto.help]
+    assert any("base in this prompt" in each and "McNemar" in each for each in behind), "of the finding"
+    assert any("Brackets\\: 95% intervals" in each and "half of these questions" in each for each in behind), "of bars"
+    alts = " ".join(chart.proto.alt for chart in app.get("vega_lite_chart"))
+    assert "Brackets: 95% intervals" in alts, "who does not see a figure is told all of it"
 
 
 def test_jobs_list_what_is_done_with_the_way_to_its_result(
