@@ -11,14 +11,14 @@ import time
 import traceback
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from analysis.errors import Cancelled, PalimpsestError
 from analysis.records import Pace, Work
 from cache.memory import set_aside_the_living
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Lane = Literal["quick", "long"]
+Lane = Literal["quick", "long", "report"]
 ACTIVE: tuple[State, ...] = ("queued", "running")
 KEEP_FINISHED = 200
 
@@ -109,12 +109,15 @@ class _Job:
 
 
 class JobManager:
-    """One worker thread a lane: `quick` answers a person who waits, `long` works through sweeps meanwhile."""
+    """One worker thread a lane: `quick` answers a person who waits, `long` works through sweeps meanwhile.
+
+    `report` lays out what is stored, and waits for no model.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._jobs: dict[str, _Job] = {}
-        self._queues: dict[Lane, deque[_Job]] = {"quick": deque(), "long": deque()}
+        self._queues: dict[Lane, deque[_Job]] = {lane: deque() for lane in get_args(Lane)}
         self._workers: dict[Lane, threading.Thread] = {}
         self._numbers = itertools.count(1)
         self._closed = False

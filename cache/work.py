@@ -57,6 +57,7 @@ LONG_WORK = (
     "planted",
     "task",
 )
+REPORT_WORK = ("bring_scripts", "lay_out", "pack_page", "pack_report")
 
 
 def default_home() -> Path:
@@ -199,7 +200,7 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
     def start(self, title: str, method: str, /, *args: Any, watcher: str, page: str = "jobs", **kwargs: Any) -> str:
         """Run a method of this workspace in the background; returns the job's id (cache.jobs: who cancels it)."""
         work = getattr(self, method)
-        lane: Lane = "long" if method in LONG_WORK else "quick"
+        lane: Lane = "long" if method in LONG_WORK else "report" if method in REPORT_WORK else "quick"
         return self.jobs.submit(
             title,
             digest([method, args, kwargs]),

@@ -33,6 +33,8 @@ STYLE = """<style>
 [data-testid="stHeader"] { background: var(--st-background-color); }
 .st-key-frame { position: fixed; top: 0.65rem; right: 4.5rem; z-index: 999991; width: auto; }
 .palimpsest-looked-at { outline: 2px solid var(--st-primary-color, #15835F); outline-offset: 6px; border-radius: 6px; }
+/* what ended is told where nothing is pressed: not over the buttons at the top, nor over the guide at the right */
+[data-testid="stToastContainer"] { top: auto; right: auto; bottom: 1rem; left: 1rem; z-index: 999992; }
 @media print { .st-key-frame, [data-testid="stSidebar"], [data-testid="stHeader"] { display: none; } }
 [data-testid="stMetric"] { font-variant-numeric: tabular-nums; }
 /* quiet, yet at least 4.5:1 on both papers: Streamlit's own captions are not */

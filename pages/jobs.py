@@ -81,7 +81,7 @@ def lists(drawn_active: frozenset[str]) -> None:
 
 st.title("Jobs")
 st.markdown(
-    "Long work runs in the background, one piece at a time beside a quick lane for sliders. Results are kept: the same "
+    "Long work runs in the background, one piece at a time beside lanes for sliders and reports. Results are kept: the same "
     "question is never computed twice, and a cancelled job keeps what it finished."
 )
 present = workspace().jobs.all()

@@ -225,6 +225,7 @@
       if (!next || at !== from || !presenting()) continue;
       next.classList.add("ahead");
       await Promise.all(find(".chart", next).map(draw));
+      fit(next);
       await new Promise((then) => whenIdle(then));
     }
   }
@@ -245,14 +246,16 @@
     if (!on && document.documentElement.dataset.inside) window.parent.postMessage("palimpsest-present-end", "*");
   }
 
-  // A figure grows with the screen. Where the room beneath a long sentence is low, a figure of one free height gets lower
-  // rather than its type small.
+  // A figure grows with the screen, once for each size of it. Where the room beneath a long sentence is low, a figure of
+  // one free height gets lower rather than its type small.
   const TYPE_WIDTH = 900; // pixels across the screen for which the type is as large as on the page
 
   function fit(shown = findings[at]) {
     if (!presenting() || !shown || !shown.clientHeight) return;
     const chart = shown.querySelector(".chart");
-    if (!chart || !chart.firstElementChild) return;
+    const screen = innerWidth + "x" + innerHeight;
+    if (!chart || !chart.classList.contains("drawn") || shown.dataset.fitted === screen) return;
+    shown.dataset.fitted = screen;
     chart.style.zoom = "";
     const style = getComputedStyle(shown);
     const room = shown.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - 16;
@@ -266,7 +269,13 @@
     const height = own && Math.max(own / 2, own - over), whole = wholeHeight(chart) - own + height;
     setHeight(chart, height);
     chart.style.zoom = Math.min(2, Math.max(0.7, Math.min(left / whole, Math.max(1, across / 560))));
-    window.dispatchEvent(new Event("resize"));
+    follow(chart);
+  }
+
+  // Its own plot drawn as wide as its place is now, and no other's.
+  function follow(chart) {
+    const view = views[chart.dataset.figure];
+    if (view && held[chart.dataset.figure].spec.width === "container") view.width(view.container().clientWidth).runAsync();
   }
 
   // The height a figure was made with, where it is one number for one plot: else nothing.
@@ -294,6 +303,7 @@
   }
 
   function unfit() {
+    findings.forEach((each) => delete each.dataset.fitted);
     find(".chart").forEach((place) => {
       place.style.zoom = "";
       setHeight(place, freeHeight(place));

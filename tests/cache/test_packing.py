@@ -1,5 +1,6 @@
 """The report laid out in the background: each finding once, for the file and for Present alike."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,12 @@ def test_vegas_script_is_bundled_apart_kept_and_not_taken_when_it_was_cut(
     monkeypatch.setattr(scripts, "_brought", [])
     scripts.bring_vega(tmp_path, Told())
     assert scripts._brought == [held] and kept.read_bytes() == whole
+
+
+def test_a_report_is_laid_out_while_a_model_is_asked(workspace: Workspace) -> None:
+    asked, let_go = threading.Event(), threading.Event()
+    workspace.jobs.submit("Ask tuned", "ask", lambda progress: (asked.set(), let_go.wait(30)), watcher="a")
+    assert asked.wait(5)
+    laid = workspace.jobs.wait(workspace.start("Lay out the findings", "lay_out", watcher="b"), 20)
+    let_go.set()
+    assert laid is not None and laid.state == "done"
