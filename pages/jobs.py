@@ -81,8 +81,8 @@ def lists(drawn_active: frozenset[str]) -> None:
 
 st.title("Jobs")
 st.markdown(
-    "Long work runs in the background, one piece at a time beside lanes for sliders and reports. Results are kept: the same "
-    "question is never computed twice, and a cancelled job keeps what it finished."
+    "Long work runs in the background, one piece at a time beside lanes for sliders and reports. Results are kept: the "
+    "same question is never computed twice, and a cancelled job keeps what it finished."
 )
 present = workspace().jobs.all()
 if not present:

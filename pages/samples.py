@@ -11,7 +11,7 @@ from analysis.report import drawn
 from cache.keys import digest
 from cache.memo import workspace
 from cache.work import Asking, Comparison
-from pages.components import address, answer_view, answers, charts, notices, pinning, questions, selection, slices
+from pages.components import address, answer_view, answers, charts, notices, once, pinning, questions, selection, slices
 from pages.components.paging import paged
 from pages.components.words import MASTERY
 
@@ -84,9 +84,10 @@ def tiles(table: pd.DataFrame, before: samples.State, after: samples.State) -> N
     """The 2 x 2 grid; a widget of its own for every choice of chips, so that each click is news."""
     chosen = st.session_state.get(CHIPS) or []
     key = "-".join([FLIPS, *(chip.replace(" ", "-") for chip in chosen)])
+    counts = table["side"].value_counts().to_dict()
     with st.container(key="tiles"):
         charts.show(
-            flips.flip_grid(table, before, after, chosen),
+            once.figure(lambda: flips.flip_grid(table, before, after, chosen), "tiles", counts, before, after, chosen),
             key=key,
             alt=samples.flip_words(table, before, after),
             on_select=lambda: follow_tile(key),

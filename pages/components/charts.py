@@ -7,6 +7,7 @@ not the page's own. `about`: the figure's own word on its questions, stops and t
 where that takes a while to say.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -87,8 +88,9 @@ def show_zoomable(
 
 def draw_kept(finding: Finding, *, key: str) -> None:
     """Draw a pinned figure from what was kept, with the slider over its stops where it has one."""
-    spec = style.on_screen(finding.spec, paper())
+    spec = once.on_screen(once.Remembered(f"pinned {finding.id}", finding.spec), paper())  # an id tells the content
     if finding.stops:
+        spec = copy.deepcopy(spec)
         _slider(finding, spec, key)
     st.vega_lite_chart(spec, theme="streamlit", key=key, alt=finding.alt)
 

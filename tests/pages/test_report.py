@@ -178,7 +178,7 @@ def test_presenting_that_was_cancelled_leads_back_to_the_report(open_page: Open,
     pin_some(shared, 2)
     app = open_page("report")
     held = threading.Event()
-    waiting = shared.jobs.submit("In the way", "other", lambda progress: held.wait(60), watcher="someone")
+    waiting = shared.jobs.submit("Other", "other", lambda progress: held.wait(60), watcher="someone", lane="report")
     app.button(key="present").click().run()
     assert any(button.key == "cancel-laying" for button in app.button), "it waits, and can be cancelled"
     app.button(key="cancel-laying").click().run()
