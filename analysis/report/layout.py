@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from analysis.report import footer, tables, web
+from analysis.report import beside, footer, tables, web
 from analysis.report.records import Finding, Placed
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def article(number: int, placed: Placed, laid: LaidOut, files: Sequence[str] = (
     finding = placed.finding
     note = f'<figcaption class="note">{escape(placed.note)}</figcaption>' if placed.note else ""
     news = f'<p class="news">Since it was pinned: {escape("; ".join(placed.news))}.</p>' if placed.news else ""
-    tools = "" if laid.unreadable else _tools(finding, files)
+    tools = "" if laid.unreadable else _tools(finding, beside.listed(files, placed.tables))
     return (
         f'<article class="finding" id="f-{number}" aria-labelledby="t-{number}">'
         f'<p class="where">{escape(where(finding))}</p><h3 id="t-{number}">{escape(finding.title)}</h3>{news}'
@@ -109,19 +109,15 @@ def _first_stop(finding: Finding) -> int:
     return distances.index(min(distances))
 
 
-def _tools(finding: Finding, files: Sequence[str]) -> str:
-    links = " · ".join(
-        f'<a href="{escape(name)}" download>{escape(name.rpartition(".")[2].upper())}</a>' for name in files
-    )
-    beside = f'<p class="files tools">Files: {links}</p>' if links else ""
+def _tools(finding: Finding, files: str) -> str:
     if not is_drawn(finding):
-        return beside
+        return files
     name = escape(finding.id)
     svg = f'<button data-do="svg" data-figure="{name}">SVG</button>' if finding.kind == "figure" else ""
     return (
         f'<details class="values" data-figure="{name}"><summary>The values behind it</summary>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Values"></div></details><div class="tools">{svg}'
-        f'<button data-do="csv" data-figure="{name}">CSV</button></div>{beside}'
+        f'<button data-do="csv" data-figure="{name}">CSV</button></div>{files}'
     )
 
 

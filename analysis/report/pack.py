@@ -14,7 +14,8 @@ import msgspec
 from analysis.errors import StoreError
 from analysis.folders import whole_file, whole_folder
 from analysis.records import Progress, Silent, check_cancelled
-from analysis.report import footer, pictures, tables
+from analysis.report import beside, footer, pictures, tables
+from analysis.report.beside import TEXTS
 from analysis.report.html import report_html
 from analysis.report.layout import LaidOut
 from analysis.report.records import Finding, Placed
@@ -22,8 +23,6 @@ from analysis.report.replacing import INDEX, MARK, Mark, put_back, replace_repor
 
 if TYPE_CHECKING:
     from analysis.figures.style import Paper
-
-TEXTS = "texts"  # the table of texts that a finding compared: its command reads them from JSON lines
 
 
 def write_folder(out: Path, placed: Sequence[Placed], title: str, progress: Progress | None = None) -> int:
@@ -110,7 +109,8 @@ def finding_files(folder: Path, placed: Placed) -> list[str]:
         frame.to_parquet(folder / f"{name}.parquet", index=False)
         if name == TEXTS:
             made[f"{name}.jsonl"] = text_lines(frame.to_dict("records"))
-    told = {"note": placed.note, "section": placed.section, **msgspec.to_builtins(finding)}
+    held = {name: beside.holds(name, placed.tables[name]) for name in beside.in_order(placed.tables)}
+    told = {"note": placed.note, "section": placed.section, "tables": held, **msgspec.to_builtins(finding)}
     made["finding.json"] = msgspec.json.format(msgspec.json.encode(told))
     for name, content in made.items():
         (folder / name).write_bytes(content)

@@ -36,6 +36,30 @@ def test_a_folder_holds_the_page_every_format_and_the_data(tmp_path: Path) -> No
     assert f'href="{first}/figure.pdf"' in page
 
 
+def test_of_a_figure_drawn_from_several_tables_the_page_and_the_record_say_what_each_holds(tmp_path: Path) -> None:
+    placed = make_placed("f1", points=3)
+    band = pd.DataFrame({"percent": [5.0], "lowest & highest": [0.5]})
+    pack.write_folder(tmp_path / "out", [replace(placed, tables={"data-2": band, **placed.tables})], "Title")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    name = "01-restore-curve-in"
+    links = f'<a href="{name}/data-2.csv" download>CSV</a> · <a href="{name}/data-2.parquet" download>PARQUET</a>'
+    assert f"<li><b>data-2</b> {links}: 1 row: percent, lowest &amp; highest</li>" in page
+    assert page.index("<b>figure</b>") < page.index("<b>data</b>") < page.index("<b>data-2</b>")
+    told = json.loads((tmp_path / "out" / name / "finding.json").read_text("utf-8"))
+    assert told["tables"] == {"data": "3 rows: x, y, name", "data-2": "1 row: percent, lowest & highest"}
+
+
+def test_every_file_beside_a_finding_is_linked_once(tmp_path: Path) -> None:
+    texts = pd.DataFrame([("a", "Plain", None, None)], columns=["id", *FIELDS])
+    placed = make_placed("f1")
+    pack.write_folder(tmp_path / "out", [replace(placed, tables={**placed.tables, "texts": texts})], "Title")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    written = [path.name for path in (tmp_path / "out" / "01-restore-curve-in").iterdir()]
+    assert len(written) == 9
+    assert all(page.count(f'/{name}" download') == 1 for name in written)
+    assert "the texts that were compared, 1 row: id" in page
+
+
 def test_the_zip_holds_the_same_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     pack.write_zip(tmp_path / "out.zip", [make_placed("f1", table=True)], "Title")
     with zipfile.ZipFile(tmp_path / "out.zip") as packed:
