@@ -14,6 +14,7 @@ from pages.components.words import MASTERY, plain
 PROMPTS = {"paper": "the paper's", "qa": "plain Q and A", "chat": "the tokenizer's chat template", "own": "my own text"}
 SPLITS = ("test", "dev", "train")
 DOMAINS = {"both": "in- and out-of-domain", "in": "in-domain", "out": "out-of-domain"}
+SUMMED = {"both": "both domains"}  # in the one line
 OWN_EXAMPLE = "Question: {question}\nAnswer:"
 MOST_SHOTS = 64
 POPOVER = "questions-popover"
@@ -49,13 +50,14 @@ def bar() -> Asking | None:
     asking = selection.asking()
     if st.session_state.pop(CLOSING, False):
         st.session_state[POPOVER] = False
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", key="questions-bar"):
         with st.popover("Questions", icon=":material/quiz:", key=POPOVER, on_change="rerun"):
             form(key="bar")
         with shown_errors():
-            st.caption(summary(asking) if asking else "No questions chosen yet: pick some to see what the models know.")
+            told = summary(asking) if asking else "No questions chosen yet: pick some to see what the models know."
             if asking:
                 _remarks(asking)
+            st.caption(told)  # last: long, it falls beneath the buttons, which stay in one row
     return asking
 
 
@@ -72,12 +74,12 @@ def _remarks(asking: Asking) -> None:
 
 
 def summary(asking: Asking) -> str:
-    """'500 questions from questions.jsonl · test · in- and out-of-domain · prompt: the paper's', escaped."""
+    """'500 questions from questions.jsonl · test · both domains · prompt: the paper's', escaped."""
     found = workspace().question_set(asking)
     parts = (
         f"{numbers.count(len(found.questions))} questions from {Path(asking.questions).name}",
         asking.split,
-        DOMAINS.get(asking.domain, asking.domain),
+        {**DOMAINS, **SUMMED}.get(asking.domain, asking.domain),
         f"prompt: {PROMPTS.get(asking.prompt, asking.prompt)}",
         *((f"{asking.shots} shots",) if asking.shots else ()),
     )

@@ -55,3 +55,15 @@ def test_no_page_fails_or_lies_beyond_the_edge(link: str, screen: tuple[str, Bro
         PICTURES.mkdir(exist_ok=True)
         page.screenshot(path=PICTURES / f"{name}-{title.lower()}.png")
     assert beyond == {}
+
+
+@pytest.mark.parametrize("title", ["Restore", "Tokens"])
+def test_on_a_laptop_the_questions_and_their_exact_prompt_are_one_row(link: str, browser: Browser, title: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(link.replace("/restore?", f"/{title.lower()}?"))
+    stands(page, title)
+    bar = page.locator(".st-key-questions-bar")
+    bar.get_by_role("button", name="Exact prompt").wait_for(timeout=PATIENCE)
+    button, whole = bar.get_by_role("button", name="Questions").bounding_box(), bar.bounding_box()
+    page.close()
+    assert button is not None and whole is not None and whole["height"] < button["height"] * 1.5
