@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import streamlit as st
@@ -158,11 +158,17 @@ def where_they_differ(pair: Comparison, asking: Asking) -> None:
             st.markdown("**Where along the text do the models disagree?**")
             st.caption(f"Not measured yet on these questions: Tokens measures {TOKEN_TEXTS} of them in seconds.")
             return
-        columns = TokenColumns.of(report)
-        words = token_tables.report_words(columns, "kl_full_nats")
+        profile = workspace().known_profile(pair)
+        read = [profile.base_id, profile.tuned_id, found.id, asdict(asking)]
+        words = once.once(
+            lambda: token_tables.report_words(TokenColumns.of(report), "kl_full_nats"), "token words", read
+        )
+        by_position = once.figure(
+            lambda: tokens.by_position(TokenColumns.of(report), "kl_full_nats"), "by position", read
+        )
         compared = Compared(texts, "of the questions, each with its gold answer")
         about = About(asking=asking, n=len(texts), compared=compared, further={"measure": "kl_full_nats"})
-        charts.show(tokens.by_position(columns, "kl_full_nats"), key="tokens", alt=words, about=about)
+        charts.show(by_position, key="tokens", alt=words, about=about)
 
 
 st.title("Overview")
