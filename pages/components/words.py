@@ -5,6 +5,7 @@ import re
 PAPER = "Ye et al., EMNLP 2025"
 PAPER_LINK = f"[{PAPER}](https://arxiv.org/abs/2509.16596)"
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
+_VALUE = re.compile(r"\b([pnk]) ([=<]) (?=\d)")  # files and exports have plain spaces
 
 RELATIVE_CHANGE = (
     "Relative change of a parameter: r = |s − p| / |p|, with p its value in the base and s in the tuned model. "
@@ -44,5 +45,6 @@ CONCENTRATION = (
 
 
 def plain(name: object) -> str:
-    """Text from a file or a person, escaped so that Markdown shows it as it is."""
-    return _MARKUP.sub(r"\\\1", str(name))
+    """Text from a file or a person, escaped so that Markdown shows it as it is; 'p = 0.02' stays in one line."""
+    together = _VALUE.sub("\\1\u00a0\\2\u00a0", str(name))
+    return _MARKUP.sub(r"\\\1", together)

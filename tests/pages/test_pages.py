@@ -176,7 +176,7 @@ def test_a_stop_tells_what_it_healed_and_the_best_of_several_where_it_was_not_ch
     assert not app.exception
     words = words_of(app).replace("\\", "")
     assert "Best stop, chosen on one half of the questions" in words
-    assert "Slice mine, n = 1: base" in words and question.question in words
+    assert "Slice mine, n\u00a0=\u00a01: base" in words and question.question in words
 
 
 def test_a_new_stop_is_evaluated_in_the_background_and_then_shown(
@@ -284,7 +284,7 @@ def test_the_overview_tells_the_finding_and_leads_on_to_every_page(
     app = open_page("overview", pair, asking)
     assert not app.exception
     words = words_of(app)
-    assert "Fine\\-tuning" in words and "not distinguishable at n" in words
+    assert "Fine\\-tuning" in words and "not distinguishable at n\u00a0=\u00a0" in words
     assert {"samples", "restore", "updates", "tokens"} <= pages_linked(app)
 
 
@@ -298,6 +298,7 @@ def test_the_overviews_sentences_are_short_and_have_their_tests_behind_the_quest
     assert any("Brackets\\: 95% intervals" in each and "half of these questions" in each for each in behind), "of bars"
     alts = " ".join(chart.proto.alt for chart in app.get("vega_lite_chart"))
     assert "Brackets: 95% intervals" in alts, "who does not see a figure is told all of it"
+    assert "(n = " in alts and "\u00a0" not in alts, "no-break spaces are for lines on a page alone"
 
 
 def test_jobs_list_what_is_done_with_the_way_to_its_result(
