@@ -21,7 +21,7 @@ def interval(bounds: Sequence[float] | None) -> str:
     """A 95% interval of a fraction: (0.101, 0.146) -> '10.1–14.6%'."""
     if bounds is None or any(_absent(bound) for bound in bounds):
         return MISSING
-    return f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}%"
+    return minus(f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}%")
 
 
 def count(value: float | None) -> str:

@@ -16,7 +16,7 @@ CORRECTION = (
     "number of stops it was chosen from (Bonferroni)."
 )
 _RANDOM = "as many at random"
-_CHOSEN = " Chosen on these questions, it tends to look worse on others."
+_CHOSEN = " Chosen here, it tends to look worse on other questions."
 
 _Ways = dict[verdicts.Direction, list[str]]
 

@@ -270,7 +270,7 @@ def test_the_curves_finding_names_the_control_beside_the_best_stop(make_stop, ma
     words = stops.curve_finding(known, "in", make_evaluation(NONE), told)
     assert words.startswith("Best of 2 stops, 20% restored: 100.0% right [90.0–110.0%]")
     assert "not distinguishable at n = 4 from as many at random (p = 1)" in words
-    assert "Chosen on these questions, it tends to look worse on others." in words
+    assert "Chosen here, it tends to look worse on other questions." in words
     assert "Tuned: 0.0% [" in words and "more than" not in words
     whole = stops.curve_words(known, "in", None, make_evaluation(NONE), told)
     assert "It is not distinguishable from as many parameters at random at n = 4 (one draw: 0.0%; 1 fixed" in whole

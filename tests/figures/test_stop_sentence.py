@@ -5,8 +5,8 @@ from analysis.figures.stop_verdicts import Draw, Judged
 from analysis.figures.verdicts import Verdict
 
 RIGHT_SIX, WRONG = [True] * 6 + [False] * 34, [False] * 40
-THREE_LINES = 215  # characters of a caption in half of a page 1,280 pixels wide
-CHOSEN = "Chosen on these questions, it tends to look worse on others."
+THREE_LINES = 210  # characters of a caption in half of a page 1,280 pixels wide
+CHOSEN = "Chosen here, it tends to look worse on other questions."
 
 
 def verdict(direction: str, p: float) -> Verdict:
