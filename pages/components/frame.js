@@ -316,7 +316,7 @@ class Frame {
       y: () => this.copy(),
       "/": () => this.focus(".stMain input[aria-label^='Search']"),
       k: () => this.focus(".st-key-k [role=slider], .st-key-k input[type=range]"),
-      p: () => document.querySelector(".stMain [class*='st-key-pin-'] button")?.click(),
+      p: () => this.focus(".stMain [class*='st-key-pin-'] button")?.click(),
       "[": () => document.querySelector(
         "[data-testid=stSidebarCollapseButton] button, [data-testid=stExpandSidebarButton]")?.click(),
     };
@@ -326,8 +326,11 @@ class Frame {
     }
   }
 
+  // What opens a dialog has the focus as it is pressed: it gets it back when the dialog is gone.
   focus(selector) {
-    document.querySelector(selector)?.focus();
+    const found = document.querySelector(selector);
+    found?.focus();
+    return found;
   }
 
   go(path) {

@@ -89,7 +89,7 @@ _COMPONENT = st.components.v2.component(
     "palimpsest_frame",
     html=_HTML,
     css=(_HERE / "frame.css").read_text("utf-8"),
-    js=(_HERE / "frame.js").read_text("utf-8"),
+    js="\n".join((_HERE / name).read_text("utf-8") for name in ("frame.js", "dialog_focus.js")),
 )
 
 

@@ -125,6 +125,8 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
         keys.press("Tab")
     keys.press("Enter")
     expect(dialog).to_have_count(0, timeout=PATIENCE)
+    pin = page.locator(".stMain [class*='st-key-pin-'] button").first
+    expect(pin).to_be_focused()  # not the page's top: one goes on where one was
     keys.press("g")
     keys.press("p")
     page.wait_for_url("**/report*")
