@@ -8,6 +8,7 @@ set, and lie under the home folder, in a folder named by everything that made th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -148,11 +149,19 @@ def _files(shipped: Path) -> DemoFiles:
 
 def _folder(home: Path, files: DemoFiles, threads: int) -> Path:
     """Named by all that the tuned weights depend on, so that a new base or recipe never meets old models."""
+    shipped = (*sorted(files.base.iterdir()), files.questions, files.mastery)
+    stamps = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in shipped)
+    return home / "demo" / _digest(stamps, f"{LEARNING_RATE} {SEED} {threads}")
+
+
+@lru_cache(maxsize=8)
+def _digest(stamps: tuple[tuple[Path, int, int], ...], settings: str) -> str:
+    """Of the files' contents and the settings; read once while the files stay as they are, since every page asks."""
     state = xxhash.xxh3_128()
-    for path in (*sorted(files.base.iterdir()), files.questions, files.mastery):
+    for path, _, _ in stamps:
         state.update(path.name.encode() + path.read_bytes())
-    state.update(f"{LEARNING_RATE} {SEED} {threads}".encode())
-    return home / "demo" / state.hexdigest()[:16]
+    state.update(settings.encode())
+    return state.hexdigest()[:16]
 
 
 def _make(files: DemoFiles, recipe: Recipe, out: Path, threads: int, progress: Progress) -> None:
