@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ class Interval:
     high: float
 
 
+@lru_cache(maxsize=1 << 14)  # scipy takes a millisecond, and a page asks the same counts each time it is drawn
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval for a share, 0-1; (NaN, NaN) where n is 0.
 
@@ -50,6 +52,7 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float
     return (float(interval.low), float(interval.high))
 
 
+@lru_cache(maxsize=1 << 14)
 def mcnemar(fixed: int, broken: int) -> float:
     """Exact two-sided p of McNemar's test: were `fixed` and `broken` equally likely? 1 where nothing changed."""
     from scipy.stats import binomtest
