@@ -13,6 +13,7 @@ from analysis.records import (
     PAPER_PERCENTS,
     SEEDED,
     Evaluation,
+    PartOf,
     Progress,
     RestoreSpec,
     ResultKey,
@@ -219,14 +220,14 @@ class KnowledgeWork(CountWork):
 
         progress = progress or Silent()
         specs = list(_sweep_specs(template or RestoreSpec(0), percents, strategies, seeds))
-        base = self.evaluation(comparison, "base", asking, _Part(progress, 0, len(specs) + 2))
-        tuned = self.evaluation(comparison, "tuned", asking, _Part(progress, 1, len(specs) + 2))
+        base = self.evaluation(comparison, "base", asking, PartOf(progress, 0, 1, len(specs) + 2))
+        tuned = self.evaluation(comparison, "tuned", asking, PartOf(progress, 1, 1, len(specs) + 2))
         dev = self._dev_of(asking)
         stops = []
         asked, on_dev = {}, {}
         for number, spec in enumerate(specs):
             check_cancelled(progress)
-            part = _Part(progress, number + 2, len(specs) + 2, f"{spec.strategy}, {spec.percent:g}%")
+            part = PartOf(progress, number + 2, 1, len(specs) + 2, note=f"{spec.strategy}, {spec.percent:g}%")
             stops.append(self.stop(comparison, spec, asking, part))
             if spec.strategy == strategies[0] and spec.percent not in asked:
                 asked[spec.percent] = stops[-1].evaluation
@@ -296,22 +297,6 @@ class KnowledgeWork(CountWork):
             rest = {name: part for name, part in entry.parts.items() if name != "weights"}
             if "spec" in weights and (weights["base"], weights["tuned"]) == ids and rest == asked:
                 yield RestoreSpec(**weights["spec"])
-
-
-class _Part:
-    """One of several equal parts of a longer work, seen as a Progress of its own."""
-
-    def __init__(self, whole: Progress, number: int, parts: int, note: str = "") -> None:
-        self._whole, self._number, self._parts, self._note = whole, number, parts, note
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        """Pass on, scaled to this part."""
-        share = done / total if total else 0.0
-        self._whole.report(self._number + share, self._parts, self._note or note, partial)
-
-    def cancelled(self) -> bool:
-        """Whether the whole is cancelled."""
-        return self._whole.cancelled()
 
 
 def _stands_alone(profile: UpdateProfile) -> bool:

@@ -16,7 +16,7 @@ import xxhash
 from filelock import FileLock
 
 from analysis.errors import CheckpointError
-from analysis.records import Progress, Silent
+from analysis.records import PartOf, Progress, Silent
 
 SHIPPED = Path(__file__).resolve().parents[2] / "demo"
 LEVELS = (0, 4)  # the paper's contrast: what the base knows least and best
@@ -114,7 +114,7 @@ def prepare(
     total = sum(recipe.size for recipe in recipes)
     done = 0
     for recipe in recipes:
-        part = _Part(progress, recipe.name, done, recipe.size, total)
+        part = PartOf(progress, done, recipe.size, total, before=f"{recipe.name}: ")
         with FileLock(folder / f".{recipe.name}.lock"):
             if not (folder / recipe.name).is_dir():
                 _make(files, recipe, folder / recipe.name, threads, part)
@@ -188,21 +188,3 @@ def _world(files: DemoFiles, folder: Path, recipes: tuple[Recipe, ...]) -> DemoW
     tuned = {recipe.name: folder / recipe.name for recipe in recipes}
     pairs = tuple(DemoPair(name, files.base, path) for name, path in tuned.items())
     return DemoWorld(files.base, tuned, files.questions, files.mastery, files.facts, pairs)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The share of a longer work's Progress that one model's training takes, in training samples."""
-
-    whole: Progress
-    name: str
-    start: int
-    size: int
-    total: int
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        share = done / total if total else 0.0
-        self.whole.report(self.start + share * self.size, self.total, f"{self.name}: {note}", partial)
-
-    def cancelled(self) -> bool:
-        return self.whole.cancelled()

@@ -64,6 +64,7 @@ from analysis.records.weights import (
 )
 from analysis.records.work import (
     Pace,
+    PartOf,
     Progress,
     ResultKey,
     ResultStore,
@@ -101,6 +102,7 @@ __all__ = [
     "Flips",
     "Level",
     "Pace",
+    "PartOf",
     "PartialEvaluation",
     "Progress",
     "PromptDivergence",

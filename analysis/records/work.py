@@ -58,6 +58,31 @@ class Silent:
         return False
 
 
+@dataclass(frozen=True)
+class PartOf:
+    """A piece of longer work as a Progress of its own: it takes the whole from `start` to `start + size` of `total`.
+
+    `note` stands in place of what the piece says of itself; `before` in front of it.
+    """
+
+    whole: Progress
+    start: float
+    size: float
+    total: float
+    note: str = ""
+    before: str = ""
+
+    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
+        """Pass on, scaled to this part."""
+        share = min(1.0, done / total) if total else 0.0
+        words = self.note or f"{self.before}{note}"
+        self.whole.report(self.start + share * self.size, self.total, words, partial)
+
+    def cancelled(self) -> bool:
+        """Whether the whole is cancelled."""
+        return self.whole.cancelled()
+
+
 PACE_SHARE, PACE_SECONDS = 0.02, 20.0  # of the work, or of time, before a pace tells what is left
 
 

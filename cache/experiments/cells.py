@@ -20,7 +20,7 @@ from analysis.experiments.data import Side
 from analysis.experiments.grid import Cell, CellKind
 from analysis.experiments.plan import Keep
 from analysis.experiments.results import Number, State, numbers_table
-from analysis.records import Evaluation, Progress, RestoreSpec, Silent, Stored, check_cancelled
+from analysis.records import Evaluation, PartOf, Progress, RestoreSpec, Silent, Stored, check_cancelled
 from cache.asked import Asking, Comparison
 from cache.experiments.askings import asking_of, kl_asking, trained_asking
 from cache.experiments.folder import KeyedCell
@@ -120,12 +120,12 @@ def _run_base(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Prog
 
 def _run_tuned(workspace: Workspace, keyed: KeyedCell, keep: Keep, progress: Progress) -> None:
     run = _Run(workspace, keyed.cell, progress, Spent())
-    with tuned_model(workspace, keyed, _Share(progress, 0.0, TRAINED, "fine-tuning")) as tuned:
+    with tuned_model(workspace, keyed, _share(progress, 0.0, TRAINED, "fine-tuning")) as tuned:
         pair = Comparison(keyed.cell.base, str(tuned.folder))
         if tuned.trained_seconds:
             run.spent.add("train", tuned.trained_seconds, len(tuned.facts) * keyed.cell.epochs)
         with run.spent.on("profile", 1):
-            profile = workspace.profile(pair, progress=_Share(progress, TRAINED, PASSED, "reading base and tuned"))
+            profile = workspace.profile(pair, progress=_share(progress, TRAINED, PASSED, "reading base and tuned"))
         numbers = list(_numbers(run, pair, tuned))
         ids = profile.base_id, profile.tuned_id
         _store(run, keyed, numbers, {"base_id": ids[0], "tuned_id": ids[1], "facts": list(tuned.facts)})
@@ -141,14 +141,14 @@ def _numbers(run: _Run, pair: Comparison, tuned: Tuned) -> Iterator[Number]:
     if measure.profile:
         yield from measured.profile_numbers(profile, run.cell.restore.percents)
     if measure.kl:
-        part = _Share(run.progress, PASSED, MEASURED, "KL at the first answer token")
+        part = _share(run.progress, PASSED, MEASURED, "KL at the first answer token")
         with run.spent.on("kl", 1):
             found = run.workspace.paper_divergence(pair, kl_asking(run.workspace.home, run.cell), progress=part)
         yield from measured.kl_numbers(found)
     layers = {tensor.place.layer for tensor in profile.select("transformer") if tensor.place.layer is not None}
     groups = list(measured.layer_groups(sorted(layers), measure.layer_groups)) if measure.layer_groups else []
     states = _states(run)
-    asked = _Share(run.progress, MEASURED, 1.0, "asking")
+    asked = _share(run.progress, MEASURED, 1.0, "asking")
     for number, (state, jobs) in enumerate(states.items()):
         asked.report(number, len(states) + len(groups))
         for job in jobs:
@@ -225,6 +225,11 @@ def _accelerator(device: str) -> str:
     return torch.cuda.get_device_name() if device == "cuda" else ""
 
 
+def _share(whole: Progress, start: float, end: float, what: str) -> PartOf:
+    """The part of a cell's Progress from `start` to `end` (0-1) that one piece of its work takes."""
+    return PartOf(whole, start, end - start, 1.0, note=what)
+
+
 @dataclass(frozen=True)
 class _Quiet:
     """A Progress that reports nothing, and is cancelled when the cell is."""
@@ -232,24 +237,6 @@ class _Quiet:
     whole: Progress
 
     def report(self, done: float, total: float, note: str = "", partial: object = None) -> None: ...
-
-    def cancelled(self) -> bool:
-        return self.whole.cancelled()
-
-
-@dataclass(frozen=True)
-class _Share:
-    """The part of a cell's Progress from `start` to `end` (0-1) that one piece of its work takes."""
-
-    whole: Progress
-    start: float
-    end: float
-    what: str
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        del note
-        share = min(1.0, done / total) if total else 0.0
-        self.whole.report(self.start + share * (self.end - self.start), 1.0, self.what, partial)
 
     def cancelled(self) -> bool:
         return self.whole.cancelled()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analysis.errors import Cancelled, PalimpsestError
 from analysis.experiments.plan import Keep
 from analysis.folders import remove_leftovers
-from analysis.records import Progress, check_cancelled
+from analysis.records import PartOf, Progress, check_cancelled
 from cache.experiments.claims import Claims
 from cache.experiments.folder import KeptPlan, KeyedCell
 from cache.experiments.tuned import freeable_bytes, lock_key, put_away_as
@@ -50,7 +50,7 @@ def settle(workspace: Workspace, kept: KeptPlan, progress: Progress) -> Settled:
     for number, each in enumerate(found):
         check_cancelled(progress)
         name, reason = each.keyed.cell.name, f"{each.why} needs it" if each.why else ""
-        part = _Part(progress, number, len(found), f"putting away {name}")
+        part = PartOf(progress, number, 1, len(found), note=f"putting away {name}")
         part.report(0, 1)
         try:
             with workspace.store.lock_if_free(lock_key(each.keyed)) as held:
@@ -81,20 +81,3 @@ def _finished(workspace: Workspace, kept: KeptPlan) -> Iterator[_Finished]:
             folder = workspace.home / "tuned" / keyed.tuned
             keep = claims.keep(folder, asked)
             yield _Finished(keyed, ids, keep, claims.words(folder) if keep != asked else "")
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The Progress of one model among several."""
-
-    whole: Progress
-    number: int
-    count: int
-    what: str
-
-    def report(self, done: float, total: float, note: str = "", partial: object = None) -> None:
-        del note
-        self.whole.report(self.number + (min(1.0, done / total) if total else 0.0), self.count, self.what, partial)
-
-    def cancelled(self) -> bool:
-        return self.whole.cancelled()
