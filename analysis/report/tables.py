@@ -77,7 +77,8 @@ def _inert(value: Any) -> Any:
 
 
 def written(value: Any, form: str) -> str:
-    """A value as a page shows it: a share as a percentage, a number in its format, a missing one as a dash."""
+    """A value as a page shows it: a share as a percentage, a number in its format and with a true minus, a missing one
+    as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)) or value != value:
         return numbers.MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -85,10 +86,10 @@ def written(value: Any, form: str) -> str:
     if form == "percent":
         return numbers.share(float(value))
     if form in ("localized", "plain", "compact"):
-        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+        return numbers.minus(f"{value:,}" if isinstance(value, int) else f"{value:,.6g}")
     if "%" in form:
-        return form % value
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        return numbers.minus(form % value)
+    return numbers.minus(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
 def cells(frame: pd.DataFrame, columns: Sequence[Column]) -> list[list[str]]:

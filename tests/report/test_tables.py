@@ -52,6 +52,7 @@ def test_html_escapes_heads_and_cells_and_says_how_many_rows_are_left_out() -> N
 def test_numbers_are_written_as_their_page_does() -> None:
     assert written(0.5, "percent") == "50.0%"
     assert written(20.0, "%g%%") == "20%"
+    assert written(-0.25, "") == "−0.25"
     assert written(0.123456, "%.3g nats") == "0.123 nats"
     assert written(1234567, "localized") == "1,234,567"
     assert written(True, "percent") == "True"
