@@ -115,11 +115,14 @@ class Workspace(ChoiceWork, TokenWork, MasteryWork, TrainingWork, ExperimentWork
             self.remember(pair)
 
     def known_demo_finding(self) -> tuple[Comparison, Asking] | None:
-        """The demo's finished finding where it stands in the store and nothing else was looked at since."""
+        """The demo's finished finding where it stands in the store."""
         found = self._first_look()
-        if found is None or self.recent()[:1] != found[:1] or not self.known_stops(*found):
-            return None
-        return found
+        return found if found is not None and self.known_stops(*found) else None
+
+    def first_view(self) -> tuple[Comparison, Asking] | None:
+        """What a first visit opens on: the demo's finding, as long as nothing else was looked at since."""
+        found = self._first_look()
+        return self.known_demo_finding() if found is not None and self.recent()[:1] == found[:1] else None
 
     def _first_look(self) -> tuple[Comparison, Asking] | None:
         demo = self.demo()

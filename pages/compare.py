@@ -1,5 +1,7 @@
 """Compare: which two models? Pick base and tuned, check their headers, load the pair."""
 
+from typing import Literal
+
 import streamlit as st
 
 from analysis.figures import numbers
@@ -47,13 +49,21 @@ def active_pair() -> None:
 
 def finished_finding() -> None:
     """Where nothing is loaded and the demo's finding is there: the way to it."""
-    found = workspace().known_demo_finding() if selection.comparison() is None else None
-    if found is None:
+    if selection.comparison() is not None or workspace().known_demo_finding() is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="first-look"):
         st.markdown("**New here?** The demo holds a finished finding, with a short guide through it.")
-        if st.button("Show me", type="primary", icon=":material/auto_awesome:", on_click=selection.choose, args=found):
-            st.switch_page("overview.py")
+        show_finding("Show me", "primary")
+
+
+def show_finding(label: str, kind: Literal["primary", "tertiary"]) -> None:
+    """A button to the demo's finding, where that is in the store and not what is looked at."""
+    found = workspace().known_demo_finding()
+    if found is None or selection.comparison() == found[0]:
+        return
+    if st.button(label, type=kind, icon=":material/auto_awesome:"):  # no callback: the pair chosen, it is not drawn
+        selection.choose(*found)
+        st.switch_page("overview.py")
 
 
 def demo_pairs() -> None:
@@ -66,6 +76,8 @@ def demo_pairs() -> None:
     if demo is None:
         prepare_demo()
         return
+    if selection.comparison() is not None:  # of another pair: who comes later finds the way too
+        show_finding("Show its finished finding", "tertiary")
     for found in demo.pairs:
         words, button = st.columns([3, 1], vertical_alignment="center")
         words.markdown(f":orange[●] **{plain(found.name)}**", help=plain(found.tuned))

@@ -6,7 +6,7 @@ from cache.memo import workspace
 from pages.components import selection
 
 seen = selection.comparison() or st.session_state.get("last_page")
-found = None if seen else workspace().known_demo_finding()
+found = None if seen else workspace().first_view()
 if found is not None:  # somebody's first look: at a finished finding
     selection.choose(*found)
 last = st.session_state.get("last_page") or ("overview" if selection.comparison() else "compare")

@@ -1,0 +1,53 @@
+"""Compare's way to the demo's finished finding: for who comes first, and for who comes later."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from analysis.demo.world import RECIPES, prepare
+from analysis.records import RestoreSpec
+from cache.asked import Asking, Comparison
+from cache.work import DEMO_LIMIT, FIRST_LOOK, Workspace
+from tests.pages.conftest import Open
+
+
+@pytest.fixture
+def finding(shared: Workspace) -> Comparison:
+    """The demo's first pair with one stop evaluated; its tuned model is the base with one matrix moved."""
+    world = prepare(shared.home, recipes=())
+    (folder,) = (shared.home / "demo").iterdir()
+    for recipe in RECIPES:
+        (folder / recipe.name).mkdir()
+    tuned = Path(shutil.copytree(world.base, folder / FIRST_LOOK, dirs_exist_ok=True))
+    weights = load_file(tuned / "model.safetensors")
+    name = next(name for name in weights if name.endswith("q_proj.weight"))
+    weights[name] = weights[name] * torch.tensor(1.5, dtype=weights[name].dtype)
+    save_file(weights, tuned / "model.safetensors", {"format": "pt"})
+    pair = Comparison(str(world.base), str(tuned))
+    asking = Asking(str(world.questions), mastery=str(world.mastery), limit=DEMO_LIMIT)
+    for state in ("tuned", RestoreSpec(20)):
+        shared.evaluation(pair, state, asking)
+    shared.remember(pair)
+    return pair
+
+
+def labels(app) -> list[str]:  # type: ignore[no-untyped-def]
+    return [button.label for button in app.button]
+
+
+def test_the_way_to_the_demos_finding_stays_when_another_pair_was_looked_at(
+    open_page: Open, shared: Workspace, finding: Comparison, pair: Comparison
+) -> None:
+    assert shared.first_view() is not None
+    shared.remember(pair)
+    assert shared.first_view() is None, "a visit does not open on the demo where somebody works on their own pair"
+    app = open_page("compare")
+    assert "Show me" in labels(app), "a newcomer's session looks at nothing yet"
+    app = open_page("compare", pair)
+    assert "Show me" not in labels(app) and "Show its finished finding" in labels(app)
+    next(button for button in app.button if button.label == "Show its finished finding").click().run()
+    assert app.session_state["comparison"] == finding and app.title[0].value == "Overview"
+    assert not {"Show me", "Show its finished finding"} & set(labels(open_page("compare", finding)))
