@@ -73,7 +73,7 @@ def story(told: finding.Story, states: dict[str, Evaluation], about: About) -> N
         pinning.button(
             lambda: drawn.of_table(table, pinning.columns_of(list(table.columns), SHARES), words),
             key="story",
-            finding=words,
+            finding=f"{told.short} {told.caveat}",
             about=about,
         )
 
