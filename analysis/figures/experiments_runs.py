@@ -107,8 +107,16 @@ def run_table(table: pd.DataFrame) -> pd.DataFrame:
     kl = measured(table, "kl_paper").groupby(["cell", *STATE])["value"].first().rename("kl_paper")
     wide = wide.merge(kl, how="left", left_on=["cell", *STATE], right_index=True)
     wide["kept"] = wide["tuned"] != ""
-    wide["run"] = [state_words(row) for row in wide.to_dict("records")]
+    wide.insert(0, "run", [state_words(row) for row in wide.to_dict("records")])
     return wide.sort_values(["size", "level", "variant", "seed", *STATE]).reset_index(drop=True)
+
+
+def runs_words(shown: int, total: int) -> str:
+    """The table of runs in a sentence, with the caveat of whoever looks for the highest of them."""
+    return (
+        f"{numbers.count(shown)} of {numbers.count(total)} runs and restorations of runs, one a line, each with its "
+        "95% interval over the questions. The highest of many looks better than it is."
+    )
 
 
 def _accuracies(table: pd.DataFrame) -> pd.DataFrame:

@@ -23,11 +23,11 @@ VERDICTS: dict[Verdict, str] = {
     "untold": "cannot be told",
     "missing": "not measured",
 }
-COUNTED: dict[Verdict, str] = {
-    "agrees": "hold here",
-    "differs": "do not",
-    "untold": "cannot be told",
-    "missing": "are not measured",
+COUNTED: dict[Verdict, tuple[str, str]] = {  # of one, and of several
+    "agrees": ("holds here", "hold here"),
+    "differs": ("does not", "do not"),
+    "untold": ("cannot be told", "cannot be told"),
+    "missing": ("is not measured", "are not measured"),
 }
 VERDICT_HELP = (
     "agrees, does not agree: the spreads lie apart. cannot be told: they overlap, or a single run is too little. A "
@@ -57,7 +57,7 @@ def claim_table(found: Sequence[Claim]) -> pd.DataFrame:
 def tally(found: Sequence[Claim]) -> str:
     """How many of the paper's findings appear: 'Of 4 findings of the paper, 3 hold here, 1 cannot be told.'"""
     papers = Counter(claim.verdict for claim in found if claim.where != CONTROL)
-    told = [f"{papers[verdict]} {words}" for verdict, words in COUNTED.items() if papers[verdict]]
+    told = [f"{papers[verdict]} {words[papers[verdict] > 1]}" for verdict, words in COUNTED.items() if papers[verdict]]
     controls = [f"{claim.where}: {VERDICTS[claim.verdict]}." for claim in found if claim.where == CONTROL]
     return " ".join([f"Of {papers.total()} findings of the paper, {', '.join(told)}.", *controls])
 

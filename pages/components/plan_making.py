@@ -91,7 +91,8 @@ def tuned_words(kept: KeptPlan, only: Narrowed = EVERY) -> str:
 
 def restored_words(kept: KeptPlan) -> str:
     """Every stop the plan's models are asked at."""
-    restore, stops = kept.plan.restore, [spec for keyed in kept.cells[:1] for spec in keyed.cell.stops()]
+    restore = kept.plan.restore
+    stops = [spec for keyed in kept.cells for spec in keyed.cell.stops()]  # the base, first among the cells, has none
     if not stops:
         return "nothing"
     percents = ", ".join(f"{percent:g}%" for percent in sorted(restore.percents))

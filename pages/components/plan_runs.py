@@ -57,7 +57,7 @@ def runs(shown: Shown) -> None:
     st.caption(
         f"{numbers.count(len(found))} of {numbers.count(len(every))} shown. Choose one to open it, two to compare."
     )
-    chosen = chosen_of(found, plan)
+    chosen = chosen_of(found, plan, len(every))
     if len(chosen) == 1:
         one(chosen[0], plan)
     elif len(chosen) == 2:
@@ -67,8 +67,8 @@ def runs(shown: Shown) -> None:
     cells(plan)
 
 
-def chosen_of(found: pd.DataFrame, plan: str) -> list[pd.Series]:
-    """The table, and the runs chosen in it, which the address names.
+def chosen_of(found: pd.DataFrame, plan: str, total: int) -> list[pd.Series]:
+    """The table of these of `total` runs, and the runs chosen in it, which the address names.
 
     A selection is of positions: a table of other runs is another table, or another run would stand chosen in it.
     """
@@ -82,6 +82,7 @@ def chosen_of(found: pd.DataFrame, plan: str) -> list[pd.Series]:
         key=key,
         columns=COLUMNS | HIDDEN,
         height=TABLE_HEIGHT,
+        finding=shown_runs.runs_words(len(found), total),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": starts}},

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.experiments.claim import Claim, Verdict
 from analysis.experiments.grid import Cell, cells_of
 from analysis.experiments.plan import Plan, Restoring, Training
 from analysis.experiments.plan_file import read_plan
@@ -18,6 +19,7 @@ from cache.asked import Asking, Comparison
 from cache.experiments.folder import KeptPlan, KeyedCell, PlanFolder
 from cache.work import Workspace
 from pages.components import plan_making
+from pages.components.plan_claims import tally
 from pages.components.plan_drawn import SECTIONS
 from tests.conftest import TinyPair
 from tests.experiments.tables import made, number, restored
@@ -369,6 +371,7 @@ def test_a_pin_of_a_plan_names_the_plan_its_base_cells_and_command(
         made = pinned(app, shared, key).making
         assert made.command == "palimpsest experiments half.toml"
         assert made.further["plan"] == "half" and made.further["cells"] == cells and made.further["seeds"] == "0"
+        assert made.further["restored"] == "relative-top, random at k = 20%; arithmetic exact"
         assert made.base is not None and made.base.source == half_measured.base and made.tuned is None
 
 
@@ -378,6 +381,25 @@ def test_the_pin_of_the_findings_counts_them_and_holds_every_verdict(
     found = pinned(open_page("experiments"), shared, "claims-all")
     assert found.title.startswith("Of 11 findings of the paper,") and "Control (ours): " in found.title
     assert [column.name for column in found.columns] == ["of", "finding", "verdict", "measured here"]
+
+
+def test_one_finding_holds_and_two_hold() -> None:
+    verdicts: tuple[Verdict, ...] = ("agrees", "differs", "missing", "missing")
+    found = [Claim(f"Table {number}", "a sentence", "here", each) for number, each in enumerate(verdicts)]
+    assert tally(found) == "Of 4 findings of the paper, 1 holds here, 1 does not, 2 are not measured."
+    assert tally(found[:1] * 2) == "Of 2 findings of the paper, 2 hold here."
+
+
+def test_the_pin_of_the_runs_says_what_they_are_and_names_each_first(
+    open_page: Open, half_measured: Plan, shared: Workspace
+) -> None:
+    app = open_page("experiments")
+    app.segmented_control(key="section").set_value("runs").run()
+    key = next(str(each.key) for each in app.button if str(each.key).startswith("pin-runs-table-"))
+    found = pinned(app, shared, key.removeprefix("pin-"))
+    assert found.title.startswith("4 of 4 runs and restorations of runs, one a line")
+    assert found.title.endswith("The highest of many looks better than it is.")
+    assert found.columns[0].label == "run"
 
 
 def test_a_shipped_plan_is_named_by_its_file() -> None:
