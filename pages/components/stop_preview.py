@@ -18,10 +18,12 @@ METRIC_WIDTH = 168  # pixels: two beside each other on a phone
 
 def number(label: str, value: str, note: str = "", **options: Any) -> None:
     """One metric of fixed width, so that a row of them wraps on a narrow page."""
+    if not note:
+        st.metric(label, value, width=METRIC_WIDTH, **options)
+        return
     with st.container(width=METRIC_WIDTH, gap="xsmall"):
         st.metric(label, value, **options)
-        if note:
-            st.caption(note)
+        st.caption(note)
 
 
 def is_read(comparison: Comparison, spec: RestoreSpec) -> bool:
