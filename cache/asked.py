@@ -28,7 +28,7 @@ class Asking:
 
     questions: str
     prompt: str = "paper"
-    split: Split = "test"
+    split: Split | Literal["all"] = "test"
     domain: Domain | Literal["both"] = "both"
     mastery: str | None = None
     limit: int | None = None

@@ -68,10 +68,14 @@ def about_of(pair: Comparison, asking: Asking | None, path: Path, table: Mastery
 
 
 def _asked_of(asking: Asking, table: MasteryTable) -> Asking | None:
-    """The session's questions where their facts are the table's, or all of their source are; None for others."""
+    """The session's questions where their facts are the table's, or all of their source are; None for others.
+
+    All of a split's, or of every split's, as the demo's shipped table holds.
+    """
     alone = replace(asking, mastery=None, prompt="paper", shots=0)
     ids = set(table.frame["id"].astype(str))
-    for candidate in dict.fromkeys([alone, replace(alone, limit=None), replace(alone, limit=None, domain="both")]):
+    every = replace(alone, limit=None, domain="both")
+    for candidate in dict.fromkeys([alone, replace(alone, limit=None), every, replace(every, split="all")]):
         if {question.id for question in workspace().question_set(candidate).questions} == ids:
             return candidate
     return None

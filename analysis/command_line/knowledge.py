@@ -160,7 +160,9 @@ def mastery(
     preview: Annotated[
         bool, typer.Option("--preview", help="one sample of each statement, and how sure that is")
     ] = False,
-    split: SplitOption = "test",
+    split: Annotated[
+        Literal["train", "dev", "test", "all"], typer.Option(help="which split of the dataset, or all of them")
+    ] = "test",
     domain: DomainOption = "both",
     limit: Limit = None,
     seed: Seed = 0,

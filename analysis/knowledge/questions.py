@@ -47,7 +47,7 @@ class QuestionSet:
 def load_questions(
     source: str | Path,
     *,
-    split: Split = "test",
+    split: Split | Literal["all"] = "test",
     domain: Domain | Literal["both"] = "both",
     mastery: str | Path | None = None,
     limit: int | None = None,
@@ -56,10 +56,10 @@ def load_questions(
 ) -> QuestionSet:
     """The questions in a zip, folder or file.
 
-    `split` picks among the files of a folder or zip (one file of one's own is one split); `domain` keeps the paper's
-    in- or out-of-domain relations; `mastery` is a table that gives each fact its level; `limit` draws that many,
-    balanced over relations and levels, by `seed`; `shots` examples are drawn by it too, the same for every limit: from
-    the train split, else from another, else from the questions themselves, which are then not asked. Raises
+    `split` picks among the files of a folder or zip, or takes all (one file of one's own is one split); `domain` keeps
+    the paper's in- or out-of-domain relations; `mastery` is a table that gives each fact its level; `limit` draws that
+    many, balanced over relations and levels, by `seed`; `shots` examples are drawn by it too, the same for every limit:
+    from the train split, else from another, else from the questions themselves, which are then not asked. Raises
     QuestionError with every bad line.
     """
     path = Path(source).expanduser()
@@ -94,12 +94,12 @@ def _set_id(questions: Sequence[Question], shots: Sequence[Question]) -> str:
 
 
 def _read(
-    path: Path, files: Sequence[DataFile], split: Split, domain: Domain | Literal["both"]
+    path: Path, files: Sequence[DataFile], split: Split | Literal["all"], domain: Domain | Literal["both"]
 ) -> tuple[list[Question], list[Finding]]:
-    """The questions of one split and domain, and what was noticed about them."""
+    """The questions of one split, or all, and domain, and what was noticed about them."""
     collector = Collector(path)
     for file in choose_files(files, path, split):
-        collector.add(file, split)
+        collector.add(file, file.split or split if split == "all" else split)  # names what has no id
     questions = collector.finish()
     if domain != "both":
         questions = _keep_domain(questions, domain)
@@ -109,7 +109,7 @@ def _read(
 def _draw_shots(
     path: Path,
     files: Sequence[DataFile],
-    split: Split,
+    split: Split | Literal["all"],
     domain: Domain | Literal["both"],
     questions: list[Question],
     count: int,
@@ -119,7 +119,7 @@ def _draw_shots(
     if count < 0:
         raise QuestionError(f"The number of shots is {count}: give 0 or more.")
     splits = splits_of(files)
-    spare = next((other for other in splits if other != split), None)
+    spare = None if split == "all" else next((other for other in splits if other != split), None)
     if spare is not None:
         pool, _ = _read(path, files, spare, domain)
         others = [_read(path, files, other, domain)[0] for other in splits if other not in (spare, split)]

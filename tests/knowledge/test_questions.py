@@ -66,6 +66,26 @@ def test_the_released_layout_is_read_alike_from_folder_zip_and_split_folder(tmp_
     assert load_questions(folder / "dataset" / "test" / "P50.test.json").questions[0].domain == "out"
 
 
+def test_all_splits_are_those_of_each_relation_together_under_the_ids_they_have_alone(tmp_path: Path) -> None:
+    folder = release(tmp_path)
+    rows = [{"question": "Where was Cy born?", "answers": ["Rome"]}]
+    (folder / "dataset" / "dev" / "P19.dev.json").write_text(json.dumps(rows))
+    every = load_questions(folder, split="all").questions
+    assert [each.id for each in every] == [
+        *("P19-dev-0", "P19-test-0", "P19-test-1"),
+        *("P276-dev-0", "P276-test-0", "P50-dev-0", "P50-test-0"),
+    ]
+    shown = load_questions(folder, split="all", shots=1)
+    assert len(shown.shots) == 1 and shown.shots[0].id not in {each.id for each in shown.questions}
+
+
+def test_two_files_for_one_split_are_refused_among_all_too(tmp_path: Path) -> None:
+    for name in ("a.train.jsonl", "b.train.jsonl", "c.test.jsonl"):
+        (tmp_path / name).write_text('{"question": "Who?", "answers": ["She"]}\n')
+    with pytest.raises(QuestionError, match="3 files for the split 'all'"):
+        load_questions(tmp_path, split="all")
+
+
 def test_a_domain_keeps_its_relations(tmp_path: Path) -> None:
     folder = release(tmp_path)
     assert {question.relation for question in load_questions(folder, domain="in").questions} == {"P19", "P276"}

@@ -1,15 +1,18 @@
 """The dashboard opened on a home folder of the test's own, looking at the tiny pair where a test says so."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
+from analysis.demo.world import RECIPES, prepare
 from cache.asked import Asking, Comparison
-from cache.work import Workspace
+from cache.work import DEMO_LIMIT, FIRST_LOOK, Workspace
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "_shell.py"
 WAIT_SECONDS = 60.0
@@ -38,6 +41,21 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspac
     workspace.clear()
     yield workspace()
     workspace.clear()
+
+
+@pytest.fixture
+def demo(shared: Workspace) -> tuple[Comparison, Asking]:
+    """The shipped demo as if prepared, with its first pair and its questions; tuned is the base, one matrix moved."""
+    world = prepare(shared.home, recipes=())
+    (folder,) = (shared.home / "demo").iterdir()
+    for recipe in RECIPES:
+        (folder / recipe.name).mkdir()
+    tuned = Path(shutil.copytree(world.base, folder / FIRST_LOOK, dirs_exist_ok=True))
+    weights = load_file(tuned / "model.safetensors")
+    name = next(name for name in weights if name.endswith("q_proj.weight"))
+    save_file({**weights, name: weights[name] * 1.5}, tuned / "model.safetensors", {"format": "pt"})
+    asking = Asking(str(world.questions), mastery=str(world.mastery), limit=DEMO_LIMIT)
+    return Comparison(str(world.base), str(tuned)), asking
 
 
 @pytest.fixture

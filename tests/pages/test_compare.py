@@ -1,33 +1,19 @@
 """Compare's way to the demo's finished finding: for who comes first, and for who comes later."""
 
-import shutil
-from pathlib import Path
-
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
-from analysis.demo.world import RECIPES, prepare
 from analysis.records import RestoreSpec
 from cache.asked import Asking, Comparison
-from cache.work import DEMO_LIMIT, FIRST_LOOK, Workspace
+from cache.work import Workspace
 from tests.pages.conftest import Open
+
+pytestmark = pytest.mark.slow  # a page's run each, and work behind it
 
 
 @pytest.fixture
-def finding(shared: Workspace) -> Comparison:
-    """The demo's first pair with one stop evaluated; its tuned model is the base with one matrix moved."""
-    world = prepare(shared.home, recipes=())
-    (folder,) = (shared.home / "demo").iterdir()
-    for recipe in RECIPES:
-        (folder / recipe.name).mkdir()
-    tuned = Path(shutil.copytree(world.base, folder / FIRST_LOOK, dirs_exist_ok=True))
-    weights = load_file(tuned / "model.safetensors")
-    name = next(name for name in weights if name.endswith("q_proj.weight"))
-    weights[name] = weights[name] * torch.tensor(1.5, dtype=weights[name].dtype)
-    save_file(weights, tuned / "model.safetensors", {"format": "pt"})
-    pair = Comparison(str(world.base), str(tuned))
-    asking = Asking(str(world.questions), mastery=str(world.mastery), limit=DEMO_LIMIT)
+def finding(shared: Workspace, demo: tuple[Comparison, Asking]) -> Comparison:
+    """The demo's first pair with one stop evaluated."""
+    pair, asking = demo
     for state in ("tuned", RestoreSpec(20)):
         shared.evaluation(pair, state, asking)
     shared.remember(pair)

@@ -220,6 +220,17 @@ def test_pins_of_a_mastery_measurement_tell_its_own_facts_and_protocol(
     assert other.asked is None and other.command == "", "other questions than those that were measured"
 
 
+def test_a_pin_of_the_demos_shipped_mastery_table_names_the_command_that_measures_it(
+    open_page: Open, shared: Workspace, demo: tuple[Comparison, Asking]
+) -> None:
+    pair, asking = demo
+    made = pinned(open_page("mastery", pair, asking), shared, "mastery_levels").making
+    told = ["palimpsest", "mastery", pair.base, "--questions", asking.questions, "--split", "all"]
+    further = ["--out", "mastery.parquet", "--until", "sentence", "--method", "statements"]
+    assert shlex.split(made.command) == [*told, *further]
+    assert made.asked is not None and made.asked.n == 25_600
+
+
 def test_the_guide_tells_of_the_pair_that_is_looked_at(shared: Workspace, pair: Comparison, open_page: Open) -> None:
     app = open_page("overview", pair)
     given = [json.loads(part.proto.json or "{}") for part in app.get("bidi_component")]

@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import IO, cast, get_args
+from typing import IO, Literal, cast, get_args
 
 from analysis.errors import QuestionError
 from analysis.knowledge.readers.problems import damaged
@@ -66,16 +67,18 @@ def find_files(path: Path) -> tuple[DataFile, ...]:
     return (DataFile(path, "", released[1], _split(released[2])) if released else DataFile(path),)
 
 
-def choose_files(files: Sequence[DataFile], path: Path, split: Split) -> tuple[DataFile, ...]:
-    """Those of one split: the release's relations in the paper's order, or the one file there is."""
+def choose_files(files: Sequence[DataFile], path: Path, split: Split | Literal["all"]) -> tuple[DataFile, ...]:
+    """Those of one split or of all: the release's relations in the paper's order, or the one file there is."""
     if len(files) == 1:
         return tuple(files)
+    wanted = SPLITS if split == "all" else (split,)
     if any(file.relation for file in files):
-        found = {file.relation: file for file in files if file.split == split}
-        chosen = tuple(found[relation] for relation in (*IN_DOMAIN, *OUT_OF_DOMAIN) if relation in found)
+        found = {(file.relation, file.split): file for file in files}
+        places = product((*IN_DOMAIN, *OUT_OF_DOMAIN), wanted)
+        chosen = tuple(found[place] for place in places if place in found)
     else:
-        chosen = tuple(file for file in files if file.split == split)
-        if len(chosen) > 1:
+        chosen = tuple(file for file in files if file.split in wanted)
+        if len(chosen) > len({file.split for file in chosen}):
             names = [file.name for file in chosen]
             raise QuestionError(f"{path} holds {len(chosen)} files for the split {split!r}: give one.", items=names)
     if not chosen:
