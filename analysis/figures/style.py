@@ -71,6 +71,7 @@ PAPERS: dict[Paper, dict[str, str]] = {
 TITLE_LETTERS = 46  # of a line of a title: as wide as half a page of 1,280 pixels, or a phone
 SUBTITLE_LETTERS = 56  # of its smaller letters in the same width
 SUBTITLE_LINE = 14  # pixels
+PHONE = 480  # pixels: a figure's place is narrower on one
 FIGURE_HEIGHT = 330  # pixels; a page fits title, legend and axes into it
 SLIM_HEIGHT = 200
 HEAD_HEIGHT = 100  # of which this much goes to title and axis, where rows of equal height follow
@@ -90,6 +91,11 @@ def accuracy_scale(highs: Iterable[float]) -> alt.Scale:
 def legend_columns(many: int, few: int, *, below: int) -> alt.ExprRef:
     """How many entries of a legend stand side by side: few where the plot is narrower than `below` pixels."""
     return alt.ExprRef(f"width < {below} ? {few} : {many}")
+
+
+def label_limit(wide: int, narrow: int) -> alt.ExprRef:
+    """Pixels for the names along an axis: `narrow` on a phone, where the plot would have no room beside them."""
+    return alt.ExprRef(f"containerSize()[0] < {PHONE} ? {narrow} : {wide}")  # a file has no container: wide
 
 
 def finish(figure: Figure, title: str, subtitle: str | list[str] = "") -> Figure:

@@ -22,6 +22,7 @@ from analysis.figures.visible import legible, spoken
 MOST_TEXTS, MOST_COLUMNS = 40, 60  # of the figure
 BEFORE_ANSWER = 45  # of these columns, where texts stand with their first answer token under one another
 ROW_HEIGHT = 16  # pixels
+LEGEND = 72  # with the second line of a long title
 TITLE_LETTERS = 48
 CELL_COLUMNS = ("text", "column", "token", "value")
 
@@ -62,10 +63,10 @@ def cell_figure(
     chart = alt.Chart(table).mark_rect()
     figure = chart.encode(
         x=alt.X("column:O", title=f"tokens from the {ALIGNS[align]}", axis=alt.Axis(labelOverlap=True, labelAngle=0)),
-        y=alt.Y("text:N", sort=texts, title=None, axis=alt.Axis(labelLimit=260, grid=False)),
+        y=alt.Y("text:N", sort=texts, title=None, axis=alt.Axis(labelLimit=style.label_limit(260, 110), grid=False)),
         color=alt.Color("value:Q", title=name, scale=scale, legend=alt.Legend(orient="top", titleLimit=400)),
         tooltip=tips,
-    ).properties(height=style.HEAD_HEIGHT + ROW_HEIGHT * max(1, len(texts)))
+    ).properties(height=style.HEAD_HEIGHT + LEGEND + ROW_HEIGHT * max(1, len(texts)))
     return style.finish(figure, f"{name}, text by text ({WORDS[shown.measure].unit})", _limits_words(columns, order))
 
 

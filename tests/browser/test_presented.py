@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.report.pack import write_page
-from tests.report.handmade import make_placed
+from analysis.report.records import Column, Finding, Placed
+from tests.report.handmade import make_placed, making
 
 pytestmark = pytest.mark.browser
 
@@ -46,4 +48,22 @@ def test_a_figure_fits_the_screen_each_time_it_is_shown(browser: Browser, export
     page.keyboard.press("Escape")
     page.wait_for_timeout(500)
     assert page.locator(".chart").first.evaluate("each => each.offsetHeight") == pytest.approx(high, abs=2)
+    page.close()
+
+
+def test_a_table_of_many_columns_is_presented_in_its_whole_width(browser: Browser, tmp_path: Path) -> None:
+    rows = pd.DataFrame({f"column {number}": [f"Some words of a text {number}"] * 3 for number in range(12)})
+    columns = tuple(Column(name, name) for name in rows.columns)
+    wide = Finding("f1", "table", "A wide table.", "Three rows", making("f1"), columns=columns)
+    write_page(tmp_path / "report.html", [Placed(wide, tables={"data": rows})], "Findings")
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((tmp_path / "report.html").as_uri())
+    lines = page.locator("td").first.evaluate(
+        "each => each.offsetHeight / parseFloat(getComputedStyle(each).lineHeight)"
+    )
+    assert lines < 2, "on the page its cells are lines, and it is moved sideways"
+    page.keyboard.press("p")
+    table = page.locator(".finding.shown .scroll")
+    table.wait_for()
+    assert table.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
     page.close()

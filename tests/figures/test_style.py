@@ -157,3 +157,11 @@ def legend_columns_at(width: int) -> int:
 def test_a_legend_stands_in_fewer_columns_where_the_plot_is_narrow() -> None:
     assert legend_columns_at(399) == 1
     assert legend_columns_at(400) == 2
+
+
+def test_names_along_an_axis_are_whole_in_a_file_which_knows_no_container() -> None:
+    long = "a name of more letters than a phone has room for"
+    table = pd.DataFrame({"name": [long], "y": [1]})
+    axis = alt.Axis(labelLimit=style.label_limit(400, 60))
+    figure = alt.Chart(table).mark_bar().encode(x="y:Q", y=alt.Y("name:N", axis=axis))
+    assert long in vl_convert.vegalite_to_svg(style.on_paper(style.finish(figure, "Right (%)")))
