@@ -1,5 +1,7 @@
 """Report: what was pinned, in sections, to be shown, sent and printed."""
 
+from typing import Literal
+
 import streamlit as st
 
 from analysis.errors import StoreError
@@ -7,11 +9,22 @@ from analysis.figures import numbers
 from analysis.report import footer, html, layout, tables
 from analysis.report.records import Placed
 from cache.memo import workspace
-from pages.components import address, charts, finding_files, kept_slider, notices, packing, pinning, present
+from pages.components import (
+    address,
+    charts,
+    finding_files,
+    kept_dialog,
+    kept_slider,
+    notices,
+    packing,
+    pinning,
+    present,
+)
 from pages.components.words import plain
 
 MOST_PAGES = 10_000
 PAGE_FINDINGS = 4  # drawn at once: a page of fifty figures would take seconds to come
+LONG_TABLE, LONG_HEIGHT = 15, 560  # of more rows than these a table is moved within its card: pixels
 PAGE = "report_page"
 TITLE, TITLE_SEEN = "report_title", "report_title_seen"
 
@@ -99,10 +112,12 @@ def section_head(name: str, first: bool, last: bool) -> None:
                 args=(findings.move_section, name, by),
             )
         if st.button("Rename", key=f"section-name-{name}", icon=":material/edit:", type="tertiary"):
-            rename(name)
+            kept_dialog.open_with(f"rename-{name}")
+    if kept_dialog.held(f"rename-{name}") is not None:
+        rename(name)
 
 
-@st.dialog("Rename the section")
+@st.dialog("Rename the section", on_dismiss=kept_dialog.close)
 def rename(name: str) -> None:
     """A new name for a section; that of another one joins the two."""
     new = st.text_input("Name", name, key="section_name", max_chars=80)
@@ -110,6 +125,7 @@ def rename(name: str) -> None:
     if st.button("Rename", type="primary", key="section_renamed"):
         with notices.shown_errors():
             workspace().findings.rename_section(name, new)
+            kept_dialog.close()
             st.rerun()
 
 
@@ -159,7 +175,8 @@ def drawing(placed: Placed) -> None:
             return
         columns = finding.columns or tables.every_column(frame)
         rows = frame.head(layout.ROWS_SHOWN)
-        st.table(tables.written_frame(rows, columns).map(plain), border="horizontal", hide_index=True)
+        height: Literal["content"] | int = LONG_HEIGHT if len(rows) > LONG_TABLE else "content"
+        st.table(tables.written_frame(rows, columns).map(plain), border="horizontal", hide_index=True, height=height)
         if len(rows) < len(frame):
             st.caption(f"{len(rows):,} of {len(frame):,} rows; the files hold all.")
 
@@ -188,6 +205,8 @@ def _buttons(number: int, placed: Placed, total: int) -> None:
         _move("Up", ":material/arrow_upward:", name, -1, number == 1)
         _move("Down", ":material/arrow_downward:", name, 1, number == total)
         if st.button("Note and section", key=f"edit-{name}", icon=":material/edit:", type="tertiary"):
+            kept_dialog.open_with(f"edit-{name}")
+        if kept_dialog.held(f"edit-{name}") is not None:
             edit(placed)
         _delete(name)
         finding_files.menu(placed.finding)
@@ -210,7 +229,7 @@ def _move(word: str, icon: str, name: str, by: int, stuck: bool) -> None:
     st.button(word, key=f"{word}-{name}", icon=icon, type="tertiary", disabled=stuck, **act)
 
 
-@st.dialog("Note and section")
+@st.dialog("Note and section", on_dismiss=kept_dialog.close)
 def edit(placed: Placed) -> None:
     """The person's own words under a finding, and where it stands."""
     note = st.text_area("Note", placed.note, key="edit_note", max_chars=pinning.NOTE_LETTERS)
@@ -218,6 +237,7 @@ def edit(placed: Placed) -> None:
     if st.button("Keep", type="primary", key="edited"):
         with notices.shown_errors():
             workspace().findings.edit(placed.finding.id, note=note, section=section)
+            kept_dialog.close()
             st.rerun()
 
 

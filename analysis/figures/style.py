@@ -136,6 +136,8 @@ def on_screen(figure: Figure | dict[str, Any], paper: Paper) -> dict[str, Any]:
     spec = _inked(figure, paper)
     _largest_first(spec)
     _wrap_title(spec)
+    if isinstance(spec.get("width"), int | float):  # lines of text: a page would squeeze them to nothing under a title
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["config"]["title"]["subtitleColor"] = PAPERS[paper]["faint"]
     spec["config"]["text"] = {"color": PAPERS[paper]["text"]}
     return spec

@@ -13,6 +13,7 @@ from analysis.figures.visible import visible
 
 LINE_LETTERS = 84
 LINE_HEIGHT, LETTER_WIDTH = 30, 7.6  # pixels
+_LETTER_SIZE = alt.ExprRef(f"min(12, 12 * width / {LETTER_WIDTH * LINE_LETTERS:g})")  # narrower: no letter on another
 MOST_TOKENS = 600  # of one text; a figure of more is not read
 INK = "#1F2428"  # of letters on a coloured cell: every cell is light enough for it, on either paper
 RISING, SIGNED = ["#FFF7EC", "#F39A4E"], ["#6FB4E3", "#F5F5F5", "#F39A4E"]
@@ -49,8 +50,9 @@ def coloured_text(columns: TokenColumns, number: int, measure: Measure, title: s
     known, other = table[table["value"].notna()], table[table["value"].isna()]
     cells = alt.Chart(known).mark_rect().encode(x=alt.X("start:Q", axis=None, scale=across), x2="end:Q", color=colour)
     middle = alt.X("middle:Q", axis=None, scale=across)
-    inked = alt.Chart(known).mark_text(font="monospace", fontSize=12, color=INK).encode(x=middle, text="token:N")
-    plain = alt.Chart(other).mark_text(font="monospace", fontSize=12, opacity=0.6).encode(x=middle, text="token:N")
+    letters = {"font": "monospace", "fontSize": _LETTER_SIZE}
+    inked = alt.Chart(known).mark_text(**letters, color=INK).encode(x=middle, text="token:N")
+    plain = alt.Chart(other).mark_text(**letters, opacity=0.6).encode(x=middle, text="token:N")
     layers = [layer.encode(**shared) for layer in (cells, inked, plain)]
     return style.finish(
         alt.layer(*layers, width=LETTER_WIDTH * LINE_LETTERS, height=LINE_HEIGHT * lines),

@@ -1,5 +1,10 @@
 """One text as a figure: lines that hold whole tokens, values only where a token counts."""
 
+import re
+
+import vl_convert
+
+from analysis.figures import style
 from analysis.figures.token_columns import TokenColumns
 from analysis.figures.token_text import LINE_LETTERS, coloured_text, text_table, text_words
 from analysis.records import DivergenceReport, PromptDivergence, TokenDivergence
@@ -30,3 +35,11 @@ def test_the_sentence_names_the_largest_token_and_how_many_count() -> None:
 def test_the_text_is_drawn_as_a_file() -> None:
     svg = picture(coloured_text(TokenColumns.of(report()), 0, "kl_full_nats", "A text"), "svg").decode()
     assert "word039" in svg and "A text" in svg
+
+
+def test_on_a_page_a_text_is_as_high_as_its_lines_under_its_title_and_its_letters_fit_its_width() -> None:
+    shown = style.on_screen(coloured_text(TokenColumns.of(report()), 0, "kl_full_nats", "A text"), "light")
+    assert shown["autosize"]["type"] == "fit-x", "a page would fit title and legend into the height of the lines"
+    narrow = vl_convert.vegalite_to_svg({**shown, "width": 319})  # half as wide as its letters are made for
+    sizes = {float(size) for size in re.findall(r'font-family="monospace" font-size="([\d.]+)px"', narrow)}
+    assert len(sizes) == 1 and 4 < sizes.pop() < 6.1
