@@ -3,6 +3,8 @@
 Tokens stand in lines of fixed width; the scale is this text's own. Knows a report's columns; draws no streamlit.
 """
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -50,7 +52,7 @@ def coloured_text(columns: TokenColumns, number: int, measure: Measure, title: s
     known, other = table[table["value"].notna()], table[table["value"].isna()]
     cells = alt.Chart(known).mark_rect().encode(x=alt.X("start:Q", axis=None, scale=across), x2="end:Q", color=colour)
     middle = alt.X("middle:Q", axis=None, scale=across)
-    letters = {"font": "monospace", "fontSize": _LETTER_SIZE}
+    letters: dict[str, Any] = {"font": "monospace", "fontSize": _LETTER_SIZE}
     inked = alt.Chart(known).mark_text(**letters, color=INK).encode(x=middle, text="token:N")
     plain = alt.Chart(other).mark_text(**letters, opacity=0.6).encode(x=middle, text="token:N")
     layers = [layer.encode(**shared) for layer in (cells, inked, plain)]
