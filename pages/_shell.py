@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import address, frame, guide, looked_at, progress, selection
+from pages.components import address, frame, guide, kept_dialog, looked_at, progress, selection
 from pages.components.words import plain
 
 PAGES = {
@@ -84,6 +84,7 @@ st.set_page_config(page_title="Palimpsest", page_icon="📜", layout="wide")
 st.html(STYLE)
 selection.follow_address()
 page = st.navigation(_navigation())
+kept_dialog.begin(page.url_path)
 _sidebar(page.url_path)
 paths = [(Path(file).stem, name) for pages in PAGES.values() for file, name, _ in pages]
 frame.tools(paths, page.url_path, guided=guide.opens_by_itself(page.url_path))

@@ -14,7 +14,7 @@ from analysis.report.records import Column, Finding, Placed
 from cache.keys import digest
 from cache.making import About
 from cache.memo import workspace
-from pages.components import notices, origin
+from pages.components import kept_dialog, notices, origin
 from pages.components.words import plain
 
 PINNED = "pinned_title"  # in the session: what was pinned a moment ago
@@ -39,7 +39,10 @@ def button(
             told = about() if callable(about) else about
             drawn = _with_texts(draw(), told)
             made_now = _finding(drawn, key, finding or drawn.alt, made, command, told)
-            _ask(made_now, drawn, workspace().earlier_pin(made_now))
+            kept_dialog.open_with(f"pin-{key}", made_now, drawn, workspace().earlier_pin(made_now))
+    asked = kept_dialog.held(f"pin-{key}")
+    if asked is not None:
+        _ask(*asked)
     _say_pinned(key)
 
 
@@ -73,7 +76,7 @@ def _finding(
     )
 
 
-@st.dialog("Pin for the report")
+@st.dialog("Pin for the report", on_dismiss=kept_dialog.close)
 def _ask(finding: Finding, drawn: Drawn, earlier: Placed | None) -> None:
     """Note and section, as an earlier pin of the same figure had them; keys by content, so that no draft strays."""
     st.markdown(f"**{plain(finding.title)}**")
@@ -92,6 +95,7 @@ def _ask(finding: Finding, drawn: Drawn, earlier: Placed | None) -> None:
             workspace().findings.pin(finding, drawn.tables, note=note, section=section, replaces=replaces)
             st.session_state[LAST_SECTION] = section
             st.session_state[PINNED] = finding.making.figure
+            kept_dialog.close()
             st.rerun()
     st.caption("Its data and what made it are kept with it: it can be shown when the models are gone.")
 

@@ -8,7 +8,7 @@ from analysis.figures import experiments_runs, numbers
 from analysis.figures.holdings import settled_lines
 from cache.jobs import JobView
 from cache.memo import workspace
-from pages.components import address, progress, selection
+from pages.components import address, kept_dialog, progress, selection
 from pages.components.words import plain
 
 POLL_SECONDS = 2.0
@@ -65,7 +65,7 @@ def running_job() -> str | None:
 def _state(name: str, drawn: int) -> None:
     now = workspace().plan_state(name)
     if now.done != drawn or st.session_state.get(WANTED) in workspace().plan_names():
-        st.rerun()
+        kept_dialog.rerun_page()
     with st.container(border=True, key="plan-state"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.done / now.cells if now.cells else 0.0, text=plain(state_words(now)))

@@ -6,7 +6,7 @@ from analysis.figures import numbers
 from analysis.records import PartialEvaluation
 from cache.jobs import JobView
 from cache.memo import workspace
-from pages.components import selection
+from pages.components import kept_dialog, selection
 from pages.components.words import plain
 
 POLL_SECONDS = 0.2
@@ -50,7 +50,9 @@ def show_ending(job: JobView) -> None:
 def _poll(job_id: str, key: str) -> None:
     job = workspace().jobs.view(job_id)
     if job is None or not job.active:
-        st.rerun()
+        kept_dialog.rerun_page()
+    if job is None:
+        return
     with st.container(border=True, key=f"progress-{key}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.fraction, text=f"{plain(job.title)} · {plain(state_words(job))}")
@@ -87,7 +89,7 @@ def sidebar_indicator(page: str) -> None:
 def _indicator(drawn: frozenset[str]) -> None:
     active = [job for job in workspace().jobs.all() if job.active]
     if {job.id for job in active} != drawn:
-        st.rerun()  # that run tells what has ended
+        kept_dialog.rerun_page()  # that run tells what has ended
     for job in active[:2]:
         left = f" · {numbers.duration(job.eta_seconds)} left" if job.eta_seconds else ""
         st.progress(job.fraction, text=f"{plain(job.title)}{left}")

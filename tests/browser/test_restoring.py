@@ -58,3 +58,18 @@ def test_nothing_of_the_page_lies_beyond_a_phones_edge(page: Page, server: str) 
     page.get_by_text("More ways to choose").click()
     drawn(page)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 400
+
+
+def test_a_note_stays_while_the_stop_behind_it_is_evaluated(page: Page, server: str) -> None:
+    open_demo(page, server, "level-4-240", "Restore")
+    accuracy(page)
+    press_stop(page, "3")
+    page.locator(".st-key-progress-stop").wait_for(timeout=PATIENCE)
+    page.locator(".st-key-pin-curve-in button").first.click()
+    note = page.get_by_role("dialog").locator("textarea")
+    note.fill("half a")
+    page.get_by_text(re.compile("done in")).first.wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # as many polls as would have run the page
+    expect(note).to_have_value("half a")
+    page.keyboard.press("Escape")
+    assert accuracy(page), "the page tells what has ended, once the dialog is gone"

@@ -99,7 +99,8 @@ def test_the_restored_curves_command_sweeps_what_is_drawn_with_every_seed(
     assert "k = 5%" in lines(made)["Restoration"] and "n = 20" in lines(made)["Questions"]
     assert made.command.endswith("--percents 5 --strategies relative-top,random --seeds 0,1")
     assert "as many at random" in finding.title and "2 draws" in finding.title
-    table = pinned(app, answered, "stops")
+    app.session_state["every-stop"] = True  # opened
+    table = pinned(app.run(), answered, "stops")
     assert table.making.command == made.command
     levels = pinned(app, answered, "by-layer").making
     assert "k = 5%" in lines(levels)["Restoration"] and levels.grows is None

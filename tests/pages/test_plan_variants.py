@@ -20,8 +20,8 @@ PAPERS = ("the paper's LLaMA-3-8B", "The paper's own: LLaMA-3-8B")
 
 
 def drawn_by(app) -> str:  # type: ignore[no-untyped-def]
-    """Every figure of the page, as it is sent to the browser."""
-    return "".join(str(chart.proto.spec) for chart in app.get("vega_lite_chart"))
+    """Every figure of the page, as it is sent to the browser; broken lines as one."""
+    return "".join(str(chart.proto.spec) for chart in app.get("vega_lite_chart")).replace('", "', " ")
 
 
 def test_every_section_draws_for_any_variant_and_names_it(

@@ -192,3 +192,40 @@ def test_presenting_that_was_cancelled_leads_back_to_the_report(open_page: Open,
     settle(shared)
     assert not app.run().exception
     assert app.session_state["presenting"] is True and "Number 1" not in words_of(app)
+
+
+def test_a_dialog_stays_open_while_the_page_is_drawn_anew_and_not_on_another_page(
+    open_page: Open, shared: Workspace
+) -> None:
+    pin_some(shared, 2)
+    app = open_page("report")
+    name = shared.findings.all()[0].finding.id
+    app.button(key=f"edit-{name}").click().run()
+    app.run()  # as a job has it run that ends elsewhere
+    assert app.text_area(key="edit_note").value == ""
+    app.switch_page("jobs.py").run()
+    assert not app.text_area
+    app.switch_page("report.py").run()
+    assert not app.text_area and not app.exception
+
+
+def test_no_poll_runs_the_page_while_a_dialog_is_open_over_it() -> None:
+    def page() -> None:
+        import streamlit as st
+
+        from pages.components import kept_dialog
+
+        kept_dialog.begin("")
+        if st.session_state["opens"]:
+            kept_dialog.open_with("note")
+        kept_dialog.held("note")
+        st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+        if st.session_state["runs"] < 3:
+            kept_dialog.rerun_page()
+
+    runs = {}
+    for opens in (True, False):
+        app = AppTest.from_function(page)
+        app.session_state["opens"] = opens
+        runs[opens] = app.run().session_state["runs"]
+    assert runs == {True: 1, False: 3}
