@@ -31,6 +31,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.25rem; padding-bottom: 4rem; }
 /* what scrolls beneath the tools is not read through them */
 [data-testid="stHeader"] { background: var(--st-background-color); }
+[data-testid="stPageLink"] p { white-space: normal; }
 .st-key-frame { position: fixed; top: 0.65rem; right: 4.5rem; z-index: 999991; width: auto; }
 .palimpsest-looked-at { outline: 2px solid var(--st-primary-color, #15835F); outline-offset: 6px; border-radius: 6px; }
 /* what ended is told where nothing is pressed: not over the buttons at the top, nor over the guide at the right */

@@ -11,7 +11,7 @@ from cache.about import About
 from cache.memo import workspace
 from cache.work import Asking, Comparison
 from pages.components import address, answers, charts, disk, pair_lists, progress, questions, selection
-from pages.components.notices import shown_errors
+from pages.components.notices import shown_errors, tells_gone
 from pages.components.words import PAPER_LINK, plain
 
 CHECKED, TYPED, REPORT = "checked", "checked_typed", "check_report"  # the first is in the address too
@@ -39,6 +39,8 @@ def active_pair() -> None:
             if busy:
                 return
             if workspace().known_profile(pair) is None:
+                if tells_gone(pair):
+                    return
                 st.button("Read its weights", type="primary", on_click=load, args=(pair,), icon=":material/play_arrow:")
                 return
             with st.container(horizontal=True):

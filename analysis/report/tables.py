@@ -81,7 +81,9 @@ def written(value: Any, form: str) -> str:
     as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)) or value != value:
         return numbers.MISSING
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
         return str(value)
     if form == "percent":
         return numbers.share(float(value))

@@ -64,19 +64,24 @@ def needs_pair() -> Comparison:
 
 def needs_profile(pair: Comparison) -> None:
     """The active pair's weights have not been read (or changed since): offer to read them, show how far it is, end."""
-    gone = [side for side in (pair.base, pair.tuned) if _is_gone(side)]
-    if gone:
-        words = "This pair was loaded before, but files of it are no longer there. Bring them back, or load the pair "
-        words += "on Compare from where it lies now. Missing:"
-        st.error("\n".join([words, *(f"- {plain(side)}" for side in gone)]), icon=":material/folder_off:")
-    elif not progress.watch(st.session_state.get("profile_job"), key="needs-profile"):
+    if not tells_gone(pair) and not progress.watch(st.session_state.get("profile_job"), key="needs-profile"):
         with st.container(border=True):
             st.markdown(f"**{plain(pair.name)}**: its weights have not been read yet (or have changed since).")
             st.button("Read them now", type="primary", on_click=selection.start_profile, args=(pair,))
     st.stop()
 
 
-def _is_gone(side: str) -> bool:
-    """Whether a model is named by a path that leads nowhere; a Hugging Face id is no path."""
-    path = Path(side).expanduser()
-    return path.is_absolute() and not path.exists()
+def tells_gone(pair: Comparison) -> bool:
+    """Says which files of the pair are no longer there; whether there was anything to say."""
+    missing = gone(pair)
+    if missing:
+        words = "This pair was loaded before, but files of it are no longer there. Bring them back, or load the pair "
+        words += "on Compare from where it lies now. Missing:"
+        st.error("\n".join([words, *(f"- {plain(side)}" for side in missing)]), icon=":material/folder_off:")
+    return bool(missing)
+
+
+def gone(pair: Comparison) -> list[str]:
+    """The sides of a pair that are paths which lead nowhere; a Hugging Face id is no path."""
+    paths = [(side, Path(side).expanduser()) for side in (pair.base, pair.tuned)]
+    return [side for side, path in paths if path.is_absolute() and not path.exists()]

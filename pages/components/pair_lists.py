@@ -1,6 +1,7 @@
 """The pairs a person comes back to: recent ones and named comparisons, each with what can be done with it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -61,10 +62,12 @@ def recent(load: Load) -> None:
         st.success(said, icon=":material/check_circle:")
     if problem is not None:
         notices.show_error(problem)
+    called = _labels(pairs[:SHOWN])
     for pair in pairs[:SHOWN]:
         name = selection.identity(pair)
         words, button, more = st.columns([4, 2, 2], vertical_alignment="center")
-        words.markdown(f"{plain(Path(pair.base).name)} → **{plain(Path(pair.tuned).name)}**", help=plain(pair.tuned))
+        missing = " :material/folder_off: files are missing" if notices.gone(pair) else ""
+        words.markdown(f"{called[pair]}{missing}", help=plain(f"{pair.base} → {pair.tuned}"))
         button.button("Load", key=f"recent-{name}", on_click=load, args=(pair, None), width="stretch")
         with more:
             menu = st.popover("More", key=f"more-{name}", on_change="rerun", help="Run again, delete, forget")
@@ -75,12 +78,26 @@ def recent(load: Load) -> None:
         st.caption(f"The newest {SHOWN} of {numbers.count(len(pairs))}; links find them all.")
 
 
+def _labels(pairs: Sequence[Comparison]) -> dict[Comparison, str]:
+    """Each pair by the names of its folders, with the folders they lie in where two are called alike."""
+    short = {pair: (Path(pair.base).name, Path(pair.tuned).name) for pair in pairs}
+    often = Counter(short.values())
+    told = {}
+    for pair, names in short.items():
+        if often[names] > 1:
+            names = tuple("/".join(Path(side).parts[-2:]) for side in (pair.base, pair.tuned))
+        told[pair] = f"{plain(names[0])} → **{plain(names[1])}**"
+    return told
+
+
 def _menu(pair: Comparison, name: str, load: Load) -> None:
     """What can be done with a recent pair, with what each would remove."""
     preview, busy = _of(pair), disk.busy_words()
     anew = _of(pair, with_base=True)
     st.markdown(f"**{plain(pair.name)}**")
-    st.caption(f"{numbers.count(len(preview.goes))} results of this pair are stored, {numbers.storage(preview.bytes)}.")
+    many = len(preview.goes)
+    stored = f"{numbers.count(many)} results of this pair are" if many != 1 else "1 result of this pair is"
+    st.caption(f"{stored} stored, {numbers.storage(preview.bytes)}.")
     _goes(preview)
     if busy:
         st.caption(f"Nothing can be deleted now: {plain(busy)}.")

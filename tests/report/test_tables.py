@@ -55,5 +55,5 @@ def test_numbers_are_written_as_their_page_does() -> None:
     assert written(-0.25, "") == "−0.25"
     assert written(0.123456, "%.3g nats") == "0.123 nats"
     assert written(1234567, "localized") == "1,234,567"
-    assert written(True, "percent") == "True"
+    assert written(True, "percent") == "yes"
     assert written(float("nan"), "percent") == "–"
