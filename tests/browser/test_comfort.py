@@ -99,6 +99,7 @@ def test_from_start_to_a_pinned_finding_by_keyboard_alone(newcomer: Page, opened
     page.wait_for_url("**/overview*")
     page.locator(".st-key-finding").wait_for(timeout=PATIENCE)
     settle(page)
+    page.get_by_role("region", name="Guided path").wait_for(timeout=PATIENCE)  # until then no key is heard
     keys.press("Escape")  # the guide
     keys.press("?")
     expect(page.locator("dialog.sheet")).to_contain_text("Restore")
