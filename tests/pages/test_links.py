@@ -12,6 +12,8 @@ from cache.work import Workspace
 from pages.components import address, selection
 from tests.pages.conftest import Open, settle, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each
+
 
 @pytest.mark.parametrize(
     "spec",

@@ -10,6 +10,8 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from tests.pages.conftest import Open, settle, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each
+
 QUICK = Protocol(samples=1, max_new_tokens=2)
 
 

@@ -4,6 +4,7 @@ import shutil
 import threading
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.report.records import StopReading
@@ -12,6 +13,8 @@ from cache.pinned import Pinned
 from cache.work import Workspace
 from tests.pages.conftest import Open, settle, words_of
 from tests.report.handmade import make_placed
+
+pytestmark = pytest.mark.slow  # a page's run each
 
 
 def test_without_pins_the_page_says_where_they_come_from(open_page: Open) -> None:

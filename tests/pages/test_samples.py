@@ -8,6 +8,8 @@ from cache.asked import Asking, Comparison
 from cache.work import Workspace
 from tests.pages.conftest import Open, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each
+
 KEPT = ("samples_search", "samples_order", "samples_chips", "samples_levels", "samples_raw", "samples_stop")
 
 
