@@ -16,6 +16,8 @@ from cache.work import Workspace
 from pages.components import selection
 from tests.pages.conftest import Open, settle, words_of
 
+pytestmark = pytest.mark.slow  # a page's run each
+
 ROOT = Path(__file__).resolve().parents[2]
 NEED_A_PAIR = ("overview", "updates", "restore", "samples")
 
