@@ -159,7 +159,7 @@ def where_they_differ(pair: Comparison, asking: Asking) -> None:
             st.caption(f"Not measured yet on these questions: Tokens measures {TOKEN_TEXTS} of them in seconds.")
             return
         profile = workspace().known_profile(pair)
-        read = [profile.base_id, profile.tuned_id, found.id, asdict(asking)]
+        read = [profile.base_id, profile.tuned_id, found.id, asdict(asking), report.seconds]
         words = once.once(
             lambda: token_tables.report_words(TokenColumns.of(report), "kl_full_nats"), "token words", read
         )

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def choose(page: Page, key: str, option: str) -> None:
-    """Pick an option of a select box; a press between two drawings of the page may be lost, and is made again."""
+    """Pick an option of a select box; pressed again where its menu did not open, as seen under load, cause unknown."""
     settle(page)
     listed = page.get_by_role("option", name=option)
     for _ in range(3):
